@@ -1,0 +1,1 @@
+"""Model families, one file each, from a configuration table as in the paper."""
