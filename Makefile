@@ -1,18 +1,21 @@
 # Two commands matter: `make lab` opens the course, `make test` checks all of it. Every target sets up what it needs.
 # PYTHON names the Python to build the environment with; VENV its folder; BACKEND the backend (tensorflow, jax, torch).
 
-VENV    ?= $(CURDIR)/.venv
-BACKEND ?= $(if $(KERAS_BACKEND),$(KERAS_BACKEND),tensorflow)
-PY      := $(VENV)/bin/python
+VENV ?= $(CURDIR)/.venv
+KERAS_BACKEND ?= tensorflow
+BACKEND ?= $(KERAS_BACKEND)
+PY := $(VENV)/bin/python
 # The first Python on the path whose version TensorFlow supports.
-FIND     = for p in python3 python3.13 python3.12 python3.11 python; do \
+FIND = for p in python3 python3.13 python3.12 python3.11 python; do \
              $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done
-PYTHON  ?= $(or $(shell $(FIND)),python3)
-LESSON  ?=
-ARGS    ?=
+ifndef PYTHON
+PYTHON := $(or $(shell $(FIND)),python3)
+endif
+LESSON ?=
+ARGS ?=
 
 export VENV
-export KERAS_BACKEND = $(BACKEND)
+export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
