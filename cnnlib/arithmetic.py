@@ -1,8 +1,8 @@
 """Sizes and costs of convolution layers, in whole numbers (lesson 01; receptive fields: lesson 02).
 
-Nothing here touches an array. Every function works along *one* spatial axis unless its name says otherwise: for an image,
-ask once for the height and once for the width. Names: a window of ``kernel`` taps, ``dilation`` pixels apart, moves in
-steps of ``stride`` over ``size`` pixels that have ``padding`` pixels added at both ends.
+Nothing here touches an array. Sizes are those of *one* spatial axis: for an image, ask once for the height and once for
+the width. Names: a window of ``kernel`` taps, ``dilation`` pixels apart, moves in steps of ``stride`` over ``size``
+pixels that have ``padding`` pixels added at both ends.
 
 Arithmetic as in Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning".
 """
@@ -82,8 +82,8 @@ def effective_kernel(kernel: int, dilation: int = 1) -> int:
 def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
     """Zeros ``(before, after)`` that Keras and TensorFlow add for ``padding="same"``.
 
-    The output then has ``ceil(size / stride)`` pixels. An odd total puts the extra zero at the end, so that with an even
-    stride the padding depends on the size of the image.
+    The output then has ``ceil(size / stride)`` pixels. An odd total puts the extra zero at the end, and with a stride
+    the total depends on the size of the image.
 
     >>> same_padding(224, kernel=3, stride=2)
     (0, 1)
@@ -124,8 +124,8 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: Padding = 0, d
 def covered(size: int, kernel: int, stride: int = 1, padding: Padding = 0, dilation: int = 1) -> int:
     """How many of the ``size`` input pixels at least one window reads. The others have no influence on the output.
 
-    Pixels are lost at the end, where the floor in `output_size` drops a window that would not fit, and in between, where
-    the stride is longer than the kernel or shares a divisor with the dilation.
+    Pixels are lost at the end, where the floor in `output_size` drops a window that would not fit, and in between,
+    where the stride is longer than the kernel or shares a divisor with the dilation.
 
     >>> covered(224, kernel=7, stride=2), covered(224, kernel=7, stride=2, padding=3)
     (223, 224)
@@ -171,7 +171,7 @@ def transposed_output_size(
         )
     if padding == "same" and output_padding is None:
         return size * stride
-    if padding == "same":  # Keras takes away as much as an odd kernel of this size needs
+    if padding == "same":  # a padding of span // 2 is cut off both ends
         return (size - 1) * stride + span % 2 + output_padding
     if padding == "valid":
         extra = max(stride - span, 0) if output_padding is None else output_padding
@@ -257,8 +257,8 @@ class ReceptiveField(NamedTuple):
     Attributes:
         size: pixels from the first that the unit can see to the last, both included.
         jump: pixels between the centres of two neighbouring units.
-        start: position of the first unit's centre; pixel ``i`` lies at position ``i``. Unit ``n`` looks at
-            ``start + n * jump``. Halves occur with even kernels; padding can make it smaller than ``size / 2``.
+        start: position of the first unit's centre; pixel ``i`` lies at position ``i``. The field of unit ``n`` is
+            centred on ``start + n * jump``. Even kernels give halves; padding moves it towards 0 and beyond.
     """
 
     size: int = 1
@@ -287,9 +287,9 @@ class ReceptiveField(NamedTuple):
 def receptive_field(layers: Iterable[int | Sequence]) -> ReceptiveField:
     """Receptive field of a stack of layers, first layer first (lesson 02).
 
-    Each layer is ``(kernel, stride, dilation)`` or ``(kernel, stride, dilation, padding)``; what is left out is 1, 1 and
-    0, and a bare number is a kernel. Pooling layers count like convolutions. The recurrence is that of Araujo, Norris and
-    Sim (2019), "Computing receptive fields of convolutional neural networks".
+    Each layer is ``(kernel, stride, dilation)`` or ``(kernel, stride, dilation, padding)``; what is left out is 1, 1
+    and 0, and a bare number is a kernel. Pooling layers count like convolutions. The recurrence is that of Araujo,
+    Norris and Sim (2019), "Computing receptive fields of convolutional neural networks".
 
     >>> receptive_field([3, 3, 3])
     ReceptiveField(size=7, jump=1, start=3.0)
