@@ -79,8 +79,6 @@ def setup(seed: int | None = None) -> None:
     with _silenced_stderr():  # it imports TensorFlow on every backend, for the sake of tf.data
         keras.utils.set_random_seed(chosen)
     _seed = chosen
-    if "cnnlib.plotting.core" in sys.modules:  # otherwise the first figure does it
-        sys.modules["cnnlib.plotting.core"].use_style()
     print(f"Keras {keras.__version__} · {backend()} · {profile()} profile · seed {chosen}")
 
 
