@@ -30,13 +30,13 @@ COLOURS = {
     "kernel": "#D55E00",
     "output": "#009E73",
     "train": "#332288",
-    "validation": "#CC6677",
+    "validation": "#CC3311",
     "reference": "#222222",
-    "accent": "#AA4499",
+    "accent": "#882255",
     "muted": "#767676",
 }
 # For series that have no role. Neighbours differ in lightness too, so that they part in grey print.
-CYCLE = ("#0072B2", "#D55E00", "#332288", "#009E73", "#AA4499", "#767676")
+CYCLE = ("#0072B2", "#D55E00", "#332288", "#009E73", "#882255", "#767676")
 _DASHES = ("-", "--", "-.", ":")
 
 _STYLE = {
