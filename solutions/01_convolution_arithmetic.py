@@ -1,0 +1,1052 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Convolution arithmetic
+#
+# **What does one convolution layer compute, and what does it cost?**
+#
+# When you have worked through this page you can
+# - say what a dense layer wastes on an image, and what a convolution layer assumes instead
+# - compute what a convolution layer returns, by hand and from scratch in NumPy
+# - give the size of its output for any kernel, stride, padding and dilation, and the pixels it never reads
+# - count the weights and the multiply-accumulates of ordinary, 1x1, grouped, depthwise and transposed layers
+# - derive the gradient of a kernel, and train one with it
+#
+# **Before this**: [00 Start here](../notebooks/00_start_here.ipynb) · **Reading** 40 min · **Exercises** 60 min
+#
+# [← 00 Start here](../notebooks/00_start_here.ipynb) · [Course map](../README.md) ·
+# [02 Feature maps and receptive fields →](../notebooks/02_feature_maps_and_receptive_fields.ipynb)
+
+# %%
+from cnnlib import runtime
+
+runtime.setup()
+
+# %%
+import time
+
+import keras
+import numpy as np
+from scipy import signal
+
+from cnnlib import arithmetic, claim, datasets, exercise, gradients, plotting, reference
+from cnnlib.claims import measured
+
+# %% [markdown]
+# ## A dense layer reads a photograph
+#
+# A photograph of 224 by 224 pixels in three colours is a block of 150,528 numbers. A **dense layer** connects every
+# unit to every one of them. 64 units are few: the first layer of VGG and of ResNet has 64 filters.
+#
+# **Predict**: how many weights do 64 dense units need? And 64 filters that each look through a window of 3 by 3
+# pixels?
+
+# %%
+coffee = datasets.photograph("coffee", size=224) / 255.0
+dense = arithmetic.dense_parameters(coffee.size, units=64)
+conv = arithmetic.conv_parameters(kernel=3, in_channels=3, out_channels=64)
+
+claim(f"{coffee.size:,} inputs to 64 dense units cost {dense:,} weights", dense == 9_633_856)
+claim(f"a 3x3 convolution over 3 channels to 64 filters costs {conv:,}", conv == 1_792)
+claim("224x224 grey pixels to 1,000 dense units cost 50,176,000, biases apart", 224 * 224 * 1000 == 50_176_000)
+
+# %% [markdown]
+# The bill is not the worst of it. Shuffle the pixels of every photograph in the same way: you can no longer tell a
+# cup from a cat.
+#
+# **Predict**: what does a dense layer lose?
+
+# %%
+rng = np.random.default_rng(0)
+order = rng.permutation(coffee.size)
+shuffled = coffee.ravel()[order]
+plotting.images(
+    {"what you see": coffee, "the same numbers, shuffled": shuffled.reshape(coffee.shape)},
+    alt="A cup of coffee on a red saucer, and beside it the same 150,528 numbers shuffled: coloured noise.",
+)
+
+weights = rng.normal(size=(coffee.size, 8))
+as_before = np.allclose(coffee.ravel() @ weights, shuffled @ weights[order])
+claim("a dense layer whose weights are shuffled too answers exactly as before", as_before)
+
+# %% [markdown]
+# Nothing. To a dense layer both pictures are the same problem, so it must learn from examples what you know
+# beforehand:
+#
+# - **locality**: pixels that belong together lie together;
+# - **translation**: a cup is a cup wherever it stands.
+#
+# A **convolution layer** has both built in. Each output looks through a small window, and all windows share one set
+# of weights, the **kernel**. The rest of this page is about that one idea.
+#
+# ## A window that slides
+#
+# Take an image of 5 by 5 zeros and ones, and a kernel of 3 by 3. Lay the kernel on the top left corner, multiply the
+# nine pairs of numbers, add them up: that is the first output. Move one pixel to the right, and again.
+#
+# **Predict**: count the first output yourself before you run the cell.
+
+# %%
+image = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
+kernel = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+plotting.sliding_window(image, kernel, stops=[(0, 0), (0, 1), (2, 2)])
+
+# %% [markdown]
+# As a formula, with image $x$, kernel $w$ of $K_h \times K_w$ numbers and output $y$:
+#
+# $$y_{i,j} = \sum_{u=0}^{K_h - 1} \sum_{v=0}^{K_w - 1} x_{i+u,\;j+v} \; w_{u,v}$$
+#
+# $i, j$ say where the window stands, $u, v$ run inside it. In code the formula is two loops around a sum:
+
+
+# %%
+def slide(image, kernel):
+    kh, kw = kernel.shape
+    output = np.zeros((image.shape[0] - kh + 1, image.shape[1] - kw + 1))
+    for i in range(output.shape[0]):
+        for j in range(output.shape[1]):
+            output[i, j] = np.sum(image[i : i + kh, j : j + kw] * kernel)
+    return output
+
+
+claim("the first output is 4", slide(image, kernel)[0, 0] == 4)
+claim("a window of 3 stops 3 times on 5 pixels: the output is 3x3", slide(image, kernel).shape == (3, 3))
+slide(image, kernel)
+
+# %% [markdown]
+# ## Where the name comes from
+#
+# Throw two dice. How likely is a sum of 7? Go through the ways: 1 and 6, 2 and 5, 3 and 4, … While the first die
+# goes *up*, the second must go *down*. With the chances $f$ and $g$ of the two dice, the chance of a sum $n$ is
+# their **convolution**:
+#
+# $$(f * g)(n) = \sum_m f(m) \, g(n - m) \qquad\text{and for continuous}\ f, g: \qquad
+# (f * g)(t) = \int f(\tau) \, g(t - \tau) \, d\tau$$
+#
+# The minus sign is the **flip**: one of the two is read backwards. The integral is the same for a spinner that stops
+# anywhere between 0 and 1. Two spinners sum to $t$ with density $t$ up to 1, then $2 - t$: a triangle.
+
+# %%
+die = np.full(6, 1 / 6)
+sums = np.convolve(die, die)  # chances of 2, 3, ..., 12
+claim("two dice show 7 with chance 6/36", np.isclose(sums[5], 6 / 36))
+
+step = 0.001
+spinner = np.ones(1000)  # density 1 on [0, 1]
+density = np.convolve(spinner, spinner) * step  # the integral as a sum of thin slices
+t = step * np.arange(1, 2000)
+claim("two spinners give a triangle with its peak at 1", np.allclose(density, np.minimum(t, 2 - t)))
+
+# %% [markdown]
+# In an image the flip runs along both axes: it turns the kernel by 180 degrees. `slide` has no flip. Its proper name
+# is **cross-correlation**. Our first kernel looks the same upside down, so it could not tell; this one can.
+#
+# **Predict**: which of SciPy's two functions does `keras.ops.conv` agree with?
+
+
+# %%
+def keras_conv(image, kernel):
+    x = image.astype("float32")[None, :, :, None]  # (batch, height, width, channels)
+    w = kernel.astype("float32")[:, :, None, None]  # (kh, kw, channels in, channels out)
+    return keras.ops.convert_to_numpy(keras.ops.conv(x, w))[0, :, :, 0]
+
+
+corner = np.array([[0, 1, 2], [0, 0, 3], [0, 0, 0]])
+correlation = signal.correlate2d(image, corner, mode="valid")
+convolution = signal.convolve2d(image, corner, mode="valid")
+claim("keras.ops.conv is a cross-correlation", np.allclose(keras_conv(image, corner), correlation))
+claim("it is not the convolution of mathematics", not np.allclose(keras_conv(image, corner), convolution))
+claim("convolution is cross-correlation with the flipped kernel", np.all(slide(image, np.flip(corner)) == convolution))
+
+# %% [markdown]
+# All deep-learning libraries leave the flip out and keep the name. It does no harm, because kernels are *learnt*:
+# where one definition learns $w$, the other learns $w$ turned by 180 degrees and returns the same numbers. Near the
+# end of this page you train both and see.
+#
+# It matters twice: when you type in a kernel from a book on image processing, and on the way back through a layer,
+# where the flip turns up again.
+#
+# ## One matrix product instead of two loops
+#
+# Python loops are slow, and a GPU is made for matrix products. **im2col** ("image to columns") copies every window
+# into a row of a matrix. One product with the kernel, written as a column, then gives all outputs at once.
+
+
+# %%
+def unroll(image, kernel_shape):
+    """Every window of the image as one row: (windows, taps)."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel_shape)
+    return windows.reshape(-1, kernel_shape[0] * kernel_shape[1])
+
+
+def slide_fast(image, kernel):
+    output = unroll(image, kernel.shape) @ kernel.ravel()
+    return output.reshape(image.shape[0] - kernel.shape[0] + 1, -1)
+
+
+plotting.window_matrix(image, kernel)
+claim("the product gives the same 9 outputs", np.all(slide_fast(image, kernel) == slide(image, kernel)))
+
+# %% [markdown]
+# On a photograph the three ways agree. What differs is the time.
+#
+# **Predict**: how much faster than the loops is the product? And what does it cost in memory, with a window of 7x7?
+
+# %%
+grey = coffee.mean(axis=-1)
+blur = np.full((7, 7), 1 / 49)
+methods = {"loops": slide, "im2col and one product": slide_fast, "keras.ops.conv": keras_conv}
+results = [method(grey, blur) for method in methods.values()]
+claim("all three agree to 1e-5", all(np.abs(result - results[0]).max() < 1e-5 for result in results))
+copies = unroll(grey, blur.shape).size / grey.size
+claim("the matrix of windows is 46 times as large as the photograph", round(copies) == 46)
+
+# %% tags=["nbval-ignore-output"]
+for name, method in methods.items():
+    start = time.perf_counter()
+    method(grey, blur)
+    measured(name, 1000 * (time.perf_counter() - start), "ms")
+
+# %% [markdown]
+# These are the times of the machine that you sit at. The loops stay the definition, and the fast ways are checked
+# against them.
+#
+# ## Kernels made by hand
+#
+# Before kernels were learnt they were designed. Averaging neighbours blurs. Subtracting the left neighbours from the
+# right ones answers to vertical edges: that is the Sobel kernel for $x$, and its transpose is the one for $y$.
+#
+# **Predict**: the rim of the cup is a ring. Which parts of it does Sobel x see? And what does it make of an even
+# grey?
+
+# %%
+sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+kernels = {
+    "blur": np.full((5, 5), 1 / 25),
+    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    "Sobel x": sobel,
+    "Sobel y": sobel.T,
+    "emboss": np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]),
+}
+plotting.filter_gallery(grey, kernels, {name: slide_fast(grey, kernel) for name, kernel in kernels.items()})
+
+even = np.full((9, 9), 0.6)
+claim("where the weights sum to 1 an even grey stays as it is", np.allclose(slide(even, kernels["blur"]), 0.6))
+claim("where they sum to 0 it disappears", np.allclose(slide(even, sobel), 0))
+claim("the flipped Sobel gives the negative picture", np.allclose(slide(grey, np.flip(sobel)), -slide(grey, sobel)))
+
+# %% [markdown]
+# Sobel x sees the left and the right of the rim, with opposite signs, and is blind at its top and bottom. Trained
+# networks find such kernels by themselves: the first layer of AlexNet is full of edges and colour spots, and you
+# look at such a layer in lesson 02.
+#
+# ## Many channels: a filter is a cube
+#
+# A photograph has three **channels**. A **filter** therefore has one kernel for each of them, a **slice**: it is a
+# cube of $K_h \times K_w \times C_\text{in}$ numbers. Each slice slides over its channel, and the results are
+# *added*. One filter gives one **feature map**, whatever the number of channels.
+#
+# This filter takes red for it, and green and blue against it.
+
+# %%
+redness = np.zeros((3, 3, 3))  # (kh, kw, channels in)
+redness[:, :, 0] = 1 / 9
+redness[:, :, 1:] = -1 / 18
+responses = np.stack([slide_fast(coffee[:, :, c], redness[:, :, c]) for c in range(3)], axis=-1)
+feature_map = responses.sum(axis=-1)
+plotting.channel_sum(coffee, redness, responses, feature_map)
+
+row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
+red, green, blue = coffee[row + 1, column + 1]  # the middle of the window
+claim("the window that answers most has more red than green and blue together", red > green + blue)
+claim("a grey image gives 0", abs(np.sum(redness * 0.6)) < 1e-12)
+
+# %% [markdown]
+# A layer has many filters and stacks their feature maps. All its numbers form one array. Keras orders it
+# $(K_h, K_w, C_\text{in}, C_\text{out})$, PyTorch $(C_\text{out}, C_\text{in}, K_h, K_w)$.
+#
+# **Predict**: weights of the shape (16, 3, 3, 3) arrive from PyTorch. `reshape(3, 3, 3, 16)` gives the shape that
+# Keras wants. Does it give the right layer?
+
+# %%
+layer = keras.layers.Conv2D(filters=16, kernel_size=3)
+maps = layer(coffee[None].astype("float32"))
+claim("16 filters of 3x3 over 3 channels: Keras holds (3, 3, 3, 16)", tuple(layer.kernel.shape) == (3, 3, 3, 16))
+claim("and returns 16 feature maps of 222x222", tuple(maps.shape) == (1, 222, 222, 16))
+
+torch_weights = rng.normal(size=(16, 3, 3, 3))  # (Cout, Cin, kh, kw)
+window = coffee[:3, :3].transpose(2, 0, 1)  # the first window, channels first
+wanted = np.sum(window * torch_weights[5])  # what filter 5 answers there
+moved = torch_weights.transpose(2, 3, 1, 0)
+poured = torch_weights.reshape(3, 3, 3, 16)
+claim("moving the axes keeps the filters", np.isclose(np.sum(coffee[:3, :3] * moved[:, :, :, 5]), wanted))
+claim("reshape scrambles them", not np.isclose(np.sum(coffee[:3, :3] * poured[:, :, :, 5]), wanted))
+
+# %% [markdown]
+# No error, no warning, and a network that guesses. A shape that fits proves little: check one number by hand, as
+# here.
+#
+# ## Pixels that nobody looks at
+#
+# The **stride** $S$ is the number of pixels between two stops. A window of 3 that moves in steps of 2 over 7 pixels
+# stops three times: at 0, 2 and 4. Over 8 pixels it *also* stops three times. The eighth pixel is never read.
+
+# %%
+plotting.coverage(8, kernel=3, stride=2)
+claim("7 and 8 pixels give the same 3 outputs", [arithmetic.output_size(n, 3, stride=2) for n in (7, 8)] == [3, 3])
+claim("of the 8 pixels one is never read", arithmetic.covered(8, kernel=3, stride=2) == 7)
+
+# %% [markdown]
+# **Padding** adds $P$ pixels at each end, usually zeros. With it, the number of stops is
+#
+# $$O = \left\lfloor \frac{W + 2P - K}{S} \right\rfloor + 1$$
+#
+# $W$ is the size of the input, $K$ that of the kernel, and $\lfloor\;\rfloor$ the **floor**: round down. It is the
+# floor that drops pixels, and nothing warns you.
+#
+# **Predict**: of 224 pixels, how many are lost to a 7-wide window with stride 2 and no padding?
+
+# %%
+for size, kernel_size, padding, stride, expected in [(5, 3, 0, 1, 3), (5, 3, 1, 1, 5), (7, 3, 0, 2, 3)]:
+    output = arithmetic.output_size(size, kernel_size, stride, padding)
+    claim(f"W={size}, K={kernel_size}, P={padding}, S={stride} gives {expected}", output == expected)
+
+plotting.coverage(224, kernel=7, stride=2)
+claim("a 7-wide window with stride 2 never reads the last of 224 pixels", arithmetic.covered(224, 7, stride=2) == 223)
+claim("with padding 3 it reads them all", arithmetic.covered(224, 7, stride=2, padding=3) == 224)
+
+# %% [markdown]
+# One row and one column of every photograph, in the very first layer. ResNet begins with such a window and pads by 3
+# for this reason.
+#
+# One more knob: with **dilation** $D$ the taps of the kernel stand $D$ pixels apart, so that $K$ taps span
+# $D(K-1) + 1$ pixels. Put that in the place of $K$ and the formula is complete:
+#
+# $$O = \left\lfloor \frac{W + 2P - D(K-1) - 1}{S} \right\rfloor + 1$$
+#
+# Turn the knobs below. **Predict** each output size before the picture shows it, and look for settings that lose
+# many pixels. What do stride 2 and dilation 2 do together?
+
+# %%
+thumbnail = grey.reshape(14, 16, 14, 16).mean(axis=(1, 3))  # 14 x 14 pixels, each the mean of 16 x 16
+
+
+def one_layer(kernel, stride, padding, dilation, position):
+    return plotting.layer_geometry(thumbnail, kernel, stride, padding, dilation, position)
+
+
+def describe(kernel, stride, padding, dilation, position):
+    lost = 14 - arithmetic.covered(14, kernel, stride, padding, dilation)
+    outputs = arithmetic.output_size(14, kernel, stride, padding, dilation)
+    return (
+        f"A cup in 14 by 14 pixels. The window stops {outputs} times along each axis, {lost} of 14 rows are never read."
+    )
+
+
+plotting.explore(
+    one_layer,
+    alt=describe,
+    kernel=(1, 7, 1, 3),
+    stride=(1, 4, 1, 2),
+    padding=(0, 3),
+    dilation=(1, 4),
+    position=(0.0, 1.0, 0.01),
+)
+claim("14 pixels, kernel 3, stride 2: 6 outputs", arithmetic.output_size(14, 3, stride=2) == 6)
+claim("with dilation 2 as well, half of the 14 are never read", arithmetic.covered(14, 3, stride=2, dilation=2) == 7)
+
+# %% [markdown]
+# ### Exercise 01.1 · Output size
+#
+# Write the formula as a function of whole numbers. A dilated kernel that is wider than the padded input has no place
+# to stand: raise a `ValueError` then. One that fits exactly has one place.
+#
+# For example, `output_size(8, 3, stride=2)` is 3, and `output_size(8, 3, dilation=2)` is 4.
+
+
+# %%
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Number of outputs along one axis; ValueError if the dilated kernel does not fit."""
+    ### BEGIN SOLUTION
+    span = dilation * (kernel - 1) + 1
+    padded = size + 2 * padding
+    if span > padded:
+        raise ValueError(f"a kernel that spans {span} pixels does not fit into {padded}")
+    return (padded - span) // stride + 1
+    ### END SOLUTION
+
+
+# %%
+exercise("01.1").check(output_size)
+
+# %% [markdown]
+# ## What `same` and `valid` mean
+#
+# Keras offers padding by name. `"valid"` adds nothing. `"same"` adds as many zeros as it takes for
+# $O = \lceil W / S \rceil$ outputs ($\lceil\;\rceil$ rounds up), in all
+#
+# $$P_\text{total} = \max\big((O - 1)\,S + D(K-1) + 1 - W,\; 0\big)$$
+#
+# and shares them between both ends. If the total is odd, the extra zero goes to the *end*.
+#
+# **Predict**: a 3-wide window with stride 2 on 224 pixels. How many zeros go before, how many after? PyTorch code
+# pads one on each side. Do the two give the same output?
+
+# %%
+w = rng.normal(size=(3, 3, 3, 1))
+x = coffee[None]
+keras_same = reference.conv2d(x, w, stride=2, padding="same")
+both_sides = reference.conv2d(x, w, stride=2, padding=1)
+claim("'same' puts no zero before and one after", arithmetic.same_padding(224, kernel=3, stride=2) == (0, 1))
+claim("both layers return 112x112", keras_same.shape == both_sides.shape == (1, 112, 112, 1))
+
+all_stops = reference.conv2d(x, w, stride=1, padding=1)
+claim("padding on both sides stops at the even places", np.allclose(both_sides, all_stops[:, 0::2, 0::2]))
+claim("Keras's 'same' stops at the odd ones", np.allclose(keras_same, all_stops[:, 1::2, 1::2]))
+
+# %% [markdown]
+# The same shape, and every window one pixel further on. Weights that were trained with one convention and run with
+# the other lose accuracy, layer by layer, and no error tells you. Implementations of ResNet and MobileNet in Keras
+# therefore pad explicitly before a strided layer.
+#
+# An even kernel has the same trouble without a stride. It has no middle pixel, so `"same"` cannot be even-handed.
+#
+# **Predict**: eight layers average over 2x2 pixels, with `"same"` padding. Where does a dot in the middle end up?
+
+# %%
+drift = {}
+for kernel_size in (2, 3):
+    dot = np.zeros((1, 33, 33, 1))
+    dot[0, 16, 16, 0] = 1
+    mean = np.full((kernel_size, kernel_size, 1, 1), 1 / kernel_size**2)
+    for _ in range(8):
+        dot = reference.conv2d(dot, mean, padding="same")
+    drift[f"eight layers of {kernel_size}x{kernel_size}"] = dot[0, :, :, 0]
+
+plotting.images(
+    drift,
+    alt="A dot after eight averaging layers. With 3x3 kernels it is spread around the middle; with 2x2 kernels it has "
+    "moved towards the top left.",
+    value_range="each",
+)
+centres = [float(np.sum(spot * np.arange(33)[:, None]) / np.sum(spot)) for spot in drift.values()]
+claim("eight 2x2 layers move the dot from row 16 to row 12, eight 3x3 layers leave it", np.allclose(centres, [12, 16]))
+
+# %% [markdown]
+# Half a pixel a layer. This is why kernels are odd.
+#
+# ### Exercise 01.2 · The padding of same
+#
+# Return the zeros `(before, after)` that `"same"` adds along one axis. The window may be even, strided or dilated,
+# and it can be so small that no zeros are needed. Raise a `ValueError` if an argument is smaller than 1.
+#
+# For example, `same_padding(224, 3, stride=2)` is `(0, 1)`.
+
+
+# %%
+def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> tuple[int, int]:
+    """Zeros before and after one axis for padding="same"; ValueError if an argument is smaller than 1."""
+    ### BEGIN SOLUTION
+    if min(size, kernel, stride, dilation) < 1:
+        raise ValueError("size, kernel, stride and dilation must all be at least 1")
+    outputs = (size + stride - 1) // stride
+    total = max((outputs - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return total // 2, total - total // 2
+    ### END SOLUTION
+
+
+# %%
+exercise("01.2").check(same_padding)
+
+# %% [markdown]
+# ## What to invent beyond the border
+#
+# Padding makes pixels up. **Zero** padding paints them black, **reflect** mirrors the picture, **replicate** repeats
+# the last pixel. Each leaves its mark. Below, the photograph is padded by 24 pixels and then averaged over 49x49.
+#
+# **Predict**: an all-white image is averaged over 3x3 with zero padding. What is the value in its corner?
+
+# %%
+pad_modes = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}  # NumPy's names
+average = np.full((49, 49), 1 / 49**2)
+padded = {mode: np.pad(grey, 24, mode=numpy_name) for mode, numpy_name in pad_modes.items()}
+blurred = {f"{mode}, averaged": signal.oaconvolve(picture, average, mode="valid") for mode, picture in padded.items()}
+plotting.images(
+    padded | blurred,
+    columns=3,
+    alt="The photograph padded with zeros (a black frame), by reflection (the saucer doubled in a mirror) and by "
+    "replication (streaks), and the average of each: only the zeros darken the border.",
+)
+
+# %%
+white = np.ones((9, 9))
+corner_value = {m: slide(np.pad(white, 1, mode=name), np.full((3, 3), 1 / 9))[0, 0] for m, name in pad_modes.items()}
+claim("with zeros the corner of a white image drops to 4/9", np.isclose(corner_value["zero"], 4 / 9))
+claim("reflect and replicate keep it white", np.allclose([corner_value["reflect"], corner_value["replicate"]], 1))
+dark = blurred["zero, averaged"][0].mean() / blurred["replicate, averaged"][0].mean()
+claim("along the photograph's top row, zeros take about half of the light", 0.4 < dark < 0.6)
+
+# %% [markdown]
+# Keras layers know zeros only. For the other modes pad first, with `keras.ops.pad(x, ..., mode="reflect")`.
+#
+# A network can read its position off that dark border, and trained ones do (Islam and others, 2020). A mirror
+# invents objects that are not there, and repeated pixels become streaks. No mode is right; zeros are the habit.
+#
+# ## Dilation: wide kernels with holes
+#
+# A kernel of $k$ taps with dilation $d$ spans $k + (k - 1)(d - 1)$ pixels, its **effective kernel**. It is wider at
+# the same cost, since the holes weigh nothing.
+#
+# Stack three such layers. Dilations 2, 2, 2 and dilations 1, 2, 3 cost the same, and both reach 13 by 13 = 169
+# pixels.
+#
+# **Predict**: how many of the 169 does one output read in each case?
+
+# %%
+plotting.dilation_taps(kernel=3, dilations=(1, 2, 3))
+spans = [arithmetic.effective_kernel(3, dilation) for dilation in (1, 2, 3)]
+claim("3 taps span 3, 5 and 7 pixels with dilation 1, 2 and 3", spans == [3 + 2 * 0, 3 + 2 * 1, 3 + 2 * 2])
+
+
+# %%
+def paths(dilations):
+    """From each input pixel, the number of ways to one output through layers of 3x3 taps."""
+    counts = np.ones((1, 1))
+    for dilation in dilations:
+        taps = np.zeros((2 * dilation + 1, 2 * dilation + 1))
+        taps[::dilation, ::dilation] = 1
+        counts = signal.convolve2d(counts, taps)  # mode "full": each path goes on through every tap
+    return counts
+
+
+plotting.gridding({"dilations 2, 2, 2": paths([2, 2, 2]), "dilations 1, 2, 3": paths([1, 2, 3])})
+claim("dilations 2, 2, 2 read 49 of 169 pixels", np.count_nonzero(paths([2, 2, 2])) == 49)
+claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 169)
+
+# %% [markdown]
+# This is **gridding**. With equal dilations the neighbouring output reads another grid, and the two never hear of
+# each other. Networks for segmentation, where dilation is at home, mix their rates for this reason (Wang and others,
+# 2018).
+#
+# ## What a layer costs
+#
+# Each of the $C_\text{out}$ filters has $K_h K_w C_\text{in}$ weights and one bias:
+#
+# $$\text{parameters} = (K_h K_w C_\text{in} + 1)\, C_\text{out} \qquad\qquad
+# \text{MACs} = O_h O_w \cdot K_h K_w C_\text{in} C_\text{out}$$
+#
+# A **multiply-accumulate** (MAC) is one product added to a sum. Every output pixel of every filter needs
+# $K_h K_w C_\text{in}$ of them; biases are left out.
+#
+# **Predict**: the photograph becomes twice as wide and twice as high. What happens to the parameters, and to the
+# MACs?
+
+# %%
+layer = keras.layers.Conv2D(16, 3, padding="same")
+layer.build((None, None, None, 3))  # height and width may stay open
+claim("3x3 over 3 channels to 16 filters: 448 parameters, whatever the image size", layer.count_params() == 448)
+
+small = arithmetic.conv_macs((224, 224), kernel=3, in_channels=3, out_channels=16)
+large = arithmetic.conv_macs((448, 448), kernel=3, in_channels=3, out_channels=16)
+claim("twice the width and height cost four times the multiply-accumulates", large == 4 * small)
+
+# %% [markdown]
+# So weights and work part company. VGG-16 shows how far: thirteen 3x3 layers, halving the image four times on the
+# way and once more at the end, then three dense layers.
+#
+# **Predict**: which layers hold most of the weights, and which do most of the work?
+
+# %%
+layers, size, channels = [], 224, 3
+for block, (filters, repeats) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], start=1):
+    for n in range(1, repeats + 1):
+        macs = arithmetic.conv_macs((size, size), 3, channels, filters)
+        layers.append((f"conv {block}-{n}", arithmetic.conv_parameters(3, channels, filters), macs))
+        channels = filters
+    size //= 2
+for n, (inputs, units) in enumerate([(7 * 7 * 512, 4096), (4096, 4096), (4096, 1000)], start=1):
+    layers.append((f"dense {n}", arithmetic.dense_parameters(inputs, units), inputs * units))
+
+plotting.cost_bars(layers, title="VGG-16")
+
+# %%
+parameters, macs = (sum(layer[part] for layer in layers) for part in (1, 2))
+dense_share = sum(layer[1] for layer in layers[13:]) / parameters
+conv_share = sum(layer[2] for layer in layers[:13]) / macs
+claim("VGG-16 has 138,357,544 parameters", parameters == 138_357_544)
+claim("and needs 15.5 billion multiply-accumulates for one photograph", round(macs / 1e9, 1) == 15.5)
+claim("its dense layers hold 89 % of the parameters", round(100 * dense_share) == 89)
+claim("its convolutions do 99 % of the work", round(100 * conv_share) == 99)
+
+# %% [markdown]
+# To make the file smaller, cut the dense layers. To make it faster, cut the convolutions. Later networks did both.
+#
+# ### Exercise 01.3 · Parameters and multiply-accumulates
+#
+# Count both for one layer on one image. `input_shape` is (height, width, channels), `kernel_size` is (height,
+# width), and `stride` and `padding` hold for both axes. A layer without a bias has fewer parameters. Raise a
+# `ValueError` if the kernel does not fit into the padded input. `arithmetic.output_size` is yours to use.
+#
+# For example, `conv_cost((224, 224, 3), 64, (3, 3), padding=1)` is `(1792, 86704128)`.
+
+
+# %%
+def conv_cost(
+    input_shape: tuple[int, int, int],
+    filters: int,
+    kernel_size: tuple[int, int],
+    stride: int = 1,
+    padding: int = 0,
+    bias: bool = True,
+) -> tuple[int, int]:
+    """(parameters, multiply-accumulates) of one convolution layer; ValueError if the kernel does not fit."""
+    ### BEGIN SOLUTION
+    height, width, channels = input_shape
+    kernel_height, kernel_width = kernel_size
+    weights = kernel_height * kernel_width * channels * filters
+    output_height = arithmetic.output_size(height, kernel_height, stride, padding)
+    output_width = arithmetic.output_size(width, kernel_width, stride, padding)
+    parameters = weights + filters if bias else weights
+    return parameters, output_height * output_width * weights
+    ### END SOLUTION
+
+
+# %%
+exercise("01.3").check(conv_cost)
+
+# %% [markdown]
+# ### Exercise 01.4 · A convolution layer from scratch
+#
+# Put the pieces together, with loops or without: `x` is (height, width, channels in), `w` is (kh, kw, channels in,
+# channels out), `b` is (channels out,) or `None`. Pad with `padding` zeros on every side, move in steps of `stride`,
+# and return (height out, width out, channels out), as Keras does. Raise a `ValueError` if `x` and `w` disagree about
+# the channels, or if the kernel does not fit into the padded image.
+#
+# For example, `conv2d(image[:, :, None], kernel[:, :, None, None])[0, 0]` is `[4.]` for the 5x5 image above.
+
+
+# %%
+def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """Convolution layer on one image; ValueError if the channels disagree or the kernel does not fit."""
+    ### BEGIN SOLUTION
+    kh, kw, in_channels, out_channels = w.shape
+    if x.shape[2] != in_channels:
+        raise ValueError(f"x has {x.shape[2]} channels, w expects {in_channels}")
+    height = arithmetic.output_size(x.shape[0], kh, stride, padding)
+    width = arithmetic.output_size(x.shape[1], kw, stride, padding)
+    padded = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+    y = np.zeros((height, width, out_channels))
+    for i in range(height):
+        for j in range(width):
+            window = padded[i * stride : i * stride + kh, j * stride : j * stride + kw]
+            y[i, j] = np.tensordot(window, w, axes=3)  # over height, width and channels
+    return y if b is None else y + b
+    ### END SOLUTION
+
+
+# %%
+exercise("01.4").check(conv2d)
+
+# %% [markdown]
+# ## Cheaper relatives
+#
+# An ordinary layer feeds every input channel to every output channel, through a slice of its own. There are three
+# ways to save.
+#
+# - A **1x1 convolution** looks at one pixel: it mixes channels and sees no neighbours.
+# - A **grouped convolution** splits the channels into groups that do not see each other.
+# - A **depthwise convolution** has a group for every channel: it sees neighbours and mixes nothing.
+
+# %%
+plotting.channel_wiring({"ordinary": 1, "4 groups": 4, "depthwise": 8}, channels=8)
+
+pixelwise = keras.layers.Conv2D(8, kernel_size=1)
+maps = keras.ops.convert_to_numpy(pixelwise(x.astype("float32")))
+mix = keras.ops.convert_to_numpy(pixelwise.kernel)[0, 0]  # (channels in, channels out)
+claim("a 1x1 convolution is one dense layer, used at every pixel", np.allclose(maps, x @ mix, atol=1e-5))
+
+depthwise = keras.ops.depthwise_conv(x.astype("float32"), redness[:, :, :, None].astype("float32"))
+depthwise = keras.ops.convert_to_numpy(depthwise)[0]
+claim("a depthwise convolution is the red cup picture before the sum", np.allclose(depthwise, responses, atol=1e-5))
+
+# %% [markdown]
+# Depthwise for the neighbours, then 1x1 for the channels: together a **depthwise separable** convolution, the block
+# that MobileNet is made of.
+#
+# **Predict**: 128 channels in and out, 3x3. What fraction of an ordinary layer's weights does the separable one
+# need?
+
+# %%
+block = {
+    "3x3": keras.layers.Conv2D(128, 3, padding="same"),
+    "1x1": keras.layers.Conv2D(128, 1),
+    "3x3 in 4 groups": keras.layers.Conv2D(128, 3, padding="same", groups=4),
+    "3x3 depthwise": keras.layers.DepthwiseConv2D(3, padding="same"),
+    "depthwise, then 1x1": keras.layers.SeparableConv2D(128, 3, padding="same"),
+    "3x3 transposed, stride 2": keras.layers.Conv2DTranspose(128, 3, strides=2, padding="same"),
+}
+count = {}
+for name, layer in block.items():
+    layer.build((None, 56, 56, 128))
+    count[name] = layer.count_params()
+    print(f"{name:26}{count[name]:>9,} parameters   {layer.compute_output_shape((1, 56, 56, 128))[1:]}")
+
+plotting.bars(
+    count,
+    xlabel="parameters, 128 channels in and out",
+    form="{:,.0f}",
+    colours=plotting.COLOURS["kernel"],
+    alt="Parameters of six kinds of layers: " + ", ".join(f"{name} {n:,}" for name, n in count.items()),
+)
+
+# %%
+ratio = arithmetic.separable_parameters(3, 256, 256, bias=False) / arithmetic.conv_parameters(3, 256, 256, bias=False)
+claim("without biases the ratio is 1 / channels out + 1 / taps", np.isclose(ratio, 1 / 256 + 1 / 9))
+claim("for 256 channels and 3x3 that is 0.115", round(ratio, 3) == 0.115)
+claim("4 groups need a quarter of the weights", count["3x3 in 4 groups"] - 128 == (count["3x3"] - 128) / 4)
+
+# %% [markdown]
+# An eighth of the weights, and of the multiply-accumulates too, since each weight is used once at every pixel.
+# MobileNet runs on telephones because of that line. The last kind in the table, *transposed*, is the subject after
+# the next.
+#
+# ## Which kernel made this picture?
+#
+# So far you knew the kernel and computed the picture. Training is the other way round: examples of input and output
+# are given, and the kernel is wanted. For one layer without a bias this is a problem you can solve today. Each pixel
+# of the output is one linear equation, and the weights are the unknowns.
+#
+# ### Exercise 01.5 · Find the kernel
+#
+# Given an `image` and the `output` that some kernel made of it (stride 1, no padding, no flip), return the kernel.
+# Its size follows from theirs, and may differ between the axes. Raise a `ValueError` if the output is larger than
+# the image, or has fewer pixels than the kernel has weights: then many kernels fit.
+#
+# For example, `find_kernel(image, slide(image, kernel))` gives back `kernel`. `unroll` may help.
+
+
+# %%
+def find_kernel(image: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """The kernel (kh, kw) with slide(image, kernel) == output; ValueError if it cannot be found."""
+    ### BEGIN SOLUTION
+    kernel_shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(kernel_shape) < 1:
+        raise ValueError("the output is larger than the image")
+    if output.size < kernel_shape[0] * kernel_shape[1]:
+        raise ValueError("there are fewer equations than weights")
+    weights, *_ = np.linalg.lstsq(unroll(image, kernel_shape), output.ravel())
+    return weights.reshape(kernel_shape)
+    ### END SOLUTION
+
+
+# %%
+exercise("01.5").check(find_kernel)
+
+# %% [markdown]
+# ## How a kernel learns
+#
+# A network has many layers and no such equations. It goes downhill instead: it asks how the **loss** $L$, a number
+# that says how wrong the output is, changes with each weight, and takes a small step against that. Let
+# $g_{i,j} = \partial L / \partial y_{i,j}$ say how the loss changes with each output.
+#
+# One weight $w_{u,v}$ is used at *every* position. At position $(i, j)$ it multiplies $x_{i+u,\,j+v}$. By the chain
+# rule its gradient is a sum over positions:
+#
+# $$\frac{\partial L}{\partial w_{u,v}} = \sum_{i} \sum_{j} g_{i,j} \; x_{i+u,\;j+v}$$
+#
+# Compare with the formula of the layer. This is a cross-correlation again: $g$ slides over the image.
+
+# %%
+target = slide(image, corner)  # what the layer should return
+g = slide(image, kernel) - target  # dL/dy for L = half the sum of squared differences
+plotting.sliding_window(image, g, stops=[(0, 0), (0, 1), (2, 2)], names=("dL/dy", "image", "dL/dw"))
+
+# %% [markdown]
+# Three checks, each independent of the formula. Nudge one weight and see what the loss does. Ask the automatic
+# differentiation of the backend. And do it on a photograph, where the sum has 49,284 terms.
+#
+# **Predict**: the gradient of the first weight is the first number of the right-hand grid. If that weight grows by
+# 0.001, how does the loss change?
+
+
+# %%
+def half_squares(kernel):
+    return np.sum((slide(image, kernel) - target) ** 2) / 2
+
+
+nudge = np.zeros((3, 3))
+nudge[0, 0] = 0.001
+change = half_squares(kernel + nudge) - half_squares(kernel)
+print(f"the loss changes by {change:.6f}")
+claim("a weight with gradient -1 that grows by 0.001 lowers the loss by about 0.001", abs(change + 0.001) < 1e-5)
+
+# %%
+pixels = grey.astype("float32")[None, :, :, None]
+wanted = keras_conv(grey, sobel)[None, :, :, None]
+
+
+def loss(w):
+    return keras.ops.sum((keras.ops.conv(pixels, w) - wanted) ** 2) / 2
+
+
+start = rng.normal(size=(3, 3)).astype("float32")
+_, automatic = gradients.value_and_grad(loss)(start[:, :, None, None])
+by_hand = slide_fast(grey, slide_fast(grey, start) - slide_fast(grey, sobel))
+error = np.abs(automatic[:, :, 0, 0] - by_hand).max() / np.abs(by_hand).max()
+claim("the sum over positions equals automatic differentiation to 1e-4", error < 1e-4)
+
+# %% [markdown]
+# ### Exercise 01.6 · The gradient of a kernel
+#
+# Now for a whole layer. `x` is (height, width, channels in), `dy` is $\partial L / \partial y$ with shape (height
+# out, width out, channels out), and the layer had the given stride and no padding. Return $\partial L / \partial w$
+# with shape (kh, kw, channels in, channels out). Raise a `ValueError` if `dy` does not have the size of this layer's
+# output.
+#
+# For example, `kernel_gradient(image[:, :, None], g[:, :, None], (3, 3))[0, 0]` is `[[-1.]]`, as above.
+
+
+# %%
+def kernel_gradient(x: np.ndarray, dy: np.ndarray, kernel_size: tuple[int, int], stride: int = 1) -> np.ndarray:
+    """dL/dw (kh, kw, channels in, channels out); ValueError if dy is not of the layer's output size."""
+    ### BEGIN SOLUTION
+    kh, kw = kernel_size
+    height = arithmetic.output_size(x.shape[0], kh, stride)
+    width = arithmetic.output_size(x.shape[1], kw, stride)
+    if dy.shape[:2] != (height, width):
+        raise ValueError(f"the layer returns {height}x{width}, dy is {dy.shape[0]}x{dy.shape[1]}")
+    dw = np.zeros((kh, kw, x.shape[2], dy.shape[2]))
+    for i in range(height):
+        for j in range(width):
+            window = x[i * stride : i * stride + kh, j * stride : j * stride + kw]
+            dw += window[:, :, :, None] * dy[i, j]
+    return dw
+    ### END SOLUTION
+
+
+# %%
+exercise("01.6").check(kernel_gradient)
+
+# %% [markdown]
+# ## The flip, settled
+#
+# Now the promise from the beginning. Two layers learn to turn one photograph into its Sobel picture, by going
+# downhill 2,000 times. One is defined as deep learning does it, the other with the flip.
+#
+# **Predict**: which one learns faster, and which kernels come out?
+
+
+# %%
+def learn(flipped, steps=2000, rate=5.0):
+    learnt, losses = np.zeros((3, 3)), []
+    for _ in range(steps):
+        used = np.flip(learnt) if flipped else learnt
+        difference = slide_fast(patch, used) - edges
+        gradient = slide_fast(patch, difference) / difference.size
+        learnt = learnt - rate * (np.flip(gradient) if flipped else gradient)
+        losses.append(np.mean(difference**2) / 2)
+    return learnt, losses
+
+
+patch = grey[30:94, 40:104] - grey[30:94, 40:104].mean()  # part of the rim
+edges = slide_fast(patch, sobel)
+plain, plain_losses = learn(flipped=False)
+turned, turned_losses = learn(flipped=True)
+plotting.matrices(
+    {"wanted": sobel, "learnt without the flip": plain, "learnt with the flip": turned},
+    alt="The Sobel kernel, the kernel learnt without the flip, which equals it, and the one learnt with the flip, "
+    "which is the same turned by 180 degrees.",
+    form="{:.1f}",
+)
+
+# %%
+claim("without the flip the Sobel kernel comes out", np.abs(plain - sobel).max() < 0.1)
+claim("with the flip it comes out turned by 180 degrees", np.allclose(turned, np.flip(plain)))
+claim("both had the same loss at every single step", np.allclose(plain_losses, turned_losses))
+
+# %% [markdown]
+# Twins. A network never notices which definition its library uses. What it does notice is a bare `for` loop that
+# found a Sobel kernel without being told of edges: this is all that training a convolution layer is.
+#
+# ## Backwards: the transposed convolution
+#
+# A layer deep in a network must also pass the gradient on to its *input*. Forward, a window gathers nine pixels into
+# one output. Backward, each output hands its gradient to the nine pixels it came from, in proportion to the weights:
+# it stamps the kernel onto them. Where stamps overlap they add up.
+
+# %%
+few = np.array([[1, 2], [3, 4]])
+plotting.stamps(few, kernel, stride=2)
+middle = reference.conv2d_transpose(few[None, :, :, None], kernel[:, :, None, None], stride=2)[0, 2, 2, 0]
+claim("four stamps meet in the middle: 1 + 2 + 3 + 4 = 10", middle == 10)
+
+# %% [markdown]
+# This operation has a name of its own, **transposed convolution**. A convolution is linear, so it is a matrix $C$
+# that maps the 25 pixels to 9 outputs. The gradient of the input is $C^{\mathsf T} g$: the same matrix, transposed.
+#
+# **Predict**: what happens if you convolve and then apply the transposed convolution? Do you get the image back?
+
+# %%
+w = kernel.astype("float32")[:, :, None, None]
+dy = g.astype("float32")[None, :, :, None]
+back = keras.ops.convert_to_numpy(keras.ops.conv_transpose(dy, w))
+
+_, automatic = gradients.value_and_grad(lambda x: keras.ops.sum(keras.ops.conv(x, w) * dy))(np.zeros_like(back))
+claim("the gradient of the input is a transposed convolution of g", np.allclose(automatic, back, atol=1e-4))
+
+one_pixel_each = np.eye(25).reshape(25, 5, 5)
+matrix = np.stack([slide(pixel, kernel).ravel() for pixel in one_pixel_each], axis=-1)  # (9, 25)
+claim("it is the transposed matrix times g", np.allclose(matrix.T @ g.ravel(), back.ravel()))
+
+there_and_back = (matrix.T @ slide(image, kernel).ravel()).reshape(5, 5)
+claim("there and back restores the shape of the image, not the image", not np.allclose(there_and_back, image))
+
+# %% [markdown]
+# Networks that draw pictures or label every pixel use it forwards, to make maps *larger*: with stride $S$ the stamps
+# are laid $S$ pixels apart. $W$ stamps of $K$ pixels reach over $(W - 1) S + K$ pixels. In Keras, `"valid"` keeps
+# them all and `"same"` keeps $W S$. PyTorch cuts $P$ pixels off both ends.
+#
+# But 7 *and* 8 pixels become 3 under a window of 3 with stride 2, so the way back is ambiguous. **Output padding**
+# $A$, fewer than $S$ pixels added at the end, says which size is meant:
+#
+# $$O = (W - 1)\,S - 2P + K + A$$
+#
+# Two things to remember for later. Each *input* pixel lays one stamp, so the multiply-accumulates count input
+# pixels. And where stamps overlap, sums pile up, as in the middle of the picture above: lesson 12 meets this as a
+# checkerboard.
+#
+# ### Exercise 01.7 · Size of a transposed convolution
+#
+# Write the formula as a function. Raise a `ValueError` if `output_padding` is not smaller than the stride, or if the
+# padding leaves no pixel.
+#
+# For example, `transposed_size(7, 3, stride=2)` is 15, and
+# `transposed_size(7, 3, stride=2, padding=1, output_padding=1)` is 14.
+
+
+# %%
+def transposed_size(size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0) -> int:
+    """Output pixels of a transposed convolution along one axis; ValueError if the arguments make no sense."""
+    ### BEGIN SOLUTION
+    if output_padding >= stride:
+        raise ValueError(f"output_padding {output_padding} must be smaller than the stride {stride}")
+    output = (size - 1) * stride - 2 * padding + kernel + output_padding
+    if output < 1:
+        raise ValueError(f"padding {padding} cuts off every pixel")
+    return output
+    ### END SOLUTION
+
+
+# %%
+exercise("01.7").check(transposed_size)
+
+# %% [markdown]
+# ## One layer, all its numbers
+#
+# The first layer of ResNet, from photograph to bill: 64 filters of 7x7 over 3 channels, stride 2, padding 3.
+#
+# **Predict**: how many weights would a *dense* layer need that returns as many numbers?
+
+# %%
+side = arithmetic.output_size(224, kernel=7, stride=2, padding=3)
+outputs = side * side * 64
+parameters = arithmetic.conv_parameters(7, 3, 64)
+macs = arithmetic.conv_macs((side, side), 7, 3, 64)
+dense = arithmetic.dense_parameters(224 * 224 * 3, outputs)
+claim(f"it returns 112x112x64 = {outputs:,} numbers, 3.2 MB in float32", (side, outputs) == (112, 802_816))
+claim(f"it holds {parameters:,} parameters", parameters == 9_472)
+claim(f"it multiplies and adds {macs:,} times for one photograph", macs == 118_013_952)
+claim("a dense layer with as many outputs needs 121 billion weights", round(dense / 1e9) == 121)
+
+# %% [markdown]
+# ## Recap
+#
+# - A dense layer knows no neighbours. A convolution layer looks through a small window (locality) and uses the same
+#   weights everywhere (translation): 1,792 weights instead of 9,633,856.
+# - A filter is a cube over all input channels, its slices are summed, and each filter gives one feature map. Keras
+#   holds $(K_h, K_w, C_\text{in}, C_\text{out})$. What it computes is cross-correlation; since kernels are learnt,
+#   the missing flip is harmless.
+# - $O = \lfloor (W + 2P - D(K-1) - 1) / S \rfloor + 1$. The floor drops pixels silently. `"same"` with an even
+#   stride or an even kernel pads unevenly.
+# - Parameters $(K_h K_w C_\text{in} + 1) C_\text{out}$ do not depend on the image, multiply-accumulates do.
+#   Depthwise and 1x1 layers divide the work: a ratio of $1/C_\text{out} + 1/K^2$.
+# - The gradient of a kernel is a sum over positions. The gradient of the input is a transposed convolution.
+#
+# ## Explain it
+#
+# **Why does a convolution layer need so few weights, and what does it give up for that?**
+#
+# <details><summary>Model answer</summary>
+#
+# Every output reads only a small window, and all windows share one kernel, so the number of weights depends on the
+# kernel and the channels, not on the image. It assumes that what matters is local and that a pattern means the same
+# everywhere. Where that is false, as in a table whose columns can be in any order, or where the absolute position
+# matters, the assumption costs accuracy. One layer also cannot relate distant pixels; that takes depth, stride or
+# dilation.
+#
+# </details>
+#
+# **A colleague ports weights from PyTorch to Keras. All shapes fit, and accuracy falls from 76 % to 0.1 %. After a
+# first fix it is 71 %. What was wrong, both times?**
+#
+# <details><summary>Model answer</summary>
+#
+# At 0.1 %, chance for 1,000 classes, the arrays were reshaped and not transposed: (Cout, Cin, kh, kw) must have its
+# axes moved to (kh, kw, Cin, Cout). The rest is a convention that changes no shape, most likely the padding of
+# strided layers: one pixel on each side in PyTorch, at the end only with `"same"` in Keras. Explicit padding and
+# `"valid"` repair it. Preprocessing and the epsilon of batch normalisation are the next suspects.
+#
+# </details>
+#
+# **You may halve either the width and height of the image or the number of channels in every layer. Which saves more
+# parameters, and which more work?**
+#
+# <details><summary>Model answer</summary>
+#
+# Halving the image leaves the parameters of all convolutions as they are and divides their work by four. Halving the
+# channels of every layer divides both by about four, because input and output channels are both halved; only the
+# first layer, whose input keeps three channels, is divided by two. A dense layer on a flattened map shrinks with the
+# image too.
+#
+# </details>
+#
+# **What is a transposed convolution, and why is it not a deconvolution?**
+#
+# <details><summary>Model answer</summary>
+#
+# A convolution is multiplication by a matrix $C$. The transposed convolution multiplies by $C^{\mathsf T}$, which is
+# how the gradient reaches the input: each value stamps the kernel, and overlaps add. It restores the shape, not the
+# values; a deconvolution would have to invert $C$, which in general has no inverse.
+#
+# </details>
+#
+# ## What comes next
+#
+# One layer of 3x3 sees 3 pixels. How does a network come to see a cup? Lesson 02 stacks layers, follows a photograph
+# through them, and measures what a deep unit sees:
+# [02 Feature maps and receptive fields](../notebooks/02_feature_maps_and_receptive_fields.ipynb).
+#
+# ## References
+#
+# - V. Dumoulin and F. Visin (2016), *A guide to convolution arithmetic for deep learning*.
+# - K. Chellapilla, S. Puri and P. Simard (2006), *High performance convolutional neural networks for document
+#   processing* (im2col).
+# - A. Krizhevsky, I. Sutskever and G. Hinton (2012), *ImageNet classification with deep convolutional neural
+#   networks*.
+# - K. Simonyan and A. Zisserman (2015), *Very deep convolutional networks for large-scale image recognition* (VGG).
+# - K. He, X. Zhang, S. Ren and J. Sun (2016), *Deep residual learning for image recognition* (ResNet).
+# - A. Odena, V. Dumoulin and C. Olah (2016), *Deconvolution and checkerboard artifacts*.
+# - A. Howard and others (2017), *MobileNets: efficient convolutional neural networks for mobile vision
+#   applications*.
+# - P. Wang and others (2018), *Understanding convolution for semantic segmentation* (gridding).
+# - M. A. Islam, S. Jia and N. Bruce (2020), *How much position information do convolutional neural networks encode?*
