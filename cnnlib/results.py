@@ -64,17 +64,15 @@ def load(file: Path) -> dict[str, Any]:
     """Read a file of results: experiment, command, date, setting (device, versions) and runs."""
     mend = "It is made by: python tools/run_experiments.py --lesson NN (the number of the lesson that records it)"
     try:
-        text = file.read_text(encoding="utf-8")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not all(isinstance(run["seed"], int) for run in content["runs"]):
+            raise TypeError("a seed that is no integer")
     except FileNotFoundError:
         known = ", ".join(sorted(other.stem for other in file.parent.glob("*.json"))) or "none"
         raise FileNotFoundError(
             f"there are no stored results {file.stem!r}: {file.name} is not in {file.parent.name}/. "
             f"Stored are: {known}. Is the name spelt right? {mend}"
         ) from None
-    try:
-        content = json.loads(text)
-        if not all(isinstance(run["seed"], int) for run in content["runs"]):
-            raise TypeError("a seed that is no integer")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file.name} in {file.parent.name}/ is damaged ({type(error).__name__}: {error}). "

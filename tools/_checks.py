@@ -1,0 +1,370 @@
+"""What a stored notebook must fulfil beside what nbval compares.
+
+nbval passes a cell that was never executed, any picture at all, and whatever metadata. Each function here closes one
+such hole: it takes a notebook and returns complaints, none if all is well. `tests/test_notebooks.py` applies them to
+all lessons, and each of them to a notebook that was broken on purpose. The build refuses to store what `STORED` finds.
+"""
+
+import getpass
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+from _lessons import KERNELSPEC, ROOT, read_opening
+from nbformat import NotebookNode
+
+LARGEST = 1_000_000  # bytes of a notebook
+PREFIX = "Figure: "
+IGNORED = "nbval-ignore-output"
+CLOSING = ("Recap", "Explain it", "What comes next", "References")
+
+# Loose bounds around the house numbers of the course: a page far outside them is not one a learner enjoys.
+CELLS = (10, 110)
+CODE_LINES = (20, 450)
+MEDIAN_CELL = 7
+LONG_CELL = 18  # nine of ten code cells are not longer
+WORDS_PER_LINE = (3.0, 25.0)
+
+# A path is a defect wherever it stands: it differs between machines, and may hold a name.
+PATH = re.compile(
+    r"(?<![\w.:/-])/(?:home|Users|root|tmp|var|opt|usr|mnt|srv|work|workspaces?|private|content|kaggle|builds|github)/"
+    r"[\w.~-]+|\b[A-Za-z]:\\{1,2}(?!n\b)[\w.~ -]+\\|\b(?:site|dist)-packages\b"
+)
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{7,16}\b")
+# Names that are words, or belong to no person: a page may well speak of a root.
+NO_PERSON = {"admin", "administrator", "build", "docker", "jovyan", "root", "runner", "runneradmin", "test", "user"}
+# What measures time, and the report on the machine.
+TIMING = re.compile(
+    r"\b(?:perf_counter|process_time|monotonic|timeit|stopwatch|seconds|milliseconds)\w*|\btime_\w+|\w+_time\b|\breport\(\)"
+)
+NUMBER = re.compile(r"\d")
+CHECKED = re.compile(r"\b(claim|measured)\(")
+
+
+def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    """Number (from 1, all cells counted) and cell of each code cell."""
+    return ((number, cell) for number, cell in enumerate(notebook.cells, start=1) if cell.cell_type == "code")
+
+
+def markdown(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    return ((number, cell) for number, cell in enumerate(notebook.cells, start=1) if cell.cell_type == "markdown")
+
+
+def outputs(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    return ((number, output) for number, cell in code_cells(notebook) for output in cell.outputs)
+
+
+def texts(output: NotebookNode) -> Iterator[str]:
+    """What an output says in words (pictures left out)."""
+    if output.output_type == "stream":
+        yield output.text
+    elif output.output_type == "error":
+        yield from (output.ename, output.evalue, *output.traceback)
+    else:
+        yield from (str(value) for kind, value in output.data.items() if not kind.startswith("image/"))
+
+
+def has_figure(output: NotebookNode) -> bool:
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
+# --- what is stored ---------------------------------------------------------------------------------------------------
+
+
+def executed_in_order(notebook: NotebookNode) -> list[str]:
+    """Every code cell was executed, from the first to the last, in a fresh kernel."""
+    complaints = []
+    for expected, (number, cell) in enumerate(code_cells(notebook), start=1):
+        if cell.execution_count != expected:
+            complaints.append(f"cell {number} has the execution count {cell.execution_count}, not {expected}")
+        for output in cell.outputs:
+            if output.output_type == "execute_result" and output.execution_count != expected:
+                complaints.append(f"cell {number}: its result has the execution count {output.execution_count}")
+    return complaints
+
+
+def no_errors(notebook: NotebookNode) -> list[str]:
+    """No cell stores an error."""
+    return [
+        f"cell {number} stores an error: {output.ename}: {output.evalue}"
+        for number, output in outputs(notebook)
+        if output.output_type == "error"
+    ]
+
+
+def no_stderr(notebook: NotebookNode) -> list[str]:
+    """No cell stores what was written to stderr: warnings, log lines, progress bars."""
+    return [
+        f"cell {number} stores stderr: {output.text.strip()[:200]!r}"
+        for number, output in outputs(notebook)
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+
+
+def no_trace_of_a_machine(notebook: NotebookNode) -> list[str]:
+    """No absolute path, no user name, no memory address: in sources, outputs and metadata."""
+    parts = [(f"cell {number}", cell.source) for number, cell in enumerate(notebook.cells, start=1)]
+    parts += [(f"the metadata of cell {number}", str(cell.metadata)) for number, cell in enumerate(notebook.cells, 1)]
+    for number, output in outputs(notebook):
+        parts += [(f"an output of cell {number}", text) for text in [*texts(output), str(output.get("metadata", ""))]]
+    parts.append(("the notebook's metadata", str(notebook.metadata)))
+    patterns = {"the absolute path": PATH, "the memory address": ADDRESS}
+    if person := _person():
+        patterns["the user name"] = re.compile(rf"\b{re.escape(person)}\b")
+    complaints = []
+    for place, text in parts:
+        for what, pattern in patterns.items():
+            if match := pattern.search(text):
+                complaints.append(f"{place} holds {what} {match.group(0)!r}")
+        complaints += [f"{place} holds the folder {folder!r}" for folder in _folders() if folder in text]
+    return complaints
+
+
+def _person() -> str | None:
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may have a user without a name
+        return None
+    return None if len(name) < 3 or name.lower() in NO_PERSON else name
+
+
+def _folders() -> set[str]:
+    folders = {str(ROOT), str(ROOT.as_posix()), str(Path.home()), str(Path.home().as_posix())}
+    return {folder for folder in folders if len(folder) > 3 and folder not in ("/root", "/home")}
+
+
+def metadata_is_normal(notebook: NotebookNode) -> list[str]:
+    """Metadata says nothing that changes from build to build: times, widget states, versions, random ids."""
+    complaints = []
+    allowed = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+    if notebook.metadata != allowed:
+        complaints.append(f"the notebook's metadata is {dict(notebook.metadata)}, not {allowed}")
+    ids = [cell.get("id", "") for cell in notebook.cells]
+    numbers = {ident.partition("-")[0] for ident in ids}
+    expected = [f"{min(numbers, default='')}-{position:03d}" for position in range(1, len(ids) + 1)]
+    complaints += [f"cell {i} has the id {a!r}, not {b!r}" for i, (a, b) in enumerate(zip(ids, expected), 1) if a != b]
+    for number, cell in enumerate(notebook.cells, start=1):
+        if set(cell.metadata) - {"tags"}:
+            complaints.append(f"cell {number} has the metadata {', '.join(sorted(set(cell.metadata) - {'tags'}))}")
+    for number, output in outputs(notebook):
+        if any("widget" in kind for kind in output.get("data", {})):
+            complaints.append(f"cell {number} stores a widget; in stored outputs an explorer shows its static figure")
+    return complaints
+
+
+def small_enough(notebook: NotebookNode) -> list[str]:
+    """The file is under 1 MB, so that it opens at once and can be read on the web."""
+    size = len(nbformat.writes(notebook).encode())
+    return [f"the notebook is {size:,} bytes; the limit is {LARGEST:,}"] if size > LARGEST else []
+
+
+def figures_are_described(notebook: NotebookNode) -> list[str]:
+    """Every figure says in words what one sees: for those who cannot, and because nbval compares words only."""
+    complaints = []
+    for number, output in outputs(notebook):
+        if not has_figure(output):
+            continue
+        text = output.data.get("text/plain", "")
+        if not text.startswith(PREFIX):
+            complaints.append(
+                f"cell {number}: a figure without alt text ({text[:60]!r}); end it in plotting.show(fig, alt=...)"
+            )
+        elif len(text[len(PREFIX) :].split()) < 4:
+            complaints.append(f"cell {number}: the alt text {text!r} says too little")
+    for number, output in outputs(notebook):
+        if not has_figure(output) and any("<Figure size" in text for text in texts(output)):
+            complaints.append(f"cell {number} prints a figure instead of showing it")
+    return complaints
+
+
+STORED: tuple[Callable[[NotebookNode], list[str]], ...] = (
+    executed_in_order,
+    no_errors,
+    no_stderr,
+    no_trace_of_a_machine,
+    metadata_is_normal,
+    small_enough,
+    figures_are_described,
+)
+
+
+# --- how a lesson is made ---------------------------------------------------------------------------------------------
+
+
+def figures_stand_beside_claims(notebook: NotebookNode) -> list[str]:
+    """A figure's own cell, the one before or one of the two after it checks a number: nothing compares the picture."""
+    cells = notebook.cells
+    complaints = []
+    for number, cell in code_cells(notebook):
+        if any(has_figure(output) for output in cell.outputs):
+            beside = cells[max(0, number - 2) : number + 2]
+            if not any(_checks_a_number(other) for other in beside):
+                complaints.append(f"cell {number}: a figure with no claim and no checked number beside it")
+    return complaints
+
+
+def _checks_a_number(cell: NotebookNode) -> bool:
+    """Whether the cell claims something, or stores a number that nbval compares (an alt text does not count)."""
+    if cell.cell_type != "code" or IGNORED in cell.metadata.get("tags", []):
+        return False
+    if CHECKED.search(cell.source):
+        return True
+    said = [text for output in cell.outputs for text in texts(output)]
+    return any(NUMBER.search(text) for text in said if not text.startswith(PREFIX))
+
+
+def opens_well(notebook: NotebookNode) -> list[str]:
+    """The first cell has number, title, question, objectives, minutes and links; the first code cell is the set-up."""
+    first = notebook.cells[0]
+    if first.cell_type != "markdown":
+        return ["the first cell is not markdown"]
+    complaints = []
+    try:
+        opening = read_opening(first.source)
+    except ValueError as error:
+        return [str(error)]
+    if not 3 <= len(opening.objectives) <= 5:
+        complaints.append(f"the first cell has {len(opening.objectives)} objectives, not three to five")
+    if not 1 <= opening.reading <= 90 or not 0 <= opening.exercises <= 120:
+        complaints.append(f"{opening.reading} min of reading and {opening.exercises} min of exercises are no lesson")
+    if "](../README.md" not in first.source:
+        complaints.append("the first cell does not link to the course map, ../README.md")
+    code = [cell.source for _, cell in code_cells(notebook)]
+    if not code or [line for line in code[0].splitlines() if line] != ["from cnnlib import runtime", "runtime.setup()"]:
+        complaints.append("the first code cell is not 'from cnnlib import runtime' and 'runtime.setup()'")
+    return complaints
+
+
+def closes_well(notebook: NotebookNode) -> list[str]:
+    """The last headings are Recap, Explain it (with answers folded away), What comes next, References."""
+    text = "\n".join(cell.source for _, cell in markdown(notebook))
+    headings = tuple(re.findall(r"^## +(.+?) *$", text, re.MULTILINE))
+    complaints = []
+    if headings[-len(CLOSING) :] != CLOSING:
+        complaints.append(f"the last headings are {', '.join(headings[-4:])}; they should be {', '.join(CLOSING)}")
+    explain = text.partition("\n## Explain it")[2].partition("\n## ")[0]
+    answers = len(re.findall(r"<details>\s*<summary>Model answer</summary>", explain))
+    if not 2 <= answers <= 4 or explain.count("</details>") != answers:
+        complaints.append(f"'Explain it' has {answers} folded model answers; it should have two to four")
+    if not text.partition("\n## References")[2].strip():
+        complaints.append("there are no references")
+    return complaints
+
+
+def links_lead_somewhere(notebook: NotebookNode, folder: Path = ROOT / "notebooks") -> list[str]:
+    """Every relative link of the page is a file of the course; a link to a heading is one of this page."""
+    text = "\n".join(cell.source for _, cell in markdown(notebook))
+    headings = {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ +(.+)$", text, re.MULTILINE)}
+    complaints = []
+    for number, cell in markdown(notebook):
+        for target in re.findall(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"", cell.source):
+            link = "".join(target)
+            if re.match(r"[a-z]+:", link):
+                continue
+            file, _, heading = link.partition("#")
+            if file and not (folder / file).exists():
+                complaints.append(f"cell {number} links to {link}, which does not exist")
+            elif not file and heading not in headings:
+                complaints.append(f"cell {number} links to the heading {heading!r}, which is not on the page")
+    return complaints
+
+
+def exercises_are_whole(notebook: NotebookNode, known: dict[str, str]) -> list[str]:
+    """Each exercise is a statement, a stub and a check, and is known to cnnlib; `known` maps its ids to titles.
+
+    Ids count up from 1, and what is known but not on the page is a complaint too.
+    """
+    complaints = []
+    stated = []
+    cells = notebook.cells
+    for number, cell in markdown(notebook):
+        for ident, title in re.findall(r"^### Exercise (\S+)(?: · (.+?))? *$", cell.source, re.MULTILINE):
+            stated.append(ident)
+            if not title:
+                complaints.append(f"cell {number}: exercise {ident} has no title (### Exercise {ident} · Title)")
+            elif ident in known and known[ident] != title:
+                complaints.append(f"exercise {ident} is {title!r} on the page and {known[ident]!r} in cnnlib.exercises")
+            call = f'exercise("{ident}").check('
+            if len(cells) < number + 2 or cells[number].cell_type != "code" or "..." not in cells[number].source:
+                complaints.append(f"exercise {ident} is not followed by a code cell with '...' to replace")
+            elif cells[number + 1].cell_type != "code" or call not in cells[number + 1].source:
+                complaints.append(f"exercise {ident}: the cell after the answer does not call {call}...)")
+    checked = [
+        ident for _, cell in code_cells(notebook) for ident in re.findall(r'exercise\("([^"]+)"\)\.check', cell.source)
+    ]
+    if checked != stated:
+        complaints.append(f"the page states the exercises {stated} and checks {checked}")
+    if sorted(known) != sorted(stated):
+        complaints.append(f"the page states the exercises {stated}; cnnlib.exercises knows {sorted(known)}")
+    number = _number(notebook)
+    expected = [f"{number}.{i}" for i in range(1, len(stated) + 1)]
+    if stated != expected:
+        complaints.append(f"the exercises are numbered {stated}, not {expected}")
+    return complaints
+
+
+def _number(notebook: NotebookNode) -> str:
+    match = re.match(r"# (\d\d)\b", notebook.cells[0].source)
+    return match.group(1) if match else "??"
+
+
+def answers_are_cut(notebook: NotebookNode) -> list[str]:
+    """Nothing of an answer, and no marker of one, is left."""
+    return [
+        f"cell {number} holds a marker of an answer"
+        for number, cell in enumerate(notebook.cells, start=1)
+        if re.search(r"#\s*(BEGIN|END) SOLUTION", cell.source)
+    ]
+
+
+def only_times_are_ignored(notebook: NotebookNode) -> list[str]:
+    """Outputs are left uncompared only where time is measured, and nothing else of nbval is switched off."""
+    complaints = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        tags = set(cell.metadata.get("tags", []))
+        if tags - {IGNORED}:
+            complaints.append(f"cell {number} has the tags {sorted(tags - {IGNORED})}")
+        if cell.cell_type != "code":
+            continue
+        if re.search(r"^\s*#+\s*(PYTEST_VALIDATE|NBVAL_)", cell.source, re.MULTILINE):
+            complaints.append(f"cell {number} switches nbval off in a comment")
+        if IGNORED in tags and not TIMING.search(cell.source):
+            complaints.append(f"cell {number} is tagged {IGNORED} and measures no time")
+    return complaints
+
+
+def house_numbers(notebook: NotebookNode) -> list[str]:
+    """Cells short enough to read, and prose that leads: within loose bounds."""
+    lengths = [_lines(cell.source) for _, cell in code_cells(notebook)]
+    words = sum(len(cell.source.split()) for _, cell in markdown(notebook))
+    total = sum(lengths)
+    complaints = _outside("cells", len(notebook.cells), *CELLS) + _outside("lines of code", total, *CODE_LINES)
+    if len(lengths) > 1:
+        complaints += _outside("lines in the median code cell", statistics.median(lengths), 1, MEDIAN_CELL)
+        long = statistics.quantiles(lengths, n=10, method="inclusive")[-1]
+        complaints += _outside("lines in the 90th percentile of code cells", long, 1, LONG_CELL)
+    if total:
+        complaints += _outside("words of prose per line of code", words / total, *WORDS_PER_LINE)
+    return complaints
+
+
+def _lines(source: str) -> int:
+    """Lines of code: neither empty nor only a comment."""
+    return sum(1 for line in source.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def _outside(what: str, value: float, low: float, high: float) -> list[str]:
+    return [] if low <= value <= high else [f"{value:.3g} {what}: the bounds are {low:g} to {high:g}"]
+
+
+MADE: tuple[Callable[[NotebookNode], list[str]], ...] = (
+    figures_stand_beside_claims,
+    opens_well,
+    closes_well,
+    links_lead_somewhere,
+    answers_are_cut,
+    only_times_are_ignored,
+    house_numbers,
+)

@@ -1,0 +1,180 @@
+"""Build the notebooks of learners from the sources of the lessons.
+
+    python tools/build.py                    # every lesson: solutions/NN_name.py -> notebooks/NN_name.ipynb
+    python tools/build.py --lesson 01        # one
+    python tools/build.py --check            # say which notebook is out of step with its source; nothing is executed
+    python tools/build.py --solutions        # answered, executed notebooks in build/solutions/
+
+Answers are cut out and stubs left; the notebook runs in a cold kernel on TensorFlow in the cpu profile, with the
+network blocked, and is stored with its outputs. Nothing in it depends on the machine or the day but measured times.
+"""
+
+import argparse
+import difflib
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from _checks import STORED
+from _execute import Run, execute, kernel_environment
+from _lessons import ROOT, Lesson, choose, lessons
+from nbformat import NotebookNode
+
+TIMEOUT = 300.0  # seconds for one cell
+
+
+class Refused(Exception):
+    """A notebook that must not be stored; the message says why."""
+
+
+def run(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> Run:
+    """Execute a lesson in the one setting in which its outputs are stored and compared."""
+    notebook = lesson.notebook(answered)
+    folder = lesson.source.parent if answered else lesson.path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with kernel_environment(backend="tensorflow", profile="cpu") as env:
+        return execute(notebook, folder, env, timeout)
+
+
+def failure(lesson: Lesson, run: Run) -> str:
+    """The first failure of a run: lesson, line of the source, cell, error."""
+    first = run.failures[0]
+    line = lesson.line(first.cell, first.line)
+    place = f"{lesson.source.relative_to(lesson.root).as_posix()}:{line}" if line else lesson.name
+    source = run.notebook.cells[first.cell - 1].source.splitlines()
+    shown = source[first.line - 1].strip() if first.line and first.line <= len(source) else source[0] if source else ""
+    return f"{place}: {first}\n    {shown}"
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Take out of an executed notebook what differs from run to run; merge what streams wrote in pieces."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        merged: list[NotebookNode] = []
+        for output in cell.outputs:
+            output.pop("transient", None)
+            last = merged[-1] if merged else None
+            if last and output.output_type == "stream" == last.output_type and output.name == last.name:
+                last.text += output.text
+            else:
+                merged.append(output)
+        cell.outputs = merged
+    notebook.metadata = {name: notebook.metadata[name] for name in ("kernelspec", "language_info")}
+    notebook.metadata["language_info"] = {"name": "python"}
+    return nbformat.from_dict(notebook)
+
+
+def build(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> tuple[Path, Run]:
+    """Execute a lesson and store it; Refused if a cell fails or the result is unfit to be stored."""
+    done = run(lesson, answered, timeout)
+    if done.failures:
+        raise Refused(failure(lesson, done))
+    notebook = normalise(done.notebook)
+    if complaints := [complaint for check in STORED for complaint in check(notebook)]:
+        raise Refused(f"{lesson.name} is not stored:\n" + "\n".join(f"    {line}" for line in complaints))
+    path = lesson.root / "build" / "solutions" / lesson.path.name if answered else lesson.path
+    if answered:
+        lead_back(notebook)
+    write(notebook, path)
+    return path, done
+
+
+def lead_back(notebook: NotebookNode) -> None:
+    """Mend the links of a page that lies one folder deeper than its source."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](../", "](../../")
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook whole or not at all, with the same bytes on every system."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    os.replace(temporary, path)
+
+
+def sources(notebook: NotebookNode) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What a notebook's cells are, without what they put out: kind, text, tags."""
+    return [(cell.cell_type, cell.source, tuple(cell.metadata.get("tags", []))) for cell in notebook.cells]
+
+
+def out_of_step(lesson: Lesson) -> str | None:
+    """How the stored notebook differs from its source, in a few lines; None if it does not."""
+    name = lesson.path.relative_to(lesson.root).as_posix()
+    mend = f"python tools/build.py --lesson {lesson.number}"
+    if not lesson.path.exists():
+        return f"{name} is missing: {mend}"
+    try:
+        found = sources(nbformat.read(lesson.path, as_version=4))
+    except Exception as error:  # nbformat raises what the JSON makes it raise
+        return f"{name} cannot be read ({type(error).__name__}: {error}): {mend}"
+    expected = sources(lesson.notebook())
+    if found == expected:
+        return None
+    pairs = enumerate(zip(found, expected), start=1)
+    number = next((n for n, (a, b) in pairs if a != b), min(len(found), len(expected)) + 1)
+    there = found[number - 1] if number <= len(found) else ("", "", ())
+    wanted = expected[number - 1] if number <= len(expected) else ("", "", ())
+    lines = list(
+        difflib.unified_diff(_text(there), _text(wanted), name, f"{lesson.source.name}, built", lineterm="", n=1)
+    )
+    place = f"{lesson.source.relative_to(lesson.root).as_posix()}:{lesson.line(min(number, len(expected)))}"
+    return "\n".join([f"{name} is out of step from cell {number} on ({place}): {mend}", *lines[:20]])
+
+
+def _text(cell: tuple[str, str, tuple[str, ...]]) -> list[str]:
+    kind, source, tags = cell
+    return [f"[{kind}{' ' if tags else ''}{' '.join(tags)}]", *source.splitlines()] if kind else []
+
+
+def orphans(root: Path = ROOT) -> list[str]:
+    """Notebooks without a source."""
+    names = {lesson.path.name for lesson in lessons(root)}
+    extra = sorted(path for path in (root / "notebooks").glob("*.ipynb") if path.name not in names)
+    return [f"notebooks/{path.name} has no source: write solutions/{path.stem}.py or delete it" for path in extra]
+
+
+def check(chosen: list[Lesson], root: Path = ROOT) -> list[str]:
+    """All that `--check` complains about."""
+    return [complaint for complaint in map(out_of_step, chosen) if complaint] + orphans(root)
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lesson", action="append", help="number or name, as in 01; may be given more than once")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="compare the sources of cells; execute nothing")
+    mode.add_argument("--solutions", action="store_true", help="answered, executed notebooks in build/solutions/")
+    options = parser.parse_args(arguments)
+    try:
+        chosen = choose(options.lesson, root)
+        if options.check:
+            complaints = check(chosen, root)
+            print("\n\n".join(complaints) or f"{len(chosen)} notebooks are in step with their sources")
+            return 1 if complaints else 0
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return sum(not report(lesson, options.solutions) for lesson in chosen) and 1
+
+
+def report(lesson: Lesson, answered: bool) -> bool:
+    """Build one lesson and say what came of it; whether it was stored."""
+    try:
+        path, done = build(lesson, answered)
+    except (Refused, ValueError) as error:
+        print(f"FAILED  {error}", file=sys.stderr, flush=True)
+        return False
+    name = path.relative_to(lesson.root).as_posix()
+    size = path.stat().st_size / 1000
+    print(f"{name}  {done.seconds:.1f} s  {done.peak_megabytes:.0f} MB of memory  {size:.0f} kB", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

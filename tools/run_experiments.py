@@ -1,0 +1,110 @@
+"""Run a lesson once for each seed and keep what it records in data/results/.
+
+    python tools/run_experiments.py --lesson 03                       # seeds 0 to 4
+    python tools/run_experiments.py --lesson 03 --seeds 0 1 2 --backend jax --profile gpu
+
+The lesson's own code, with its answers, is the experiment: what it gives to `cnnlib.results.record` is collected, one
+file for each experiment, with the command, the date, the device and the versions. A rerun replaces the file.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from _execute import execute, kernel_environment
+from _lessons import ROOT, Lesson, choose
+
+RESULTS = ROOT / "data" / "results"
+# Enough for what has no place in a lesson; a cell that hangs ends too.
+TIMEOUT = 4 * 3600.0
+
+
+def collect(lesson: Lesson, seed: int, backend: str, profile: str) -> list[dict]:
+    """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "recorded.jsonl"
+        settings = {"backend": backend, "seed": seed, "profile": profile, "CNNLIB_RECORD": str(lines)}
+        with kernel_environment(**settings) as env:
+            run = execute(lesson.notebook(answered=True), lesson.source.parent, env, TIMEOUT)
+        if run.failures:
+            raise RuntimeError(f"{lesson.name} with seed {seed} on {backend}: {run.failures[0]}")
+        if not lines.exists():
+            return []
+        return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+
+
+def group(recorded: list[dict], lesson: str, command: str, day: str) -> dict[str, dict]:
+    """The content of each experiment's file, from the recorded lines of all seeds.
+
+    A seed that records an experiment more than once keeps one run of all its values. ValueError if two lines of a
+    seed give the same value two contents, or if lines stem from different settings.
+    """
+    files: dict[str, dict] = {}
+    for line in recorded:
+        name = line["experiment"]
+        head = {"experiment": name, "lesson": lesson, "command": command, "date": day, "setting": line["setting"]}
+        file = files.setdefault(name, {**head, "runs": []})
+        if file["setting"] != line["setting"]:
+            raise ValueError(f"{name}: the runs stem from different settings: {file['setting']} and {line['setting']}")
+        same = [run for run in file["runs"] if run["seed"] == line["seed"]]
+        run = same[0] if same else {"seed": line["seed"]}
+        twice = [key for key, value in line["values"].items() if run.get(key, value) != value]
+        if twice:
+            raise ValueError(f"{name}: seed {line['seed']} records {', '.join(twice)} twice, with different values")
+        run.update(line["values"])
+        if not same:
+            file["runs"].append(run)
+    for file in files.values():
+        file["runs"].sort(key=lambda run: run["seed"])
+    return files
+
+
+def write(files: dict[str, dict], folder: Path) -> list[Path]:
+    """Write each experiment's file: one line for each run, so that a change shows as the lines that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in sorted(files.items()):
+        head = json.dumps({key: value for key, value in content.items() if key != "runs"}, indent=1, ensure_ascii=False)
+        runs = ",\n".join("  " + json.dumps(run, ensure_ascii=False) for run in content["runs"])
+        text = f'{head[:-2]},\n "runs": [\n{runs}\n ]\n}}\n'
+        path = folder / f"{name}.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+        written.append(path)
+    return written
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lesson", required=True, help="number or name, as in 03")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
+    parser.add_argument("--profile", default="cpu", choices=["smoke", "cpu", "gpu"])
+    options = parser.parse_args(arguments)
+    seeds = sorted(set(options.seeds))
+    command = f"python tools/run_experiments.py --lesson {options.lesson} --seeds {' '.join(map(str, seeds))}"
+    command += f" --backend {options.backend} --profile {options.profile}"
+    try:
+        (lesson,) = choose([options.lesson])
+        recorded = []
+        for seed in seeds:
+            recorded += collect(lesson, seed, options.backend, options.profile)
+            print(f"{lesson.name}: seed {seed} done", flush=True)
+        written = write(group(recorded, lesson.name, command, date.today().isoformat()), RESULTS)
+    except (ValueError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"{path.relative_to(ROOT).as_posix()}  {path.stat().st_size / 1000:.1f} kB")
+    if not written:
+        print(f"{lesson.name} records nothing: no cell calls cnnlib.results.record")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
