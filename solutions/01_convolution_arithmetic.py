@@ -472,14 +472,14 @@ exercise("01.2").check(same_padding)
 # ## What to invent beyond the border
 #
 # Padding makes pixels up. **Zero** padding paints them black, **reflect** mirrors the picture, **replicate** repeats
-# the last pixel. Each leaves its mark. Below, the photograph is padded by 24 pixels and then averaged over 49x49.
+# the last pixel. Each leaves its mark. Below, the photograph is padded by 16 pixels and then averaged over 33x33.
 #
 # **Predict**: an all-white image is averaged over 3x3 with zero padding. What is the value in its corner?
 
 # %%
 pad_modes = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}  # NumPy's names
-average = np.full((49, 49), 1 / 49**2)
-padded = {mode: np.pad(grey, 24, mode=numpy_name) for mode, numpy_name in pad_modes.items()}
+average = np.full((33, 33), 1 / 33**2)
+padded = {mode: np.pad(grey, 16, mode=numpy_name) for mode, numpy_name in pad_modes.items()}
 blurred = {f"{mode}, averaged": signal.oaconvolve(picture, average, mode="valid") for mode, picture in padded.items()}
 plotting.images(
     padded | blurred,
@@ -514,8 +514,9 @@ claim("along the photograph's top row, zeros take about half of the light", 0.4 
 
 # %%
 plotting.dilation_taps(kernel=3, dilations=(1, 2, 3))
-spans = [arithmetic.effective_kernel(3, dilation) for dilation in (1, 2, 3)]
-claim("3 taps span 3, 5 and 7 pixels with dilation 1, 2 and 3", spans == [3 + 2 * 0, 3 + 2 * 1, 3 + 2 * 2])
+effective = [k + (k - 1) * (d - 1) for k, d in [(3, 1), (3, 2), (3, 3)]]
+claim("3 taps span 3, 5 and 7 pixels with dilation 1, 2 and 3", effective == [3, 5, 7])
+claim("as in the formula of the output size, D(K-1) + 1", effective == [d * (3 - 1) + 1 for d in (1, 2, 3)])
 
 
 # %%
@@ -677,7 +678,7 @@ claim("a 1x1 convolution is one dense layer, used at every pixel", np.allclose(m
 
 depthwise = keras.ops.depthwise_conv(x.astype("float32"), redness[:, :, :, None].astype("float32"))
 depthwise = keras.ops.convert_to_numpy(depthwise)[0]
-claim("a depthwise convolution is the red cup picture before the sum", np.allclose(depthwise, responses, atol=1e-5))
+claim("a depthwise convolution is a filter that stops before the sum", np.allclose(depthwise, responses, atol=1e-5))
 
 # %% [markdown]
 # Depthwise for the neighbours, then 1x1 for the channels: together a **depthwise separable** convolution, the block
@@ -699,7 +700,9 @@ count = {}
 for name, layer in block.items():
     layer.build((None, 56, 56, 128))
     count[name] = layer.count_params()
-    print(f"{name:26}{count[name]:>9,} parameters   {layer.compute_output_shape((1, 56, 56, 128))[1:]}")
+    macs = 56 * 56 * (count[name] - 128) / 1e6  # every weight but the 128 biases, once at each of the 56 x 56 pixels
+    output_shape = tuple(layer.compute_output_shape((1, 56, 56, 128)))
+    print(f"{name:26}{count[name]:>9,} parameters {macs:8.1f} M MACs   -> {output_shape[1:]}")
 
 plotting.bars(
     count,
@@ -866,7 +869,7 @@ plotting.matrices(
     {"wanted": sobel, "learnt without the flip": plain, "learnt with the flip": turned},
     alt="The Sobel kernel, the kernel learnt without the flip, which equals it, and the one learnt with the flip, "
     "which is the same turned by 180 degrees.",
-    form="{:.1f}",
+    digits=1,
 )
 
 # %%

@@ -440,13 +440,13 @@ def channel_sum(image: object, filter_weights: object, responses: object, total:
     )
 
 
-def matrices(grids: Mapping[str, object], alt: str, form: str = "{:.2f}") -> None:
+def matrices(grids: Mapping[str, object], alt: str, digits: int = 2) -> None:
     """Draw small grids of numbers side by side: red above zero, blue below.
 
     Args:
         grids: title -> (rows, columns).
         alt: what a reader should see.
-        form: how a number is written.
+        digits: decimals of the numbers.
     """
     arrays = {name: _two_dimensional(name, grid) for name, grid in grids.items()}
     widths = [array.shape[1] for array in arrays.values()]
@@ -454,7 +454,7 @@ def matrices(grids: Mapping[str, object], alt: str, form: str = "{:.2f}") -> Non
     fig, axes = _panels(min(WIDE, 0.55 * sum(widths) + 0.5 * len(widths)), 0.55 * tallest + 0.5, widths)
     for ax, (name, array) in zip(axes, arrays.items()):
         ax.axis("on")
-        core.draw_heatmap(ax, array, form=form)
+        core.draw_heatmap(ax, np.round(array, digits), form=f"{{:.{digits}f}}")  # rounded first: no minus before a 0
         _title(ax, name)
     core.show(fig, alt)
 
