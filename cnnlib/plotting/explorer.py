@@ -92,7 +92,7 @@ def _explore_live(draw: Callable, describe: Callable, sliders: Mapping, starts: 
     controls = {name: _control(name, slider, starts[name]) for name, slider in sliders.items()}
     # An Image widget keeps its place while its bytes change, so nothing flickers, and the browser sends the next value
     # only when the kernel has answered the last one, so that no queue of old values builds up.
-    picture = ipywidgets.Image(format="png")
+    picture = ipywidgets.Image(format="png", layout={"align_self": "flex-start", "max_width": "100%"})
     caption = ipywidgets.HTML()
 
     def redraw(_: object = None) -> None:
