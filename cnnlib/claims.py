@@ -37,8 +37,8 @@ def claim(text: str, condition: Any) -> None:
     if not _truth(condition, text):
         raise ClaimFailed(
             f"✘ {text}\n\n"
-            "This sentence is false in this run. If you have not changed the cells above it, the course has a defect, or "
-            "the number is another machine's: please report the lesson, the cell, and what runtime.report() prints."
+            "This sentence is false in this run. If you have not changed the cells above it, the course has a defect,\n"
+            "or the number is another machine's: please report the lesson, the cell, and what runtime.report() prints."
         )
     print(f"✔ {text}")
 

@@ -2,8 +2,9 @@
 
 A lesson is one file ``solutions/NN_name.py`` in jupytext's percent format. An answer stands between two comments of
 their own lines, ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the next cell asks for its check with
-``exercise("NN.n").check(name)``. ``tools/build.py`` makes the notebooks with :func:`make_stub`, ``exercise(...).answer()``
-shows :func:`answer_source`, and the tests of the checks work from the same functions, so that the three cannot differ.
+``exercise("NN.n").check(name)``. ``tools/build.py`` makes the notebooks with :func:`make_stub`,
+``exercise(...).answer()`` shows :func:`answer_source`, and the tests of the checks work from the same functions, so
+that the three cannot differ.
 """
 
 import ast

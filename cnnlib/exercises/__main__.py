@@ -1,0 +1,10 @@
+"""``python -m cnnlib.exercises``: print the table of progress."""
+
+import sys
+
+from cnnlib.exercises import progress
+
+if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a console whose code page lacks the signs
+    print(progress())

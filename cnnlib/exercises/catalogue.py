@@ -1,0 +1,72 @@
+"""Which exercises there are: found by id, and listed without importing the lessons they belong to."""
+
+import ast
+import functools
+import importlib
+import re
+from pathlib import Path
+
+from cnnlib.exercises.kinds import Exercise
+
+_FOLDER = Path(__file__).parent
+_KINDS = ("FunctionExercise", "ValueExercise", "CheckExercise")
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of that id, such as ``"01.2"``: its ``.check(answer)``, ``.hint()`` and ``.answer()``.
+
+    Raises:
+        TypeError: the id is not a text.
+        ValueError: there is no such exercise; the message lists those there are.
+    """
+    if not isinstance(id, str):
+        raise TypeError(f'an exercise is named by a text, exercise("01.2"); {id!r} was given')
+    match = re.fullmatch(r"\s*(\d\d?)\.(\d+)\s*", id)
+    if match:
+        lesson, number = match[1].zfill(2), str(int(match[2]))
+        if (_FOLDER / f"lesson_{lesson}.py").is_file():
+            found = exercises_of(lesson).get(f"{lesson}.{number}")
+            if found is not None:
+                return found
+    known = listed()
+    near = [key for key in known if match and key.startswith(match[1].zfill(2))] or list(known)
+    raise ValueError(f"there is no exercise {id!r}; there are: {', '.join(near) or 'none'}")
+
+
+@functools.cache
+def exercises_of(lesson: str) -> dict[str, Exercise]:
+    """The exercises of one lesson, ``"01"``, by id; imports its checks.
+
+    Raises:
+        ValueError: the list of the lesson is not well formed.
+    """
+    module = importlib.import_module(f"cnnlib.exercises.lesson_{lesson}")
+    found: dict[str, Exercise] = {}
+    for each in module.EXERCISES:
+        if each.id in found or not each.id.startswith(f"{lesson}."):
+            raise ValueError(f"lesson_{lesson}.py: exercise {each.id} is there twice, or belongs to another lesson")
+        found[each.id] = each
+    return found
+
+
+def listed() -> dict[str, str]:
+    """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
+    found: dict[str, str] = {}
+    for path in sorted(_FOLDER.glob("lesson_[0-9][0-9].py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _called(node) in _KINDS:
+                given = {keyword.arg: keyword.value for keyword in node.keywords}
+                given.update(zip(("id", "title"), node.args))
+                texts = [given.get(name) for name in ("id", "title")]
+                if all(isinstance(text, ast.Constant) for text in texts):
+                    found[texts[0].value] = texts[1].value
+    return dict(sorted(found.items(), key=lambda item: _order(item[0])))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+
+
+def _order(id: str) -> tuple[int, int]:
+    lesson, number = id.split(".")
+    return int(lesson), int(number)

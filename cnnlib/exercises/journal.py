@@ -1,0 +1,243 @@
+"""The learner's progress: one file of this machine, never sent anywhere.
+
+The file is ``.cnnlib/progress.json`` in the checkout, or what ``CNNLIB_PROGRESS`` names; ``CNNLIB_PROGRESS=off`` keeps
+nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file.
+
+Every change is read, merged and written under a lock and put in place in one step, so several notebooks can be open at
+once and a crash leaves the old file. A damaged file is moved aside and named. A folder that cannot be written is said
+once, and progress lasts until the kernel ends.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+_LOCK_SECONDS = 5.0
+
+_memory: dict[str, dict[str, Any]] = {}  # what could not be written, or is not to be
+_warned: set[str] = set()
+
+
+def file() -> Path | None:
+    """Where progress is kept; None if it is not."""
+    from cnnlib import runtime
+
+    named = os.environ.get("CNNLIB_PROGRESS", "")
+    if named.lower() == "off" or (not named and runtime.is_static()):
+        return None
+    if named:
+        return Path(named).expanduser()
+    try:
+        return runtime.root() / ".cnnlib" / "progress.json"
+    except FileNotFoundError:
+        return Path.home() / ".cnnlib" / "progress.json"
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    """What is known of each exercise: ``attempts``, ``hints``, ``answer_shown``, ``solved`` (a date or None)."""
+    path = file()
+    kept = _read(path)["exercises"] if path is not None else {}
+    return _merged(kept, _memory)
+
+
+def note_attempt(exercise_id: str, right: bool) -> None:
+    """Count an attempt, and keep the date of the first right one."""
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["attempts"] += 1
+        if right and not entry["solved"]:
+            entry["solved"] = datetime.date.today().isoformat()
+
+    _update(exercise_id, change)
+
+
+def note_hint(exercise_id: str, number: int) -> None:
+    """Keep how many hints were seen."""
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["hints"] = max(entry["hints"], number)
+
+    _update(exercise_id, change)
+
+
+def note_answer(exercise_id: str) -> None:
+    """Keep that the reference answer was seen, and whether that was before the exercise was solved."""
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["answer_shown"] = True
+        entry["answer_first"] = entry.get("answer_first", not entry["solved"])
+
+    _update(exercise_id, change)
+
+
+def _blank() -> dict[str, Any]:
+    return {"attempts": 0, "hints": 0, "answer_shown": False, "solved": None}
+
+
+def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
+    path = file()
+    if path is None:
+        change(_memory.setdefault(exercise_id, _blank()))
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            content = _read(path)
+            if path.exists() and not os.access(path, os.W_OK):
+                raise PermissionError(f"{path} is write-protected")
+            change(content["exercises"].setdefault(exercise_id, _blank()))
+            _write(path, content)
+    except OSError as error:
+        change(_memory.setdefault(exercise_id, _blank()))
+        _warn_once(
+            f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
+            "kept until the kernel ends. CNNLIB_PROGRESS names another file."
+        )
+
+
+def _merged(kept: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Two records as one: counts add up, dates keep the first."""
+    result = {key: dict(entry) for key, entry in kept.items()}
+    for key, entry in more.items():
+        known = result.setdefault(key, _blank())
+        known["attempts"] += entry["attempts"]
+        known["hints"] = max(known["hints"], entry["hints"])
+        known["answer_shown"] = known["answer_shown"] or entry["answer_shown"]
+        dates = [date for date in (known["solved"], entry["solved"]) if date]
+        known["solved"] = min(dates) if dates else None
+    return result
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of the file; empty if there is none. A damaged file is moved aside."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return _empty()
+    except UnicodeDecodeError:
+        return _set_aside(path)
+    except OSError as error:
+        _warn_once(f"progress in {path} cannot be read ({error.strerror or error})")
+        return _empty()
+    try:
+        content = json.loads(text)
+        exercises = content["exercises"]
+        for entry in exercises.values():
+            for name, value in _blank().items():
+                entry.setdefault(name, value)
+            int(entry["attempts"]), int(entry["hints"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _set_aside(path)
+    return content
+
+
+def _empty() -> dict[str, Any]:
+    return {"version": VERSION, "exercises": {}}
+
+
+def _set_aside(path: Path) -> dict[str, Any]:
+    """Rename a damaged file and say so."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        _warn_once(f"the progress file {path} is damaged and cannot be moved ({error.strerror or error})")
+    else:
+        warnings.warn(
+            f"the progress file {path} was damaged; it is now {aside.name} in the same folder, and a new one is begun",
+            UserWarning,
+            stacklevel=2,
+        )
+    return _empty()
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Put the new content in place in one step."""
+    handle, name = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            json.dump(content, out, indent=1, sort_keys=True, ensure_ascii=False)
+            out.write("\n")
+            out.flush()
+            os.fsync(out.fileno())
+        _replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _replace(name: str, path: Path) -> None:
+    """``os.replace``, patient with Windows, which refuses while another process has the file open."""
+    for wait in (0.01, 0.05, 0.2, 0.5):
+        try:
+            os.replace(name, path)
+            return
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(wait)
+    os.replace(name, path)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock beside the file; go on without it where the file system has no locks."""
+    with open(path.with_suffix(".lock"), "a+b") as handle:
+        held = _acquire(handle.fileno())
+        try:
+            yield
+        finally:
+            if held:
+                _release(handle.fileno())
+
+
+def _acquire(descriptor: int) -> bool:
+    end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        except OSError:
+            return False
+
+
+def _release(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        if os.name == "nt":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _warn_once(text: str) -> None:
+    if text not in _warned:
+        _warned.add(text)
+        warnings.warn(text, UserWarning, stacklevel=2)

@@ -1,0 +1,110 @@
+"""The table of progress, for a notebook and for a terminal."""
+
+import html
+from dataclasses import dataclass
+
+from cnnlib.exercises import catalogue, journal, source
+
+
+@dataclass(frozen=True)
+class Row:
+    """One exercise: its state in a word, and what is known of it."""
+
+    id: str
+    title: str
+    state: str  # "solved", "tried" or "not yet"
+    attempts: int
+    hints: int
+    solved: str  # a date, or empty
+    answer_first: bool
+
+
+_SIGNS = {"solved": "✔", "tried": "✘", "not yet": "○"}
+
+
+class Progress:
+    """Progress over the lessons; prints as a table."""
+
+    def __init__(self) -> None:
+        known = journal.entries()
+        self.rows: list[Row] = []
+        for id, title in catalogue.listed().items():
+            entry = known.get(id, {})
+            solved = entry.get("solved") or ""
+            state = "solved" if solved else "tried" if entry.get("attempts") else "not yet"
+            first = bool(entry.get("answer_first", False))
+            self.rows.append(Row(id, title, state, entry.get("attempts", 0), entry.get("hints", 0), solved, first))
+
+    @property
+    def solved(self) -> int:
+        """How many exercises are solved."""
+        return sum(row.state == "solved" for row in self.rows)
+
+    def lessons(self) -> dict[str, list[Row]]:
+        """The exercises by lesson, ``"01"``."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.id.split(".")[0], []).append(row)
+        return found
+
+    def __repr__(self) -> str:
+        if not self.rows:
+            return "There are no exercises yet."
+        lines = [f"{self.solved} of {len(self.rows)} exercises solved"]
+        width = max(len(row.title) for row in self.rows)
+        for lesson, rows in self.lessons().items():
+            done = sum(row.state == "solved" for row in rows)
+            lines += ["", f"{lesson}  {_lesson_title(lesson)}  {done} of {len(rows)}".replace("    ", "  ")]
+            lines += [f"  {_SIGNS[row.state]} {row.id:<6}{row.title:<{width}}  {_remark(row)}".rstrip() for row in rows]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return "<p>There are no exercises yet.</p>"
+        parts = [f"<p><strong>{self.solved} of {len(self.rows)} exercises solved</strong></p>"]
+        cell = 'style="text-align:left;padding:.15em 1em .15em 0"'
+        for lesson, rows in self.lessons().items():
+            done = sum(row.state == "solved" for row in rows)
+            title = html.escape(f"{lesson} {_lesson_title(lesson)}".strip())
+            parts.append(f'<table><caption style="text-align:left">{title}: {done} of {len(rows)}</caption>')
+            parts.append(
+                "<thead><tr>" + "".join(f'<th scope="col" {cell}>{name}</th>' for name in _HEAD) + "</tr></thead>"
+            )
+            parts.append("<tbody>")
+            for row in rows:
+                state = f'<span aria-hidden="true">{_SIGNS[row.state]}</span> {row.state}'
+                values = [row.id, html.escape(row.title), state, html.escape(_remark(row))]
+                parts.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in values) + "</tr>")
+            parts.append("</tbody></table>")
+        return "\n".join(parts)
+
+
+_HEAD = ("Exercise", "Title", "State", "Details")
+
+
+def progress() -> Progress:
+    """How far you are: a table over all lessons. It is kept on this machine only."""
+    return Progress()
+
+
+def _remark(row: Row) -> str:
+    parts = []
+    if row.solved:
+        parts.append(f"on {row.solved}")
+    if row.attempts:
+        parts.append(f"{row.attempts} attempt{'s' if row.attempts > 1 else ''}")
+    if row.hints:
+        parts.append(f"{row.hints} hint{'s' if row.hints > 1 else ''}")
+    if row.answer_first:
+        parts.append("reference answer seen first")
+    return ", ".join(parts)
+
+
+def _lesson_title(lesson: str) -> str:
+    """The title in the lesson's heading, ``# 01 · Convolution arithmetic``; empty if the lesson is not there."""
+    try:
+        cells = source.cells(source.lesson_file(f"{lesson}.1"))
+    except OSError:
+        return ""
+    heading = cells[0].source.splitlines()[0] if cells and cells[0].source else ""
+    return heading.split("·", 1)[1].strip() if heading.startswith("# ") and "·" in heading else ""
