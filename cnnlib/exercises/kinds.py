@@ -219,21 +219,17 @@ class FunctionExercise(Exercise):
 
     def _check(self, answer: Any, rng: np.random.Generator) -> Result:
         if not callable(answer):
-            return self._result(
-                Outcome.WRONG,
-                f"The check needs the function itself, and was given {code(describe(answer))}.",
-                [("Likely", "The function was called. Hand over its name, without parentheses behind it.")],
-            )
+            return self._not_a_function(answer)
         cases = list(self.cases(rng))
         started = time.monotonic()
         expected = [self._expected(case) for case in cases]
         limit = max(self.time_limit, _SLOWER * (time.monotonic() - started))
-        unfit = self._unfit(answer, cases)
+        with Sandbox(limit) as sandbox:
+            unfit = sandbox.run(lambda: self._unfit(answer, cases)).value
+            attempts, changed = self._try(answer, cases, sandbox) if not unfit else ([], [])
+            faults = [self._fault(*each, sandbox) for each in zip(attempts, expected, cases)]
         if unfit:
             return self._result(Outcome.WRONG, unfit)
-        with Sandbox(limit) as sandbox:
-            attempts, changed = self._try(answer, cases, sandbox)
-            faults = [self._fault(*each, sandbox) for each in zip(attempts, expected, cases)]
         first = next((number for number, fault in enumerate(faults) if fault), None)
         notes = [*_changed_notes(changed), *_notes(sandbox)]
         if first is None:
@@ -247,6 +243,15 @@ class FunctionExercise(Exercise):
             return self._crashed(attempt, sandbox, rows, **call)
         rows += faults[first] + ([("Likely", likely)] if likely else []) + _printed(sandbox)
         return self._result(Outcome.WRONG, "", rows, notes=notes, **call)
+
+    def _not_a_function(self, answer: Any) -> Result:
+        with Sandbox(self.time_limit) as sandbox:
+            what = sandbox.run(lambda: describe(answer)).value
+        return self._result(
+            Outcome.WRONG,
+            f"The check needs the function itself, and was given {what or 'something else'}.",
+            [("Likely", "The function was called. Hand over its name, without parentheses behind it.")],
+        )
 
     def _expected(self, case: Case) -> _Reaction:
         """What the reference does; an error of the exercise itself if that is not what the case says."""
@@ -374,8 +379,8 @@ class FunctionExercise(Exercise):
 
     def _call(self, answer: Any, case: Case) -> str:
         """The call as a learner would write it, with large arguments in words."""
-        name = str(getattr(answer, "__name__", "")) or "your_function"
-        name = getattr(self.reference, "__name__", "your_function") if not name.isidentifier() else name
+        name = answer.__name__ if isinstance(answer, types.FunctionType) else ""
+        name = name if name.isidentifier() else getattr(self.reference, "__name__", "your_function")
         parts = [_argument(value) for value in case.args]
         parts += [f"{key}={_argument(value)}" for key, value in case.kwargs.items()]
         return f"{name}({', '.join(parts)})"

@@ -1,0 +1,456 @@
+"""The tests that the exercises of every lesson must pass.
+
+How to use it: a lesson's test file, ``tests/test_exercises_01.py``, is two tables and one line::
+
+    from exercise_harness import cell, standard_tests
+
+    WRONG = {  # exercise -> at least three plausible wrong answers, each with a part of the message written for it
+        "01.2": [
+            (cell('''
+                def output_size(size, kernel, stride=1, padding=0, dilation=1):
+                    return (size - kernel) // stride + 1
+             '''), "border on each side"),
+            (lambda size, kernel, stride=1, padding=0, dilation=1: size // stride, "beside the first window"),
+            ...
+        ],
+        "01.3": [(9_633_792, "one bias"), (1792.5, "whole number"), ("many", "should be a number")],
+    }
+    EQUIVALENT = {  # exercise -> at least one right answer written in another style
+        "01.2": [cell('''
+                def output_size(size, kernel, stride=1, padding=0, dilation=1):
+                    ...
+             ''')],
+        "01.3": [9_633_856.0],
+    }
+
+    globals().update(standard_tests("01", WRONG, EQUIVALENT))
+
+An answer is what the lesson's check is given: a function, a value, a model. ``cell("...")`` is one as a learner writes
+it: source text in the place of the exercise's cell. It sees what the lesson has imported, and whatever earlier cells
+define that it uses. If the check is given several things, ``.check(a, b)``, use ``cell`` or ``several(a, b)``.
+
+What is tested for each exercise of ``cnnlib/exercises/lesson_01.py``:
+
+- the lesson announces and checks it, under the same title and in the same order;
+- the reference answer between the markers in ``solutions/`` is right, for several draws of cases;
+- the stub that is left of it is "not attempted";
+- each answer in ``WRONG`` is rejected, for several draws, with the fragment in the result's message;
+- each answer in ``EQUIVALENT`` is right, for several draws;
+- each misconception given as a function or a value is itself rejected with its own message, and no message of a
+  misconception is unmet by these tests;
+- there are two hints or more, and none holds a line of the answer;
+- answers that hang, sleep, exit, print without end, change their arguments, or are objects that fail when touched do
+  no harm: the check ends in time, nothing is printed, and the reference answer is right afterwards.
+
+A fragment is looked for in the message with and without its backticks. Every test runs with ``CNNLIB_PROGRESS=off``.
+"""
+
+import ast
+import builtins
+import functools
+import linecache
+import os
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnlib import runtime
+from cnnlib.exercises import (
+    CheckExercise,
+    Exercise,
+    FunctionExercise,
+    Misconception,
+    Outcome,
+    Result,
+    ValueExercise,
+    exercises_of,
+    kinds,
+    source,
+)
+
+SEEDS = (0, 1, 2)
+TIME_LIMIT = 0.15  # seconds for an answer that is known to hang
+
+
+class cell:
+    """An answer as source text, in the place of the exercise's cell."""
+
+    def __init__(self, text: str):
+        self.text = textwrap.dedent(text).strip("\n")
+
+    def __repr__(self) -> str:
+        return f"cell({self.text!r})"
+
+
+class several(tuple):
+    """Several things that the check is given at once."""
+
+    def __new__(cls, *answers: Any) -> "several":
+        return super().__new__(cls, answers)
+
+
+# --- the lesson ------------------------------------------------------------------------------------------------------
+
+
+class Lesson:
+    """The source of a lesson, and what an answer of its exercises sees of it."""
+
+    def __init__(self, number: str):
+        self.number = number
+        self.path = source.lesson_file(f"{number}.1")
+        self.cells = [each for each in source.cells(self.path) if each.kind == "code"]
+
+    def imports(self) -> str:
+        """All top-level imports of the lesson."""
+        nodes = [node for each in self.cells for node in ast.parse(each.source).body]
+        return "\n".join(ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+    @functools.cached_property
+    def imported(self) -> dict[str, Any]:
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        run(self.imports(), namespace, f"<imports of lesson {self.number}>")
+        return namespace
+
+    @functools.cache  # noqa: B019 (lessons live as long as the tests)
+    def before(self, exercise_id: str) -> dict[str, Any]:
+        """The names that the exercise's cell sees: imports, and what it uses of earlier cells."""
+        namespace = dict(self.imported)
+        answer = source.answer_source(exercise_id, self.path)
+        expressions = "\n".join(source.checked_expressions(exercise_id, self.path))
+        first = source.answer_cells(exercise_id, self.path)[0].line
+        earlier = [each for each in self.cells if each.line < first]
+        for needed in sorted(needed_cells(f"{answer}\n{expressions}", earlier, set(namespace))):
+            text = source.without_markers(earlier[needed].source)
+            run(text, namespace, f"<lesson {self.number}, line {earlier[needed].line}>")
+        return namespace
+
+    def answers(self, exercise_id: str, text: str) -> tuple[Any, ...]:
+        """What the check is given after a cell with that text was run."""
+        namespace = dict(self.before(exercise_id))
+        run(text, namespace, f"<answer {exercise_id}>")
+        return tuple(eval(each, namespace) for each in source.checked_expressions(exercise_id, self.path))
+
+    def reference(self, exercise_id: str) -> tuple[Any, ...]:
+        return self.answers(exercise_id, source.answer_source(exercise_id, self.path))
+
+    def stub(self, exercise_id: str) -> tuple[Any, ...]:
+        return self.answers(exercise_id, source.stub_source(exercise_id, self.path))
+
+
+def run(text: str, namespace: dict[str, Any], name: str) -> None:
+    """Execute source text as a notebook does: its lines can be shown in messages."""
+    linecache.cache[name] = (len(text), None, [line + "\n" for line in text.splitlines()], name)
+    exec(compile(text, name, "exec"), namespace)
+
+
+def needed_cells(text: str, earlier: list[source.Cell], known: set[str]) -> set[int]:
+    """Which earlier cells define what a text uses, directly or through one another."""
+    found: set[int] = set()
+    wanted = _used(text) - known - set(dir(builtins)) - _bound(text)
+    queue = [(name, len(earlier)) for name in wanted]
+    while queue:
+        name, end = queue.pop()
+        position = next((i for i in range(end - 1, -1, -1) if name in _bound(earlier[i].source)), None)
+        if position is None or position in found:
+            continue
+        found.add(position)
+        more = _used(earlier[position].source) - known - set(dir(builtins))
+        queue += [(other, position) for other in more]
+    return found
+
+
+@functools.cache
+def _used(text: str) -> frozenset[str]:
+    nodes = ast.walk(ast.parse(text))
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+
+
+@functools.cache
+def _bound(text: str) -> frozenset[str]:
+    """The names that a cell defines at its top level."""
+    names: set[str] = set()
+    queue: list[ast.AST] = list(ast.parse(text).body)
+    while queue:
+        node = queue.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            continue
+        if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        queue += list(ast.iter_child_nodes(node))
+    return frozenset(names)
+
+
+@functools.cache
+def lesson(number: str) -> Lesson:
+    """The lesson of that number, read once."""
+    return Lesson(number)
+
+
+# --- asking the check ------------------------------------------------------------------------------------------------
+
+
+def check(exercise: Exercise, answer: Any, seed: int = 0) -> Result:
+    """Check an answer, a ``cell`` or ``several`` or a value, with the cases of that seed."""
+    if isinstance(answer, cell):
+        answer = several(*lesson(exercise.id[:2]).answers(exercise.id, answer.text))
+    answers = answer if isinstance(answer, several) else (answer,)
+    before = {name: os.environ.get(name) for name in ("CNNLIB_CHECK_SEED", "CNNLIB_PROGRESS")}
+    os.environ.update(CNNLIB_CHECK_SEED=str(seed), CNNLIB_PROGRESS="off")
+    try:
+        return exercise.check(*answers)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def reference(exercise: Exercise) -> "several":
+    """The reference answer of an exercise, as its check is given it."""
+    return several(*lesson(exercise.id[:2]).reference(exercise.id))
+
+
+def says(result: Result, fragment: str) -> bool:
+    """Whether a fragment stands in a result's message, with or without backticks."""
+    return fragment in result.message or fragment.replace("`", "") in result.message.replace("`", "")
+
+
+# --- the tests -------------------------------------------------------------------------------------------------------
+
+
+def standard_tests(
+    number: str,
+    wrong: dict[str, list[tuple[Any, str]]],
+    equivalent: dict[str, list[Any]],
+    seeds: tuple[int, ...] = SEEDS,
+) -> dict[str, Callable[..., None]]:
+    """The tests of one lesson's exercises, by name; see the text of this module.
+
+    Args:
+        number: of the lesson, ``"01"``.
+        wrong: for each exercise at least three pairs of a wrong answer and a part of the message it must get.
+        equivalent: for each exercise at least one right answer in another style.
+        seeds: the draws of cases that each answer is checked with.
+    """
+    if "keras" not in sys.modules:
+        runtime.setup()
+    exercises = exercises_of(number)
+    ids = list(exercises)
+    wrong_answers = [(id, n) for id in ids for n in range(len(wrong.get(id, [])))]
+    right_answers = [(id, n) for id in ids for n in range(len(equivalent.get(id, [])))]
+    models = [(id, n) for id, each in exercises.items() for n in _models(each)]
+
+    def test_the_lesson_announces_and_checks_its_exercises() -> None:
+        path = lesson(number).path
+        assert source.titles(path) == {id: each.title for id, each in exercises.items()}
+        assert list(source.titles(path)) == ids, "announced in another order"
+        assert source.checked_ids(path) == ids, "checked in another order"
+        assert set(wrong) == set(ids), "WRONG is not about these exercises"
+        assert set(equivalent) == set(ids), "EQUIVALENT is not about these exercises"
+
+    @pytest.mark.parametrize("id", ids)
+    def test_the_reference_answer_is_right(id: str) -> None:
+        answer = reference(exercises[id])
+        for seed in range(5):
+            result = check(exercises[id], answer, seed)
+            assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
+            assert "in place" not in result.message, result
+
+    @pytest.mark.parametrize("id", ids)
+    def test_the_stub_is_not_attempted(id: str) -> None:
+        result = check(exercises[id], several(*lesson(number).stub(id)))
+        assert result.outcome == Outcome.NOT_ATTEMPTED, result
+
+    @pytest.mark.parametrize("id", ids)
+    def test_there_are_enough_answers_to_test_with(id: str) -> None:
+        assert len(wrong.get(id, [])) >= 3, "three plausible wrong answers are asked for"
+        assert len(equivalent.get(id, [])) >= 1, "a right answer in another style is asked for"
+        assert all(fragment.strip() for _, fragment in wrong[id])
+
+    @pytest.mark.parametrize(("id", "n"), wrong_answers)
+    def test_a_wrong_answer_is_rejected_with_its_message(id: str, n: int) -> None:
+        answer, fragment = wrong[id][n]
+        for seed in seeds:
+            result = check(exercises[id], answer, seed)
+            assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
+            assert says(result, fragment), f"seed {seed}: {fragment!r} is not in\n{result}"
+
+    @pytest.mark.parametrize(("id", "n"), right_answers)
+    def test_an_equivalent_answer_is_accepted(id: str, n: int) -> None:
+        for seed in seeds:
+            result = check(exercises[id], equivalent[id][n], seed)
+            assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
+
+    @pytest.mark.parametrize(("id", "n"), models)
+    def test_a_misconception_is_rejected_with_its_own_message(id: str, n: int) -> None:
+        misconception = exercises[id].misconceptions[n]
+        for seed in seeds:
+            result = check(exercises[id], misconception.wrong, seed)
+            assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
+            assert says(result, misconception.message), f"seed {seed}: {misconception.message!r} is not in\n{result}"
+
+    @pytest.mark.parametrize("id", ids)
+    def test_every_misconception_is_met(id: str) -> None:
+        met = {n for i, n in models if i == id}
+        for answer, _ in wrong.get(id, []):
+            result = check(exercises[id], answer)
+            met |= {n for n, each in enumerate(_misconceptions(exercises[id])) if says(result, each.message)}
+        unmet = [each.message for n, each in enumerate(_misconceptions(exercises[id])) if n not in met]
+        assert not unmet, "no wrong answer of the tests gets these messages"
+
+    @pytest.mark.parametrize("id", ids)
+    def test_hints_are_graded_and_do_not_hold_the_answer(id: str) -> None:
+        hints = exercises[id].hints
+        assert len(hints) >= 2, "at least two hints are asked for"
+        stub = source.stub_source(id, lesson(number).path)
+        answer = source.answer_source(id, lesson(number).path)
+        lines = {line.strip() for line in answer.splitlines()} - {line.strip() for line in stub.splitlines()}
+        for hint in hints:
+            held = [line for line in lines if len(line) > 24 and line in hint]
+            assert not held, f"a hint holds a line of the answer: {held[0]}"
+
+    @pytest.mark.parametrize("attack", list(ATTACKS))
+    @pytest.mark.parametrize("id", ids)
+    def test_a_hostile_answer_does_no_harm(id: str, attack: str, monkeypatch, capsys) -> None:
+        harmless(exercises[id], attack, monkeypatch, capsys)
+
+    tests = dict(locals())
+    return {name: value for name, value in tests.items() if name.startswith("test_")}
+
+
+def _misconceptions(exercise: Exercise) -> tuple[Misconception, ...]:
+    return getattr(exercise, "misconceptions", ())
+
+
+def _models(exercise: Exercise) -> Iterator[int]:
+    """The misconceptions that can be handed in as an answer."""
+    for number, each in enumerate(_misconceptions(exercise)):
+        if isinstance(exercise, FunctionExercise) and not each.predicate:
+            yield number
+        if isinstance(exercise, ValueExercise) and not callable(each.wrong):
+            yield number
+
+
+# --- hostile answers -------------------------------------------------------------------------------------------------
+
+
+def _hang() -> None:
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+
+
+def _sleep() -> None:
+    time.sleep(1e9)
+
+
+def _exit() -> None:
+    try:
+        sys.exit(3)
+    finally:
+        os._exit(3)
+
+
+def _print() -> None:
+    while True:
+        print("x" * 10_000)
+        print("y" * 10_000, file=sys.stderr)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+ATTACKS: dict[str, Callable[[], None]] = {
+    "hangs": _hang,
+    "sleeps": _sleep,
+    "exits": _exit,
+    "prints": _print,
+    "interrupts": _interrupt,
+    "changes its arguments": lambda: None,
+}
+
+
+class _Touchy:
+    """An object that attacks whoever looks at it."""
+
+    def __init__(self, attack: Callable[[], None]):
+        object.__setattr__(self, "attack", attack)
+
+    def __getattr__(self, name: str) -> Any:
+        object.__getattribute__(self, "attack")()
+        raise AttributeError(name)
+
+    def _touched(self, *args: Any, **kwargs: Any) -> Any:
+        object.__getattribute__(self, "attack")()
+        raise TypeError("not to be touched")
+
+    __eq__ = __len__ = __iter__ = __getitem__ = __array__ = __float__ = __repr__ = __str__ = __bool__ = _touched
+    __hash__ = None
+
+
+def harmless(exercise: Exercise, attack: str, monkeypatch: Any, capsys: Any) -> None:
+    """Check an answer that attacks, and that the exercise works afterwards as before."""
+    right = reference(exercise)
+    monkeypatch.setattr(exercise, "time_limit", TIME_LIMIT)
+    monkeypatch.setattr(kinds, "_SLOWER", 1)
+    act = ATTACKS[attack]
+    answers = []
+    for each in right:
+        hostile = _hostile_function(act, each) if callable(each) and not hasattr(each, "layers") else _Touchy(act)
+        answers.append(hostile)
+    if attack == "changes its arguments" and not any(callable(each) for each in answers):
+        return
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    capsys.readouterr()
+    started = time.monotonic()
+    result = check(exercise, several(*answers))
+    seconds = time.monotonic() - started
+    printed = capsys.readouterr()
+    if attack != "changes its arguments":
+        assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), result
+    assert len(repr(result)) < 6000
+    assert len(result._repr_html_()) < 12_000
+    assert seconds < 10, "the check did not end in time"
+    assert not printed.out, "what the answer printed came through"
+    assert not printed.err, "what the answer printed came through"
+    assert np.array_equal(state, np.random.get_state()[1]), "the global random state has changed"  # noqa: NPY002
+    monkeypatch.undo()
+    again = check(exercise, right)
+    assert again.outcome == Outcome.RIGHT, again
+
+
+def _hostile_function(act: Callable[[], None], right: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the same signature that attacks, or that spoils all its arguments before it answers."""
+
+    @functools.wraps(right)
+    def hostile(*args: Any, **kwargs: Any) -> Any:
+        act()
+        result = right(*args, **kwargs) if act is ATTACKS["changes its arguments"] else None
+        for value in (*args, *kwargs.values()):
+            _spoil(value)
+        return result
+
+    return hostile
+
+
+def _spoil(value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        value[...] = 0
+    elif isinstance(value, (list, dict, set)):
+        value.clear()
+
+
+__all__ = ["CheckExercise", "cell", "check", "harmless", "lesson", "reference", "says", "several", "standard_tests"]
