@@ -1,0 +1,212 @@
+"""EfficientNet-Lite0 to Lite4, with the ImageNet weights of Lite0 that are bundled with the course.
+
+Tan and Le 2019, "EfficientNet: Rethinking model scaling for convolutional neural networks", in the form that Google
+published in 2020 for small devices: no squeeze-and-excitation, ReLU6 in place of swish, and a stem, a head, a first
+and a last stage that do not grow with the network. Lessons 00, 02, 07, 09 and 10.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from cnnlib import datasets
+from cnnlib.models.imagenet import decode_predictions, preprocess
+
+
+class Variant(NamedTuple):
+    """How one network of the family is scaled from Lite0, and the input size it was made for (pixels)."""
+
+    width: float
+    depth: float
+    resolution: int
+    dropout: float
+
+
+class Stage(NamedTuple):
+    """One stage of Lite0: ``repeats`` inverted residual blocks, of which only the first has the stride."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    filters: int
+
+
+VARIANTS = {
+    "EfficientNetLite0": Variant(1.0, 1.0, 224, 0.2),
+    "EfficientNetLite1": Variant(1.0, 1.1, 240, 0.2),
+    "EfficientNetLite2": Variant(1.1, 1.2, 260, 0.3),
+    "EfficientNetLite3": Variant(1.2, 1.4, 280, 0.3),
+    "EfficientNetLite4": Variant(1.4, 1.8, 300, 0.3),
+}
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+STEM_FILTERS, HEAD_FILTERS = 32, 1280
+SMALLEST = 32  # five strides of 2: a smaller input ends in less than one pixel
+WEIGHTS = {"EfficientNetLite0": "efficientnet_lite0_imagenet"}
+
+
+def EfficientNetLite(
+    name: str,
+    weights: str | None = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    classes: int = 1000,
+    include_top: bool = True,
+    pooling: str | None = None,
+) -> keras.Model:
+    """Build the network ``name`` of :data:`VARIANTS`: images (n, height, width, channels) in, logits (n, classes) out.
+
+    Args:
+        weights: None (random) or "imagenet" (bundled for Lite0 only; the input must come from :func:`preprocess`).
+        input_shape: (height, width, channels) without the batch; height and width may be None. The size that the
+            variant was made for if not given.
+        classes: how many logits; with ``weights="imagenet"`` and the top, 1000.
+        include_top: with the classifier. Without it, the output is the last feature map (n, h, w, 1280), height and
+            width being those of the input divided by 32, or what ``pooling`` makes of it.
+        pooling: without the top: None, "avg" or "max" (output (n, 1280)).
+
+    Raises:
+        ValueError: an argument has no meaning, or does not fit the weights. The message says what to do.
+    """
+    variant = VARIANTS[name]
+    input_shape = (variant.resolution, variant.resolution, 3) if input_shape is None else tuple(input_shape)
+    _check(name, weights, input_shape, classes, include_top, pooling)
+
+    x = image = keras.Input(input_shape, name="image")
+    x = _conv(x, STEM_FILTERS, 3, 2, "stem")
+    for number, stage in enumerate(STAGES, start=1):
+        ends = number in (1, len(STAGES))
+        repeats = stage.repeats if ends else math.ceil(stage.repeats * variant.depth)
+        for i in range(repeats):
+            stride = stage.stride if i == 0 else 1
+            filters = round_filters(stage.filters, variant.width)
+            x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}")
+    x = _conv(x, HEAD_FILTERS, 1, 1, "head")
+    if include_top:
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = layers.Dropout(variant.dropout, name="top_dropout")(x)
+        x = layers.Dense(classes, name="logits")(x)
+    elif pooling is not None:
+        pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
+        x = pool(name=f"{pooling}_pool")(x)
+    model = keras.Model(image, x, name=name)
+    if weights is not None:
+        datasets.load_weights(model, WEIGHTS[name])
+    return model
+
+
+def EfficientNetLite0(weights=None, input_shape=(224, 224, 3), classes=1000, include_top=True, pooling=None):
+    """EfficientNet-Lite0: 4.7 M parameters, 224 px. Arguments as :func:`EfficientNetLite`."""
+    return EfficientNetLite("EfficientNetLite0", weights, input_shape, classes, include_top, pooling)
+
+
+def EfficientNetLite1(weights=None, input_shape=(240, 240, 3), classes=1000, include_top=True, pooling=None):
+    """EfficientNet-Lite1: 5.4 M parameters, 240 px. Arguments as :func:`EfficientNetLite`."""
+    return EfficientNetLite("EfficientNetLite1", weights, input_shape, classes, include_top, pooling)
+
+
+def EfficientNetLite2(weights=None, input_shape=(260, 260, 3), classes=1000, include_top=True, pooling=None):
+    """EfficientNet-Lite2: 6.1 M parameters, 260 px. Arguments as :func:`EfficientNetLite`."""
+    return EfficientNetLite("EfficientNetLite2", weights, input_shape, classes, include_top, pooling)
+
+
+def EfficientNetLite3(weights=None, input_shape=(280, 280, 3), classes=1000, include_top=True, pooling=None):
+    """EfficientNet-Lite3: 8.2 M parameters, 280 px. Arguments as :func:`EfficientNetLite`."""
+    return EfficientNetLite("EfficientNetLite3", weights, input_shape, classes, include_top, pooling)
+
+
+def EfficientNetLite4(weights=None, input_shape=(300, 300, 3), classes=1000, include_top=True, pooling=None):
+    """EfficientNet-Lite4: 13.0 M parameters, 300 px. Arguments as :func:`EfficientNetLite`."""
+    return EfficientNetLite("EfficientNetLite4", weights, input_shape, classes, include_top, pooling)
+
+
+def round_filters(filters: int, width: float, divisor: int = 8) -> int:
+    """``filters * width`` rounded to a multiple of ``divisor``, but never by more than a tenth downwards."""
+    scaled = filters * width
+    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * scaled else rounded + divisor
+
+
+def _conv(x, filters: int | None, kernel: int, stride: int, name: str, activate: bool = True):
+    """Convolution (depthwise if ``filters`` is None) without bias, batch normalisation, ReLU6."""
+    settings = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}_conv"}
+    initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    if filters is None:
+        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=initializer, **settings)(x)
+    else:
+        x = layers.Conv2D(filters, kernel, kernel_initializer=initializer, **settings)(x)
+    x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
+    return layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x
+
+
+def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str):
+    """The inverted residual of MobileNetV2: widen by 1x1, filter each channel, narrow by 1x1 without activation."""
+    shortcut, channels = x, x.shape[-1]
+    if expansion > 1:
+        x = _conv(x, channels * expansion, 1, 1, f"{name}_expand")
+    x = _conv(x, None, kernel, stride, f"{name}_depthwise")
+    x = _conv(x, filters, 1, 1, f"{name}_project", activate=False)
+    return layers.Add(name=f"{name}_add")([shortcut, x]) if stride == 1 and filters == channels else x
+
+
+def _check(name: str, weights, input_shape: tuple, classes: int, include_top: bool, pooling: str | None) -> None:
+    """Refuse arguments that have no meaning, each with what to do."""
+    if weights not in (None, "imagenet"):
+        raise ValueError(f"{name}: weights={weights!r}; choose None (random) or 'imagenet'.")
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"{name}: input_shape={input_shape} has {len(input_shape)} entries; expected (height, width, channels), "
+            "without the batch."
+        )
+    for axis, pixels in zip(("height", "width"), input_shape):
+        if pixels is not None and pixels < SMALLEST:
+            raise ValueError(
+                f"{name}: the {axis} of input_shape={input_shape} is below {SMALLEST} pixels, which five strides of 2 "
+                "reduce to one. Enlarge the images, for example with keras.layers.Resizing, or preprocess(images)."
+            )
+    if classes < 1:
+        raise ValueError(f"{name}: classes={classes}; expected 1 or more.")
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f"{name}: pooling={pooling!r}; choose None, 'avg' or 'max'.")
+    if pooling and include_top:
+        raise ValueError(f"{name}: pooling={pooling!r} is for include_top=False; the classifier has its own pooling.")
+    if weights is None:
+        return
+    if name not in WEIGHTS:
+        raise ValueError(
+            f"{name}: the course has ImageNet weights for {', '.join(WEIGHTS)} only. Take that one, or weights=None "
+            "and train."
+        )
+    if input_shape[2] != 3:
+        raise ValueError(
+            f"{name}: input_shape={input_shape} has {input_shape[2]} channels, the ImageNet weights need 3 (red, "
+            "green, blue). Repeat a grey channel three times, as np.repeat(images, 3, axis=-1) does."
+        )
+    if include_top and classes != 1000:
+        raise ValueError(
+            f"{name}: classes={classes}, but the ImageNet classifier has 1000. For a head of your own take "
+            f"include_top=False, pooling='avg' and put Dense({classes}) behind it."
+        )
+
+
+@functools.cache
+def _classifier() -> keras.Model:
+    return EfficientNetLite0(weights="imagenet")
+
+
+def classify(image, top: int = 5) -> list[tuple[str, float]]:
+    """What EfficientNet-Lite0 sees in one image (height, width, 3): the ``top`` classes as (name, probability)."""
+    batch = preprocess(image)
+    if len(batch) != 1:
+        raise ValueError(f"classify: {len(batch)} images were given; it takes one, (height, width, 3).")
+    return decode_predictions(_classifier()(batch), top)[0]

