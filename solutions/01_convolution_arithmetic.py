@@ -795,7 +795,7 @@ claim("a weight with gradient -1 that grows by 0.001 lowers the loss by about 0.
 
 # %%
 pixels = grey.astype("float32")[None, :, :, None]
-wanted = keras_conv(grey, sobel)[None, :, :, None]
+wanted = keras.ops.convert_to_tensor(keras_conv(grey, sobel)[None, :, :, None])
 
 
 def loss(w):
@@ -901,7 +901,7 @@ claim("four stamps meet in the middle: 1 + 2 + 3 + 4 = 10", middle == 10)
 
 # %%
 w = kernel.astype("float32")[:, :, None, None]
-dy = g.astype("float32")[None, :, :, None]
+dy = keras.ops.convert_to_tensor(g.astype("float32")[None, :, :, None])
 back = keras.ops.convert_to_numpy(keras.ops.conv_transpose(dy, w))
 
 _, automatic = gradients.value_and_grad(lambda x: keras.ops.sum(keras.ops.conv(x, w) * dy))(np.zeros_like(back))
