@@ -41,7 +41,8 @@ def _kernel_taps(kernel: Kernel) -> int:
     return whole("kernel", kernel) ** 2
 
 
-def _channels_per_group(in_channels: int, out_channels: int, groups: int) -> int:
+def channels_per_group(in_channels: int, out_channels: int, groups: int) -> int:
+    """Input channels that each output channel reads; ValueError if the groups do not come out even."""
     in_channels, out_channels = whole("in_channels", in_channels), whole("out_channels", out_channels)
     groups = whole("groups", groups)
     if in_channels % groups or out_channels % groups:
@@ -195,7 +196,7 @@ def conv_parameters(kernel: Kernel, in_channels: int, out_channels: int, bias: b
     >>> conv_parameters(3, in_channels=3, out_channels=16)
     448
     """
-    inputs = _kernel_taps(kernel) * _channels_per_group(in_channels, out_channels, groups)
+    inputs = _kernel_taps(kernel) * channels_per_group(in_channels, out_channels, groups)
     return (inputs + bool(bias)) * out_channels
 
 
