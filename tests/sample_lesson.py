@@ -133,7 +133,7 @@ def sample(root: Path, *changes: tuple[str, str], body: str = BODY) -> Lesson:
         body = body.replace(old, new)
     folder = root / "solutions"
     folder.mkdir(parents=True, exist_ok=True)
-    (root / "README.md").touch()
+    (root / "README.md").touch()  # the page links to it
     path = folder / "90_sums.py"
     path.write_text(HEADER + body, encoding="utf-8", newline="\n")
     return Lesson(path, root)

@@ -5,6 +5,7 @@ Used by the build, the timings, the experiments, the claims and the tests, so th
 in a file that is thrown away.
 """
 
+import json
 import os
 import re
 import tempfile
@@ -17,12 +18,14 @@ from pathlib import Path
 
 import ipykernel.kernelspec
 import psutil
+from _lessons import Lesson
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+CHECK = re.compile(r"""exercise\(\s*["']([^"']+)["']\s*\)\s*\.check\(""")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # Ours, but for the place of the data; and what would change how figures are drawn or which backend runs.
 FORGOTTEN = re.compile(r"CNNLIB_(?!DATA$)|MPLBACKEND$|KERAS_BACKEND$|PYTHONHASHSEED$")
@@ -193,6 +196,42 @@ def _last_words(noise) -> str:
     lines = [line for line in noise.read().decode(errors="replace").splitlines() if "WARNING |" not in line]
     said = " / ".join(line.strip() for line in lines[-3:])
     return f"Its last words: {said}" if said else "It said nothing; the usual cause is a machine out of memory"
+
+
+def run_lesson(
+    lesson: Lesson,
+    answered: bool = True,
+    backend: str = "tensorflow",
+    seed: int | None = None,
+    profile: str = "cpu",
+    timeout: float = 600,
+    keep_going: bool = False,
+    **more: str,
+) -> Run:
+    """Execute a lesson in a cold kernel; `more` are environment variables.
+
+    With its answers (else with stubs), every check must find them right at once: one that does not is a failure.
+    """
+    folder = lesson.source.parent if answered else lesson.path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with kernel_environment(backend=backend, seed=seed, profile=profile, **more) as env:
+        run = execute(lesson.notebook(answered), folder, env, timeout, keep_going)
+        if answered and (keep_going or not run.failures):
+            run.failures += _not_right(run.notebook, Path(env["CNNLIB_PROGRESS"]))
+    return run
+
+
+def _not_right(notebook: NotebookNode, progress: Path) -> list[Failure]:
+    """The checks of an answered lesson that did not come out right, by the progress that its kernel kept."""
+    kept = json.loads(progress.read_text(encoding="utf-8"))["exercises"] if progress.exists() else {}
+    found = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        for ident in CHECK.findall(cell.source) if cell.cell_type == "code" else []:
+            if not kept.get(ident, {}).get("solved"):
+                said = " ".join(output.data.get("text/plain", "") for output in cell.outputs if "data" in output)
+                message = f"the check of exercise {ident} refuses the lesson's own answer: {said}"
+                found.append(Failure(number, None, "WrongAnswer", message))
+    return found
 
 
 def failures(notebook: NotebookNode) -> list[Failure]:

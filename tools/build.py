@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from _checks import STORED
-from _execute import Run, execute, kernel_environment
+from _execute import Run, run_lesson
 from _lessons import ROOT, Lesson, choose, lessons
 from nbformat import NotebookNode
 
@@ -30,11 +30,7 @@ class Refused(Exception):
 
 def run(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> Run:
     """Execute a lesson in the one setting in which its outputs are stored and compared."""
-    notebook = lesson.notebook(answered)
-    folder = lesson.source.parent if answered else lesson.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with kernel_environment(backend="tensorflow", profile="cpu") as env:
-        return execute(notebook, folder, env, timeout)
+    return run_lesson(lesson, answered, backend="tensorflow", profile="cpu", timeout=timeout)
 
 
 def failure(lesson: Lesson, run: Run) -> str:

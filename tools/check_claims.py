@@ -10,7 +10,7 @@ import argparse
 import importlib.util
 import sys
 
-from _execute import Failure, Run, execute, kernel_environment
+from _execute import Failure, Run, run_lesson
 from _lessons import Lesson, choose
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -24,8 +24,7 @@ def installed() -> list[str]:
 
 def run(lesson: Lesson, backend: str, seed: int) -> Run:
     """The answered lesson; cells after a failed one run too, so that all claims are tried."""
-    with kernel_environment(backend=backend, seed=seed) as env:
-        return execute(lesson.notebook(answered=True), lesson.source.parent, env, TIMEOUT, keep_going=True)
+    return run_lesson(lesson, backend=backend, seed=seed, timeout=TIMEOUT, keep_going=True)
 
 
 def sentence(failure: Failure) -> str:

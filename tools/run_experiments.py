@@ -15,7 +15,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from _execute import execute, kernel_environment
+from _execute import run_lesson
 from _lessons import ROOT, Lesson, choose
 
 RESULTS = ROOT / "data" / "results"
@@ -27,9 +27,8 @@ def collect(lesson: Lesson, seed: int, backend: str, profile: str) -> list[dict]
     """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails."""
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "recorded.jsonl"
-        settings = {"backend": backend, "seed": seed, "profile": profile, "CNNLIB_RECORD": str(lines)}
-        with kernel_environment(**settings) as env:
-            run = execute(lesson.notebook(answered=True), lesson.source.parent, env, TIMEOUT)
+        setting = {"backend": backend, "seed": seed, "profile": profile}
+        run = run_lesson(lesson, timeout=TIMEOUT, CNNLIB_RECORD=str(lines), **setting)
         if run.failures:
             raise RuntimeError(f"{lesson.name} with seed {seed} on {backend}: {run.failures[0]}")
         if not lines.exists():

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from _execute import execute, kernel_environment
+from _execute import run_lesson
 from _lessons import ROOT, Lesson, choose, lessons
 
 BEGIN, END = "<!-- timings:begin -->", "<!-- timings:end -->"
@@ -33,8 +33,7 @@ class Cost:
 
 def measure(lesson: Lesson, backend: str = "tensorflow") -> Cost:
     """Run the answered lesson once in a cold kernel; RuntimeError if a cell fails."""
-    with kernel_environment(backend=backend) as env:
-        run = execute(lesson.notebook(answered=True), lesson.source.parent, env)
+    run = run_lesson(lesson, backend=backend)
     if run.failures:
         raise RuntimeError(f"{lesson.name} on {backend}: {run.failures[0]}")
     return Cost(run.seconds, run.peak_megabytes)

@@ -1,0 +1,309 @@
+"""What nbval does not see in a stored notebook; every such check is itself tried on a notebook broken on purpose.
+
+nbval passes a cell that was never executed, any picture, and whatever metadata. The checks are in tools/_checks.py.
+"""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import _checks
+import build
+import nbformat
+import pytest
+from _lessons import Lesson, lessons
+from nbformat.v4 import new_output
+from sample_lesson import sample
+
+LESSONS = lessons()
+NAMES = [lesson.name for lesson in LESSONS]
+
+
+def known_exercises(number: str) -> dict[str, str]:
+    """The exercises that cnnlib has checks for: id to title."""
+    try:
+        module = importlib.import_module(f"cnnlib.exercises.lesson_{number}")
+    except ModuleNotFoundError as error:
+        if error.name != f"cnnlib.exercises.lesson_{number}":
+            raise
+        return {}
+    return {exercise.id: exercise.title for exercise in module.EXERCISES}
+
+
+def stored(lesson: Lesson) -> nbformat.NotebookNode:
+    if not lesson.path.exists():
+        pytest.fail(f"{lesson.path.name} is missing: python tools/build.py --lesson {lesson.number}")
+    return nbformat.read(lesson.path, as_version=4)
+
+
+# --- the lessons of the course ----------------------------------------------------------------------------------------
+
+
+def test_notebooks_and_sources_belong_together():
+    assert LESSONS, "there are no lessons in solutions/"
+    assert build.orphans() == []
+    assert len({lesson.number for lesson in LESSONS}) == len(LESSONS), "two lessons have the same number"
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=NAMES)
+def test_a_notebook_is_in_step_with_its_source(lesson):
+    complaint = build.out_of_step(lesson)
+    assert complaint is None, f"out of step\n{complaint}"
+
+
+@pytest.mark.parametrize("check", [*_checks.STORED, *_checks.MADE], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("lesson", LESSONS, ids=NAMES)
+def test_a_lesson_is_sound(lesson, check):
+    assert check(stored(lesson)) == [], inspect.getdoc(check)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=NAMES)
+def test_exercises_are_whole(lesson):
+    assert _checks.exercises_are_whole(stored(lesson), known_exercises(lesson.number)) == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=NAMES)
+def test_the_opening_names_the_lesson(lesson):
+    opening = lesson.opening()
+    assert opening.number == lesson.number
+    assert lesson.name.startswith(f"{opening.number}_{opening.title.lower().split()[0]}")
+
+
+# --- each check can fail ----------------------------------------------------------------------------------------------
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PYTHON = "python" + "3"
+TITLES = {"90.1": "The larger one", "90.2": "A number"}
+
+
+def figure(text: str = "Figure: one dark pixel, alone in the frame") -> nbformat.NotebookNode:
+    return new_output("display_data", data={"image/png": PIXEL, "text/plain": text})
+
+
+def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
+    return new_output("stream", name=name, text=text)
+
+
+@pytest.fixture
+def sound(tmp_path):
+    """The sample lesson's notebook as an execution would leave it: nothing to complain about."""
+    checks = [("# %%\nlarger(2, 3)", '# %%\nexercise("90.1").check(larger)')]
+    checks += [("# %%\nanswer\n", '# %%\nexercise("90.2").check(answer)\n')]
+    lesson = sample(tmp_path, *checks)
+    lesson.path.parent.mkdir()
+    notebook = lesson.notebook()
+    for count, (_, cell) in enumerate(_checks.code_cells(notebook), start=1):
+        cell.execution_count = count
+    cells = code(notebook)
+    cells[0].outputs = [stream("Keras 3.15.1 · tensorflow · cpu profile · seed 0\n")]
+    cells[1].outputs = [new_output("execute_result", data={"text/plain": "5"}, execution_count=2)]
+    cells[2].outputs = [stream("≈ 0.001 s\n")]
+    cells[3].outputs = [figure()]
+    cells[4].outputs = [stream("✔ the sum is 5\n")]
+    return notebook
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def every_complaint(notebook, folder: Path) -> list[str]:
+    found = [complaint for check in _checks.STORED for complaint in check(notebook)]
+    for check in _checks.MADE:
+        found += check(notebook, folder) if check is _checks.links_lead_somewhere else check(notebook)
+    return found + _checks.exercises_are_whole(notebook, TITLES)
+
+
+def test_the_sound_notebook_is_sound(sound, tmp_path):
+    assert every_complaint(sound, tmp_path / "notebooks") == []
+
+
+def swap(position, old, new):
+    """Replace text in the source of a cell (all cells if position is None)."""
+
+    def change(notebook):
+        cells = notebook.cells if position is None else [notebook.cells[position]]
+        assert any(old in cell.source for cell in cells), f"nothing holds {old!r}"
+        for cell in cells:
+            cell.source = cell.source.replace(old, new)
+
+    return change
+
+
+def put(position, *outputs):
+    """Give a code cell other outputs."""
+
+    def change(notebook):
+        code(notebook)[position].outputs = list(outputs)
+
+    return change
+
+
+def error_output(notebook):
+    code(notebook)[1].outputs = [new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])]
+
+
+def never_executed(notebook):
+    code(notebook)[1].execution_count = None
+    code(notebook)[1].outputs = []
+
+
+def executed_twice(notebook):
+    code(notebook)[2].execution_count = 9
+
+
+def other_result(notebook):
+    code(notebook)[1].outputs[0].execution_count = 7
+
+
+def kernel_of_a_person(notebook):
+    notebook.metadata.kernelspec = {"display_name": "my-env", "language": "python", "name": "my-env"}
+
+
+def widget_state(notebook):
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+
+
+def timestamps(notebook):
+    code(notebook)[0].metadata["execution"] = {"iopub.status.busy": "2031-01-01T00:00:00"}
+
+
+def random_id(notebook):
+    notebook.cells[2].id = "1f6a0b3c"
+
+
+def tag(name, position=1):
+    def change(notebook):
+        code(notebook)[position].metadata["tags"] = [name]
+
+    return change
+
+
+def drop(position):
+    def change(notebook):
+        del notebook.cells[position]
+
+    return change
+
+
+def no_check_nearby(notebook):
+    """The claim and the other numbers around the figure are gone."""
+    code(notebook)[2].outputs = []
+    code(notebook)[4].outputs = []
+
+
+def long_cells(notebook):
+    for cell in code(notebook):
+        cell.source = "\n".join(f"x{i} = {i}" for i in range(19))
+
+
+def no_prose(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = "Words."
+
+
+def metadata_of_an_output(notebook):
+    code(notebook)[3].outputs[0].metadata = {"image/png": {"path": "/home/someone/figure.png"}}
+
+
+# Which check says what of which damage.
+BROKEN = [
+    (_checks.executed_in_order, never_executed, "execution count None, not 2"),
+    (_checks.executed_in_order, executed_twice, "execution count 9, not 3"),
+    (_checks.executed_in_order, other_result, "its result has the execution count 7"),
+    (_checks.no_errors, error_output, "stores an error: ValueError: no"),
+    (_checks.no_stderr, put(1, stream("careful\n", "stderr")), "stores stderr: 'careful'"),
+    (_checks.no_trace_of_a_machine, put(1, stream("/home/someone/x.png")), "an output of cell 4.*'/home/someone'"),
+    (_checks.no_trace_of_a_machine, put(1, stream("in /tmp/lesson-1/x")), "absolute path '/tmp/lesson-1'"),
+    (_checks.no_trace_of_a_machine, put(1, stream(r"C:\Users\Someone\x")), "absolute path 'C:"),
+    (_checks.no_trace_of_a_machine, put(1, stream("lib/site-packages/keras")), "absolute path 'site-packages'"),
+    (_checks.no_trace_of_a_machine, put(1, stream("<object at 0x7f10ab34cd>")), "memory address '0x7f10ab34cd'"),
+    (_checks.no_trace_of_a_machine, put(1, stream("by jane.doe today")), "user name 'jane.doe'"),
+    (_checks.no_trace_of_a_machine, put(1, stream(str(_checks.ROOT / "data"))), "holds the folder|absolute path"),
+    (_checks.no_trace_of_a_machine, swap(2, "Adding", "/Users/jane/x: adding"), "cell 3 holds the absolute path"),
+    (_checks.no_trace_of_a_machine, metadata_of_an_output, "an output of cell 6 holds the absolute path"),
+    (_checks.metadata_is_normal, kernel_of_a_person, "my-env"),
+    (_checks.metadata_is_normal, widget_state, "widgets"),
+    (_checks.metadata_is_normal, timestamps, "cell 2 has the metadata execution"),
+    (_checks.metadata_is_normal, random_id, "cell 3 has the id '1f6a0b3c', not '90-003'"),
+    (
+        _checks.metadata_is_normal,
+        put(1, new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "x"})),
+        "cell 4 stores a widget",
+    ),
+    (_checks.small_enough, put(1, stream("x" * 1_000_000)), "the limit is 1,000,000"),
+    (
+        _checks.figures_are_described,
+        put(3, figure("<Figure size 640x480 with 1 Axes>")),
+        "without alt",
+    ),
+    (_checks.figures_are_described, put(3, figure("Figure: a plot")), "says too little"),
+    (_checks.figures_are_described, put(3, new_output("display_data", data={"image/png": PIXEL})), "without alt text"),
+    (_checks.figures_are_described, put(1, stream("<Figure size 640x480 with 1 Axes>")), "prints a figure"),
+    (
+        _checks.figures_are_described,
+        put(1, new_output("display_data", data={"text/html": f"<img src='data:image/png;base64,{PIXEL}'>"})),
+        "hides a picture in HTML",
+    ),
+    (_checks.figures_stand_beside_claims, no_check_nearby, "cell 6: a figure with no claim"),
+    (_checks.opens_well, swap(0, "# 90 · Sums", "# Sums"), "no title"),
+    (_checks.opens_well, swap(0, "**What does a sum cost?**", "Sums cost."), "no question"),
+    (_checks.opens_well, swap(0, "- draw it\n", ""), "2 objectives"),
+    (_checks.opens_well, swap(0, "**Reading** 3 min", ""), "Reading"),
+    (_checks.opens_well, swap(0, "**Reading** 3 min", "**Reading** 300 min"), "no lesson"),
+    (_checks.opens_well, swap(0, "../README.md", "README.md"), "course map"),
+    (_checks.opens_well, swap(1, "runtime.setup()", "runtime.setup(3)"), "first code cell"),
+    (_checks.opens_well, drop(0), "first cell is not markdown"),
+    (_checks.closes_well, swap(-1, "## Recap", "## Summary"), "last headings are Summary"),
+    (_checks.closes_well, swap(-1, "## References", "## More"), "last headings"),
+    (_checks.closes_well, swap(-1, "- Euclid (about 300 BC). *Elements*.", ""), "no references"),
+    (_checks.closes_well, swap(-1, "<summary>Model answer</summary>", "<summary>Answer</summary>"), "0 folded"),
+    (_checks.closes_well, swap(-1, "</details>", ""), "folded model answers"),
+    (_checks.links_lead_somewhere, swap(0, "../README.md", "../READ.md"), "READ.md, which does not exist"),
+    (_checks.links_lead_somewhere, swap(2, "## Two numbers", "[that](#Nowhere)"), "heading 'Nowhere'"),
+    (_checks.answers_are_cut, swap(8, "...", "### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"), "marker"),
+    (_checks.only_times_are_ignored, tag("nbval-ignore-output"), "cell 4 is tagged nbval-ignore-output"),
+    (_checks.only_times_are_ignored, tag("nbval-skip"), "tags \\['nbval-skip'\\]"),
+    (_checks.only_times_are_ignored, tag("raises-exception"), "tags \\['raises-exception'\\]"),
+    (_checks.only_times_are_ignored, swap(3, "total", "# NBVAL_IGNORE_OUTPUT\ntotal"), "switches nbval off"),
+    (_checks.house_numbers, long_cells, "lines in the median code cell"),
+    (_checks.house_numbers, no_prose, "words of prose per line of code"),
+    (_checks.house_numbers, lambda notebook: notebook.cells.__delitem__(slice(3, None)), "cells: the bounds"),
+    (_checks.exercises_are_whole, swap(7, " · The larger one", ""), "90.1 has no title"),
+    (_checks.exercises_are_whole, swap(7, "The larger one", "The smaller one"), "'The smaller one' on the page"),
+    (_checks.exercises_are_whole, drop(8), "90.1 has no '...' to replace"),
+    (_checks.exercises_are_whole, swap(9, '"90.1"', '"90.7"'), "90.1 has no cell that calls"),
+    (_checks.exercises_are_whole, drop(9), "checks \\['90.2'\\]"),
+    (_checks.exercises_are_whole, swap(None, "90.2", "90.3"), "cnnlib.exercises knows|numbered"),
+    (_checks.exercises_are_whole, swap(8, "...", "return 1"), "no '...' to replace"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "damage", "complaint"), BROKEN, ids=[f"{check.__name__}-{i}" for i, (check, *_) in enumerate(BROKEN)]
+)
+def test_a_check_sees_damage(sound, tmp_path, monkeypatch, check, damage, complaint):
+    monkeypatch.setattr(_checks.getpass, "getuser", lambda: "jane.doe")
+    damage(sound)
+    more = {_checks.links_lead_somewhere: [tmp_path / "notebooks"], _checks.exercises_are_whole: [TITLES]}
+    found = check(sound, *more.get(check, []))
+    assert any(re.search(complaint, text) for text in found), found
+
+
+def test_every_check_is_tried():
+    tried = {check for check, *_ in BROKEN}
+    assert tried == {*_checks.STORED, *_checks.MADE, _checks.exercises_are_whole}
+
+
+def test_what_is_no_damage_is_left_alone(sound):
+    """Words that look like paths or names, and do not belong to a machine."""
+    text = "the square root, and/or 3/4; kernel 3/1/1 at https://example.org/tmp/x; conv/root/1; 0x1F"
+    put(1, stream(text))(sound)
+    assert _checks.no_trace_of_a_machine(sound) == []
+
+
+def test_nothing_else_is_in_the_folder_of_notebooks():
+    extra = [path.name for path in (_checks.ROOT / "notebooks").iterdir() if path.suffix != ".ipynb"]
+    assert [name for name in extra if name != ".ipynb_checkpoints"] == []

@@ -1,0 +1,111 @@
+"""tools/timings.py and tools/check_claims.py: the table of the README, and the table of claims."""
+
+import check_claims
+import pytest
+import timings
+from _execute import Failure, Run
+from sample_lesson import SETUP, sample
+
+README = "# Course\n\n<!-- timings:begin -->\n<!-- timings:end -->\n\nMore text | with | bars |.\n"
+FIRST = timings.Cost(seconds=12.6, megabytes=812.4)
+
+
+@pytest.fixture
+def readme(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(README, encoding="utf-8")
+    return path
+
+
+def test_the_table_stands_between_the_markers_and_nothing_else_changes(tmp_path, readme):
+    lesson = sample(tmp_path)
+    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
+    text = readme.read_text(encoding="utf-8")
+    row = "| [90 Sums](notebooks/90_sums.ipynb) | What does a sum cost? | 3 min | 5 min | 13 s | 0.8 GB |"
+    assert text == README.replace("begin -->\n", f"begin -->\n{timings.HEAD}\n{row}\n")
+    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
+    assert readme.read_text(encoding="utf-8") == text
+
+
+def test_what_was_not_measured_keeps_its_numbers(tmp_path, readme):
+    lesson = sample(tmp_path)
+    timings.rewrite(readme, [lesson], {})
+    assert "| – | – |" in readme.read_text(encoding="utf-8")
+    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
+    timings.rewrite(readme, [sample(tmp_path, ("does a sum cost?**", "is a sum?**"))], {})
+    assert "| What is a sum? | 3 min | 5 min | 13 s | 0.8 GB |" in readme.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", ["", timings.BEGIN, f"{timings.END}\n{timings.BEGIN}", f"{timings.BEGIN}{timings.END}{timings.END}"]
+)
+def test_a_readme_without_the_markers_is_left_alone(tmp_path, readme, text):
+    readme.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README\.md must have"):
+        timings.replace_table(text, "table")
+    assert readme.read_text(encoding="utf-8") == text
+
+
+def test_a_lesson_is_measured(tmp_path):
+    cost = timings.measure(sample(tmp_path, (SETUP, "import time\ntime.sleep(1)")))
+    assert 1 < cost.seconds < 120
+    assert 20 < cost.megabytes < 1000
+
+
+def test_a_lesson_that_fails_is_not_measured(tmp_path):
+    with pytest.raises(RuntimeError, match=r"90_sums on tensorflow: cell 4.*ZeroDivisionError"):
+        timings.measure(sample(tmp_path, (SETUP, "import time"), ("total = 2 + 3", "1 / 0")))
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+def test_all_false_claims_of_a_lesson_are_found(tmp_path):
+    lesson = sample(
+        tmp_path,
+        (SETUP, "from cnnlib.claims import claim"),
+        ("total = 2 + 3\n", 'total = 5\nclaim("two is three", 2 == 3)\n'),
+        ('print("✔ the sum is 5")', 'claim("the sum is 6", total == 6)'),
+    )
+    run = check_claims.run(lesson, "tensorflow", seed=1)
+    assert [check_claims.sentence(failure) for failure in run.failures] == [
+        "cell 4: ✘ two is three",
+        "cell 7: ✘ the sum is 6",
+    ]
+
+
+def test_a_check_that_refuses_the_answer_is_found(tmp_path):
+    checks = ("# %%\nlarger(2, 3)", '# %%\nfrom cnnlib import exercise\n\nexercise("01.1").check(larger)')
+    run = check_claims.run(sample(tmp_path, (SETUP, "import time"), checks), "tensorflow", seed=0)
+    (failure,) = run.failures
+    assert failure.name == "WrongAnswer"
+    assert "the check of exercise 01.1 refuses the lesson's own answer" in failure.message
+
+
+def test_the_table_shows_lessons_backends_and_seeds():
+    bad = Run(None, failures=[Failure(3, None, "ClaimFailed", "✘ no")] * 2)
+    text = check_claims.table(
+        {("01_a", "torch", 0): Run(None), ("01_a", "tensorflow", 0): bad, ("01_a", "tensorflow", 1): Run(None)}
+    )
+    head, rule, first, second = text.splitlines()
+    assert head.split() == ["lesson", "backend", "seed", "0", "seed", "1"]
+    assert first.split() == ["01_a", "tensorflow", "2", "✔"]
+    assert second.split() == ["01_a", "torch", "✔", "-"]
+    assert len(rule) == len(head)
+
+
+def test_claims_decide_the_exit_code(tmp_path, monkeypatch, capsys):
+    lesson = sample(tmp_path)
+    monkeypatch.setattr(check_claims, "choose", lambda words: [lesson])
+    outcome = {
+        0: Run(None, seconds=1.0),
+        1: Run(None, 1.0, 0, [Failure(3, 2, "ClaimFailed", "✘ the sum is even\n\nmore")]),
+    }
+    monkeypatch.setattr(check_claims, "run", lambda lesson, backend, seed: outcome[seed])
+    assert check_claims.main(["--seeds", "0", "--backend", "jax"]) == 0
+    assert check_claims.main(["--seeds", "0", "1", "--backend", "jax"]) == 1
+    assert "cell 3: ✘ the sum is even\n" in capsys.readouterr().out
+
+
+def test_installed_backends_are_found():
+    assert "tensorflow" in check_claims.installed()
