@@ -118,14 +118,26 @@ def test_the_explorer_has_a_figure_for_every_setting(kernel, stride, padding, di
         outputs = arithmetic.output_size(14, kernel, stride, padding, dilation)
         lost = 14 - arithmetic.covered(14, kernel, stride, padding, dilation)
         assert titles(fig)[1].endswith(f"+ 1 = {outputs}")
-        assert f"{lost} rows and columns never read" in titles(fig)[0]
+        assert titles(fig)[0].endswith(f"never read: {lost}")
         assert hatched(fig) == 2 * lost
 
 
 def test_the_last_position_of_the_explorer_is_the_last_window():
-    fig = plotting.layer_geometry(PHOTO, kernel=3, stride=2, step=1.0)
+    fig = plotting.layer_geometry(PHOTO, kernel=3, stride=2, position=1.0)
     marked = fig.axes[1].patches[-1]
     assert marked.get_xy() == (5, 5)
+
+
+def test_the_explorer_starts_with_a_lost_row_and_describes_every_setting(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        convolution.explorer, "explore", lambda draw, alt, **sliders: asked.update(draw=draw, alt=alt, **sliders)
+    )
+    plotting.layer_explorer(PHOTO)
+    assert asked["alt"](3, 2, 0, 1, 0.0).endswith("6 by 6 outputs, 1 of 14 rows and columns are never read.")
+    assert asked["alt"](7, 1, 0, 4, 0.0).endswith("the kernel does not fit, there is no output.")
+    assert titles(asked["draw"](3, 2, 0, 1, 0.5))[1].endswith("= 6")
+    assert (asked["kernel"][3], asked["stride"][3]) == (3, 2)
 
 
 def test_dilation_taps_are_as_many_at_every_dilation(shown):

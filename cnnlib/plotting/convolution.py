@@ -2,8 +2,7 @@
 
 Grids of numbers are drawn cell by cell, with row 0 at the top, in the colours of the course: what is read in the input
 colour, the window in the kernel colour, results in the output colour, and what nobody reads in the accent colour.
-Every public function ends in `cnnlib.plotting.show`, except `layer_geometry`, which returns its figure for
-`cnnlib.plotting.explore`.
+Every public function ends in `cnnlib.plotting.show`, except `layer_geometry`, which returns its figure.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnlib import arithmetic
-from cnnlib.plotting import core
+from cnnlib.plotting import core, explorer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +27,7 @@ __all__ = [
     "dilation_taps",
     "filter_gallery",
     "gridding",
+    "layer_explorer",
     "layer_geometry",
     "matrices",
     "sliding_window",
@@ -259,17 +259,17 @@ def layer_geometry(
     stride: int = 1,
     padding: int = 0,
     dilation: int = 1,
-    step: float = 0.0,
+    position: float = 0.0,
     weights: object | None = None,
 ) -> Figure:
     """Draw one layer on the pixels of a small grey image: what a window reads, and the output.
 
-    Made for `cnnlib.plotting.explore`: settings that fit nowhere give a figure that says so, not an error.
+    Made for `layer_explorer`: settings that fit nowhere give a figure that says so, not an error.
 
     Args:
         image: (n, n) in [0, 1], small enough for its pixels to be seen.
         kernel, stride, padding, dilation: of the layer, along both axes.
-        step: how far the window has come, from 0 (first stop) to 1 (last).
+        position: how far the window has come, from 0 (first stop) to 1 (last).
         weights: (kernel, kernel); the mean of the taps if not given.
 
     Returns:
@@ -303,7 +303,7 @@ def layer_geometry(
         style = {"facecolor": "none", "edgecolor": colours["accent"], "hatch": "xxx", "linewidth": 0}
         _mark(left, padding, pixel, size, 1, **style)
         _mark(left, pixel, padding, 1, size, **style)
-    stop = min(int(step * outputs**2), outputs**2 - 1)
+    stop = min(int(position * outputs**2), outputs**2 - 1)
     row, column = divmod(stop, outputs)
     _mark(left, row * stride, column * stride, span, span, fill=False, edgecolor=colours["kernel"], lw=2.5)
     for u in range(kernel):
@@ -311,7 +311,7 @@ def layer_geometry(
             where = (row * stride + u * dilation, column * stride + v * dilation)
             _mark(left, *where, facecolor=(colours["kernel"], 0.4), edgecolor=colours["kernel"], lw=1)
     lost = size - arithmetic.covered(size, kernel, stride, padding, dilation)
-    _title(left, f"{size} × {size} pixels, {lost} rows and columns never read")
+    _title(left, f"{size} × {size} pixels, rows and columns never read: {lost}")
     right.imshow(output, cmap="gray", extent=(0, outputs, outputs, 0))
     _mark(right, row, column, fill=False, edgecolor=colours["output"], lw=2.5)
     margin = max(len(padded) - outputs, 0) / 2  # pixels as large as those of the input
@@ -319,6 +319,34 @@ def layer_geometry(
     right.set_ylim(outputs + margin, -margin)
     _title(right, f"{top} = {outputs}")
     return fig
+
+
+def layer_explorer(image: object) -> None:
+    """Sliders for `layer_geometry` on a small grey image (n, n) in [0, 1], starting with a window of 3 and stride 2."""
+    size = len(_two_dimensional("image", image))
+
+    def one_layer(kernel: int, stride: int, padding: int, dilation: int, position: float) -> Figure:
+        return layer_geometry(image, kernel, stride, padding, dilation, position)
+
+    def describe(kernel: int, stride: int, padding: int, dilation: int, position: float) -> str:
+        settings = (
+            f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation} on {size} by {size} pixels"
+        )
+        if arithmetic.effective_kernel(kernel, dilation) > size + 2 * padding:
+            return f"{settings}: the kernel does not fit, there is no output."
+        outputs = arithmetic.output_size(size, kernel, stride, padding, dilation)
+        lost = size - arithmetic.covered(size, kernel, stride, padding, dilation)
+        return f"{settings}: {outputs} by {outputs} outputs, {lost} of {size} rows and columns are never read."
+
+    explorer.explore(
+        one_layer,
+        alt=describe,
+        kernel=(1, 7, 1, 3),
+        stride=(1, 4, 1, 2),
+        padding=(0, 3),
+        dilation=(1, 4),
+        position=(0.0, 1.0, 0.01),
+    )
 
 
 def dilation_taps(kernel: int = 3, dilations: Sequence[int] = (1, 2, 3)) -> None:
@@ -374,7 +402,7 @@ def filter_gallery(
     """
     names = list(kernels)
     rows = -(-(len(names) + 1) // columns)
-    fig, axes = core.figure(width=7.8, height=2.8 * rows, columns=columns, rows=rows)
+    fig, axes = core.figure(width=6.0, height=2.18 * rows, columns=columns, rows=rows)
     for ax in axes.flat:
         ax.axis("off")
     panels = iter(axes.flat)
@@ -392,7 +420,14 @@ def filter_gallery(
         inset.patch.set_facecolor("white")
         inset.tick_params(length=0, labelbottom=False, labelleft=False)
         inset.grid(visible=False)
-        _cells(inset, kernel, core.COLOURS["kernel"], size=20 / kernel.shape[1])
+        _cells(inset, kernel, core.COLOURS["kernel"], text=kernel.shape[1] <= 3, size=6.5)
+        if kernel.shape[1] > 3:  # too small for numbers of their own
+            label = (
+                f"each\n{_number(kernel.flat[0])}"
+                if np.allclose(kernel, kernel.flat[0])
+                else "×".join(map(str, kernel.shape))
+            )
+            inset.text(0.5, 0.5, label, ha="center", va="center", fontsize=8, transform=inset.transAxes)
     sums = ", ".join(f"{name} {_number(np.asarray(kernels[name]).sum())}" for name in names)
     core.show(fig, f"A grey photograph and the same filtered with {len(names)} kernels whose weights sum to: {sums}.")
 
@@ -415,7 +450,7 @@ def channel_sum(image: object, filter_weights: object, responses: object, total:
             f"{responses.shape[-1]}; a filter has one slice for each input channel."
         )
     names = ["red", "green", "blue"] if channels == 3 else [f"channel {c}" for c in range(channels)]
-    fig, axes = core.figure(width=7.8, height=4.3, columns=channels + 1, rows=2)
+    fig, axes = core.figure(width=6.6, height=3.5, columns=channels + 1, rows=2)
     limit = float(np.abs(responses).max())
     for ax in axes.flat:
         ax.axis("off")
