@@ -1,0 +1,265 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · Start here
+#
+# **How does this course work, and what can a network on your machine already see?**
+#
+# When you have worked through this page you can
+# - run a cell, answer an exercise, ask for a hint and see your progress
+# - say in which order and in which range the course keeps the numbers of an image
+# - paste a report on your machine into a question or a bug report
+#
+# **Before this**: a little Python · **Reading** 2 min · **Exercises** 3 min
+#
+# [Course map](../README.md) · [01 Convolution arithmetic →](../notebooks/01_convolution_arithmetic.ipynb)
+#
+# **Run a cell**: click on it and press Shift+Enter. The first one prints what this page runs on: the version of Keras,
+# its backend, a budget that fits your machine, and the seed of every random number.
+
+# %%
+from cnnlib import runtime
+
+runtime.setup()
+
+# %%
+import numpy as np
+
+from cnnlib import claim, datasets, exercise, plotting, progress
+from cnnlib.claims import measured
+from cnnlib.models import efficientnet_lite
+
+# %% [markdown]
+# ## A network looks at a photograph
+#
+# EfficientNet-Lite0 comes with the course. It has learnt 1,000 classes from the photographs of ImageNet. One line asks
+# it about a photograph.
+#
+# **Predict**: which word will it choose for this one?
+
+# %%
+coffee = datasets.photograph("coffee")
+guesses = efficientnet_lite.classify(coffee, top=3)
+
+plotting.images(coffee, alt="A cup of espresso on a red saucer, with a spoon, on a wooden table.")
+for name, probability in guesses:
+    measured(name, probability)
+claim("its first guess is espresso", guesses[0][0] == "espresso")
+
+# %% [markdown]
+# That is how every page reads:
+#
+# - **Predict** asks you to commit yourself before you run the cell. Being wrong is where you learn most.
+# - ✔ marks a **claim**: the cell has checked that sentence here and now, and would have failed if it were false.
+# - ≈ marks a measured number. On your machine it may differ a little.
+#
+# ## What an image is
+#
+# To a network an image is an array of numbers. Images come in **batches**, and the axes of a batch have an order:
+# number of images, height, width, channels, in short **NHWC**. Unless a page says otherwise the values are of type
+# float32, from 0 (black) to 1 (white).
+#
+# Here is all that the course brings along: clothes from Fashion-MNIST, ten things from CIFAR-10, ten photographs.
+
+# %%
+fashion = datasets.fashion_mnist(size=10)
+cifar = datasets.cifar10(size=10)
+photographs = datasets.photographs(size=224)
+
+plotting.images(
+    [*fashion.x_train, *cifar.x_train, *photographs.values()],
+    columns=10,
+    alt="Three rows of ten pictures: grey clothes of 28 pixels, coloured animals and vehicles of 32 pixels, and sharp "
+    "photographs of 224 pixels: a cat, a cup of coffee, a cameraman, a space shuttle, a clock and five more.",
+)
+claim("ten grey pictures of 28 by 28 pixels have the shape (10, 28, 28, 1)", fashion.x_train.shape == (10, 28, 28, 1))
+claim("ten coloured ones of 32 by 32 have (10, 32, 32, 3)", cifar.x_train.shape == (10, 32, 32, 3))
+claim("their values go from 0 to 1", cifar.x_train.min() >= 0 and cifar.x_train.max() <= 1)
+
+# %% [markdown]
+# ### Exercise 00.1 · The shape of a batch
+#
+# You load 32 colour photographs, each 320 pixels wide and 240 pixels high. What is the shape of the batch? Write it as
+# the claims above do: ten grey pictures of 28 by 28 pixels are `(10, 28, 28, 1)`.
+#
+# Replace the `...`, run the cell, then run the check below it. Get it wrong once on purpose, to hear what a check says.
+# Stuck? `exercise("00.1").hint()` in a cell of your own (press B for a new one) gives a hint, and a stronger one each
+# time. `exercise("00.1").answer()` shows an answer.
+
+# %%
+### BEGIN SOLUTION
+batch_shape = (32, 240, 320, 3)
+### END SOLUTION
+
+# %%
+exercise("00.1").check(batch_shape)
+
+# %% [markdown]
+# ## Ten photographs, one word
+#
+# Order is half of a convention. The other half is the range. This network was trained on pixels from 0 to 255, squeezed
+# to about −1 … 1 by $(x - 127) / 128$, where $x$ is a pixel's value. Above, `classify` did that for you. Now you do it:
+# once with pixels from 0 to 255, and once with pixels from 0 to 1, as the course keeps them.
+#
+# **Predict**: what happens in the second case? An error, somewhat worse guesses, or something else?
+
+# %%
+model = efficientnet_lite.EfficientNetLite0(weights="imagenet")
+pixels = np.stack(list(photographs.values()))
+
+
+def first_guesses(x):
+    logits = model.predict((x - 127.0) / 128.0, verbose=0)
+    return [best[0][0] for best in efficientnet_lite.decode_predictions(logits, top=1)]
+
+
+right, wrong = first_guesses(pixels), first_guesses(pixels / 255)
+
+# %%
+plotting.images(
+    pixels,
+    titles=[f"{one}\n{other}" for one, other in zip(right, wrong)],
+    columns=5,
+    alt="Ten photographs, each under two words. The first word differs from photo to photo, such as espresso for the "
+    "cup of coffee. The second word is nematode for all of them.",
+)
+claim("pixels from 0 to 255: ten photographs, nine different words or more", len(set(right)) >= 9)
+claim("pixels from 0 to 1: all ten are a nematode", set(wrong) == {"nematode"})
+
+# %% [markdown]
+# A nematode is a worm. No error, no warning: the shape is right, the type is right, and every photograph has become the
+# same black rectangle.
+#
+# The first row of words deserves a second look too. Some of them are wrong, and the network cannot say "I do not know":
+
+# %%
+darkest, brightest = (0 - 127) / 128, (1 - 127) / 128
+claim(
+    "from 0 to 1, black becomes −0.992 and white −0.984", (round(darkest, 3), round(brightest, 3)) == (-0.992, -0.984)
+)
+
+unnamed = [name for name in photographs if not datasets.photograph_facts(name)["imagenet"]]
+claim("for 5 of the 10 photographs it has no word, and it still chooses one", len(unnamed) == 5)
+unnamed
+
+# %% [markdown]
+# ### Exercise 00.2 · An image from elsewhere
+#
+# PyTorch keeps channels first, and files hold whole numbers from 0 to 255. Write `to_convention`, which takes one such
+# image and returns it as this course keeps it: height, width, channels, with values from 0 to 1.
+#
+# An image of shape `(3, 2, 4)` whose values are all 255 becomes one of shape `(2, 4, 3)` full of ones. An array that
+# does not have three axes is no image: raise a `ValueError`.
+
+
+# %%
+def to_convention(image: np.ndarray) -> np.ndarray:
+    """An image of whole numbers 0..255, (channels, height, width), as float32 in [0, 1], (height, width, channels)."""
+    ### BEGIN SOLUTION
+    if image.ndim != 3:
+        raise ValueError(f"an image has 3 axes, this array has {image.ndim}")
+    return np.moveaxis(image, 0, -1).astype("float32") / 255
+    ### END SOLUTION
+
+
+# %%
+exercise("00.2").check(to_convention)
+
+# %% [markdown]
+# ## A cat in sixteen pieces
+#
+# One puzzle to take along. Cut a photograph into sixteen tiles and shuffle them.
+#
+# **Predict**: does the network still find a cat in the pieces of a cat? And coffee in the pieces of a cup of coffee?
+
+
+# %%
+def in_pieces(photo, size=56):
+    corners = [(top, left) for top in range(0, 224, size) for left in range(0, 224, size)]
+    tiles = [photo[top : top + size, left : left + size] for top, left in corners]
+    order = np.random.default_rng(0).permutation(16)
+    rows = [np.hstack([tiles[i] for i in order[start : start + 4]]) for start in (0, 4, 8, 12)]
+    return np.vstack(rows)
+
+
+pieces = {name: in_pieces(photographs[name]) for name in ("cat", "coffee")}
+
+# %%
+sure = {}
+for name in ("cat", "coffee"):
+    for kind, image in (("whole", photographs[name]), ("in pieces", pieces[name])):
+        guess, sure[name, kind] = efficientnet_lite.classify(image, top=1)[0]
+        measured(f"{name} {kind}: {guess}", sure[name, kind], digits=2)
+
+plotting.images(pieces, alt="The cat and the cup of coffee, each cut into sixteen square tiles and shuffled.")
+claim("in pieces it is surer of the cat than before", sure["cat", "in pieces"] > sure["cat", "whole"] + 0.1)
+claim("in pieces it is far less sure of the coffee", sure["coffee", "in pieces"] < sure["coffee", "whole"] / 2)
+
+# %% [markdown]
+# A tile of fur is still fur. A tile of a cup is an edge and some red. What one unit of a network can see, and why that
+# is less than you think, is the subject of lesson 02.
+#
+# ## Your machine, your progress
+#
+# When something fails, paste this report into your question. It holds no name and no folder of yours.
+
+# %% tags=["nbval-ignore-output"]
+runtime.report()
+
+# %% [markdown]
+# Progress is kept in one file on this machine and is sent nowhere. `progress()` shows all lessons.
+
+# %%
+progress("00")
+
+# %% [markdown]
+# ## Recap
+#
+# - Shift+Enter runs a cell. **Predict** first, then run.
+# - ✔ is a checked claim, ≈ a measured number, `...` an answer of yours that is still to come.
+# - Images are NHWC, float32, from 0 to 1, unless a page says otherwise.
+# - A wrong range raises no error. It turns every photograph into a nematode.
+#
+# ## Explain it
+#
+# **A model scores well in the notebook and badly in the product, on the same photographs. What do you check first?**
+#
+# <details><summary>Model answer</summary>
+#
+# What the network is fed: the order of axes and of colours, the range and the type of the values, the way the image is
+# resized. All of these can be wrong without an error, because the shapes still fit. Take one photograph, save the array
+# that enters the network in both places, and compare the two: shape, type, minimum, maximum, then the values.
+#
+# </details>
+#
+# **Why does this network answer "lampshade" to the picture of a retina, instead of "unknown"?**
+#
+# <details><summary>Model answer</summary>
+#
+# Its last layer divides all probability among 1,000 words, and none of them is "something else". The probabilities sum
+# to one whatever it is shown. A small highest probability is a hint, no more: a network can be sure and wrong.
+#
+# </details>
+#
+# ## What comes next
+#
+# [01 Convolution arithmetic](../notebooks/01_convolution_arithmetic.ipynb): what one layer of such a network computes,
+# by hand and in code, and what it costs.
+#
+# ## References
+#
+# - Deng, Dong, Socher, Li, Li, Fei-Fei (2009). *ImageNet: A large-scale hierarchical image database.*
+# - Tan, Le (2019). *EfficientNet: Rethinking model scaling for convolutional neural networks.*
+# - Brendel, Bethge (2019). *Approximating CNNs with bag-of-local-features models works surprisingly well on ImageNet.*
+# - Xiao, Rasul, Vollgraf (2017). *Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms.*
+# - Krizhevsky (2009). *Learning multiple layers of features from tiny images.*
