@@ -23,12 +23,18 @@ _SIGNS = {"solved": "✔", "tried": "✘", "not yet": "○"}
 
 
 class Progress:
-    """Progress over the lessons; prints as a table."""
+    """Progress over the lessons, or in one of them; prints as a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, lesson: str | None = None) -> None:
         known = journal.entries()
+        listed = catalogue.listed()
+        if lesson is not None:
+            numbers = sorted({id.split(".")[0] for id in listed})
+            if lesson not in numbers:
+                raise ValueError(f"there are no exercises of a lesson {lesson!r}; lessons: {', '.join(numbers)}")
+            listed = {id: title for id, title in listed.items() if id.split(".")[0] == lesson}
         self.rows: list[Row] = []
-        for id, title in catalogue.listed().items():
+        for id, title in listed.items():
             entry = known.get(id, {})
             solved = entry.get("solved") or ""
             state = "solved" if solved else "tried" if entry.get("attempts") else "not yet"
@@ -82,9 +88,9 @@ class Progress:
 _HEAD = ("Exercise", "Title", "State", "Details")
 
 
-def progress() -> Progress:
-    """How far you are: a table over all lessons. It is kept on this machine only."""
-    return Progress()
+def progress(lesson: str | None = None) -> Progress:
+    """How far you are: a table over all lessons, or over one, ``progress("00")``. It is kept on this machine only."""
+    return Progress(lesson)
 
 
 def _remark(row: Row) -> str:
