@@ -29,7 +29,7 @@ IM2COL = "im2col and one product"
 FLAT = "products over flat rows"
 TARGETS = {IM2COL: 1.4, FLAT: 1.4}
 # What the numerical libraries read when they are imported: OpenBLAS, OpenMP (PyTorch), MKL, Accelerate, TensorFlow.
-THREAD_VARIABLES = (
+THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -145,11 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repetitions", type=int, help="turns, of which the median counts (41; quick: 3)")
     parser.add_argument("--threads", type=int, help="threads of every library; without it each takes what it likes")
     options = parser.parse_args(arguments)
+    repetitions = options.repetitions or (3 if options.quick else 41)
     if options.threads:  # the libraries look only once, when imported: start again
-        command = [sys.executable, __file__, "--repetitions", str(options.repetitions or 41)]
-        threads = dict.fromkeys(THREAD_VARIABLES, str(options.threads))
-        return subprocess.run(command + ["--quick"] * options.quick, env=os.environ | threads).returncode
-    return measure(options.quick, options.repetitions or (3 if options.quick else 41))
+        command = [sys.executable, __file__, "--repetitions", str(repetitions), *["--quick"] * options.quick]
+        return subprocess.run(command, env=os.environ | dict.fromkeys(THREADS, str(options.threads))).returncode
+    return measure(options.quick, repetitions)
 
 
 if __name__ == "__main__":

@@ -432,6 +432,11 @@ def conv2d_transpose(
         for n, k, s, e, d in zip(x.shape[1:3], kernel, stride, extra, dilation)
     )
     shape = (len(x), *size, w.shape[2])
+    if plan(shape, kernel, stride, padding, dilation).output != x.shape[1:3]:
+        raise ValueError(
+            f"no convolution with padding={padding!r} leads from {size} pixels back to {x.shape[1:3]}. "
+            "With an even kernel and padding='same', output_padding must be at least 1, or None."
+        )
     columns = x.reshape(-1, x.shape[3]) @ w.reshape(-1, w.shape[3]).T
     y = col2im(columns, shape, kernel, stride, padding, dilation)
     return y if b is None else y + b
