@@ -7,7 +7,7 @@ it refuses what the reference refuses, unless not refusing is the error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -24,6 +24,31 @@ def _refusing(right: Callable, wrong: Callable) -> Callable:
         return wrong(*args, **kwargs)
 
     return model
+
+
+def _returns(formula: Callable, message: str) -> Misconception:
+    """Recognises results of a wrong formula, whatever the learner refuses.
+
+    ``formula`` refuses nothing. Who computes a wrong size may well refuse by it too, so only what is returned counts.
+    """
+
+    def recognised(came, expected, case) -> bool:
+        try:
+            return difference(came, formula(*case.args, **case.kwargs)) is None
+        except (ArithmeticError, ValueError):
+            return False
+
+    return Misconception(recognised, message, predicate=True)
+
+
+def _formulas(right: Callable, wrong: Sequence[tuple[Callable, str]]) -> list[Misconception]:
+    """Each wrong formula twice: first for learners who refuse what ``right`` refuses, then for all others.
+
+    The first kind is told apart more sharply, because it also counts where the wrong formula would have failed and the
+    learner's did not.
+    """
+    sharp = [Misconception(_refusing(right, formula), message) for formula, message in wrong]
+    return sharp + [_returns(formula, message) for formula, message in wrong]
 
 
 # 01.1 Output size -----------------------------------------------------------------------------------------------------
@@ -92,9 +117,68 @@ def _refuse_if(too_wide: Callable[[int, int, int, int], bool]) -> Callable:
     return model
 
 
-def _size_model(**parts: Callable) -> Callable:
-    return _refusing(arithmetic.output_size, _stops(**parts))
-
+_WRONG_OUTPUT_SIZE = (
+    (
+        _stops(count=lambda room, stride: room // stride),
+        "One output is missing every time. The division counts the *steps* of the window. How many places does it "
+        "stand on when it has taken no step at all?",
+    ),
+    (
+        _stops(padded=lambda size, padding: size + padding),
+        "The padding counts once in your answer. It is added at both ends.",
+    ),
+    (
+        _stops(padded=lambda size, padding: size),
+        "Your answer does not change with the padding. Padded pixels are pixels: the window stands on them too.",
+    ),
+    (
+        _stops(span=lambda kernel, dilation: kernel * dilation),
+        "Your dilated kernel is too wide. Count for 3 taps that are 2 pixels apart: x . x . x is 5 pixels, not 6, "
+        "because there is nothing behind the last tap.",
+    ),
+    (
+        _stops(span=lambda kernel, dilation: kernel + dilation - 1),
+        "The dilation widens *every* gap between two taps. A kernel of K taps has K - 1 gaps; your answer widens one "
+        "of them.",
+    ),
+    (
+        _stops(span=lambda kernel, dilation: kernel),
+        "Your answer does not change with the dilation. How many pixels lie from the first tap to the last?",
+    ),
+    (
+        _stops(span=lambda kernel, dilation: dilation * (kernel - 1)),
+        "Your window is one pixel too narrow. From pixel a to pixel b there are b - a steps, and one pixel more.",
+    ),
+    (
+        _stops(span=lambda kernel, dilation: dilation * kernel + 1),
+        "Your dilated kernel is too wide. K taps have K - 1 gaps between them.",
+    ),
+    (
+        _stops(count=lambda room, stride: room + 1),
+        "Your answer does not change with the stride. With stride S the window takes every S-th place.",
+    ),
+    (
+        _stops(count=lambda room, stride: (room + 1) // stride),
+        "The first place of the window costs no step. Divide the room that is left to move in by the stride, and add "
+        "the first place after that.",
+    ),
+    (
+        _stops(count=lambda room, stride: -(-room // stride) + 1),
+        "You round up. A last step that would carry the window over the edge is not taken.",
+    ),
+    (
+        _stops(count=lambda room, stride: round(room / stride) + 1),
+        "You round to the nearest. A last step that would carry the window over the edge is never taken: round down.",
+    ),
+    (
+        _stops(count=lambda room, stride: room / stride + 1),
+        "A window cannot stop two and a half times. What happens to a step that does not fit any more?",
+    ),
+    (
+        lambda size, kernel, stride=1, padding=0, dilation=1: -(-size // stride),
+        'This is the size for padding="same". Here the padding is given as a number, and the kernel matters.',
+    ),
+)
 
 OUTPUT_SIZE = FunctionExercise(
     "01.1",
@@ -102,67 +186,6 @@ OUTPUT_SIZE = FunctionExercise(
     reference=arithmetic.output_size,
     cases=_output_size_cases,
     misconceptions=[
-        Misconception(
-            _size_model(count=lambda room, stride: room // stride),
-            "One output is missing every time. The division counts the *steps* of the window. How many places does it "
-            "stand on when it has taken no step at all?",
-        ),
-        Misconception(
-            _size_model(padded=lambda size, padding: size + padding),
-            "The padding counts once in your answer. It is added at both ends.",
-        ),
-        Misconception(
-            _size_model(padded=lambda size, padding: size),
-            "Your answer does not change with the padding. Padded pixels are pixels: the window stands on them too.",
-        ),
-        Misconception(
-            _size_model(span=lambda kernel, dilation: kernel * dilation),
-            "Your dilated kernel is too wide. Count for 3 taps that are 2 pixels apart: x . x . x is 5 pixels, not 6, "
-            "because there is nothing behind the last tap.",
-        ),
-        Misconception(
-            _size_model(span=lambda kernel, dilation: kernel + dilation - 1),
-            "The dilation widens *every* gap between two taps. A kernel of K taps has K - 1 gaps; your answer widens "
-            "one of them.",
-        ),
-        Misconception(
-            _size_model(span=lambda kernel, dilation: kernel),
-            "Your answer does not change with the dilation. How many pixels lie from the first tap to the last?",
-        ),
-        Misconception(
-            _size_model(span=lambda kernel, dilation: dilation * (kernel - 1)),
-            "Your window is one pixel too narrow. From pixel a to pixel b there are b - a steps, and one pixel more.",
-        ),
-        Misconception(
-            _size_model(span=lambda kernel, dilation: dilation * kernel + 1),
-            "Your dilated kernel is too wide. K taps have K - 1 gaps between them.",
-        ),
-        Misconception(
-            _size_model(count=lambda room, stride: room + 1),
-            "Your answer does not change with the stride. With stride S the window takes every S-th place.",
-        ),
-        Misconception(
-            _size_model(count=lambda room, stride: (room + 1) // stride),
-            "The first place of the window costs no step. Divide the room that is left to move in by the stride, and "
-            "add the first place after that.",
-        ),
-        Misconception(
-            _size_model(count=lambda room, stride: -(-room // stride) + 1),
-            "You round up. A last step that would carry the window over the edge is not taken.",
-        ),
-        Misconception(
-            _size_model(count=lambda room, stride: round(room / stride) + 1),
-            "You round to the nearest. A last step that would carry the window over the edge is never taken: round "
-            "down.",
-        ),
-        Misconception(
-            _size_model(count=lambda room, stride: room / stride + 1),
-            "A window cannot stop two and a half times. What happens to a step that does not fit any more?",
-        ),
-        Misconception(
-            _refusing(arithmetic.output_size, lambda size, kernel, stride=1, padding=0, dilation=1: -(-size // stride)),
-            'This is the size for padding="same". Here the padding is given as a number, and the kernel matters.',
-        ),
         Misconception(
             _refuse_if(lambda size, kernel, padding, dilation: dilation * (kernel - 1) + 1 >= size + 2 * padding),
             "You refuse a kernel that fits exactly. It has one place to stand.",
@@ -179,9 +202,9 @@ OUTPUT_SIZE = FunctionExercise(
         Misconception(
             _stops(),
             "Your sizes are right where the kernel fits. Where it does not, your function returns a number, as if "
-            "there "
-            "were an output. Raise a ValueError there.",
+            "there were an output. Raise a ValueError there.",
         ),
+        *_formulas(arithmetic.output_size, _WRONG_OUTPUT_SIZE),
     ],
     hints=(
         "Draw 7 pixels and a window of 3, and move it in steps of 2. How much room does it have to move in?",
@@ -280,8 +303,8 @@ SAME_PADDING = FunctionExercise(
         ),
         Misconception(
             _shared(_same_total),
-            "You return a negative number of zeros. A kernel that is shorter than the stride needs none: padding never "
-            "takes pixels away.",
+            "You return a negative number of zeros. A kernel that is shorter than the stride needs none: padding "
+            "never takes pixels away.",
         ),
         Misconception(
             _shared(lambda w, k, s, d: max(_same_total(w, k, s, d, floor=True), 0)),
@@ -297,14 +320,13 @@ SAME_PADDING = FunctionExercise(
         ),
         Misconception(
             _shared(lambda w, k, s, d: d * (k - 1)),
-            "Your answer does not change with the stride. With a stride the window need not stand on every pixel, "
-            "so fewer zeros do.",
+            "Your answer does not change with the stride. With a stride the window need not stand on every pixel, so "
+            "fewer zeros do.",
         ),
         Misconception(
             _shared(lambda w, k, s, d: max(d * (k - 1) + 1 - s, 0)),
             "This is right where the stride divides the size. Where it does not, the last window reaches further or "
-            "less "
-            "far: the size of the image takes part.",
+            "less far: the size of the image takes part.",
         ),
         Misconception(
             _shared(lambda w, k, s, d: max(-(-w // s) * s + d * (k - 1) + 1 - w, 0)),
@@ -319,8 +341,7 @@ SAME_PADDING = FunctionExercise(
     hints=(
         "How many outputs are promised? Where does the last of them begin?",
         "The last window begins (O - 1) * S pixels after the first and spans D * (K - 1) + 1. What is missing at the "
-        "end "
-        "is padding.",
+        "end is padding.",
         "Nothing may be missing at all. And the two sides differ by one where the total is odd.",
     ),
 )
@@ -395,20 +416,106 @@ def _counts(
     return model
 
 
-def _cost_model(**parts: Callable) -> Callable:
+def _refusing_counts(**parts: Callable) -> Callable:
     return _refusing(_conv_cost, _counts(**parts))
 
 
-def _cost_part(message: str, **parts: Callable) -> Misconception:
-    """A wrong idea about one of the two counts, found also where the other is wrong for another reason."""
+def _cost_part(message: str, **parts: Callable) -> tuple[Misconception, Misconception]:
+    """A wrong idea about one of the two counts: alone, and also where the other is wrong for another reason."""
     index = 0 if "parameters" in parts else 1
     model = _counts(**parts)
 
     def recognised(came, expected, case) -> bool:
         return np.size(came) == 2 and difference(came[index], model(*case.args, **case.kwargs)[index]) is None
 
-    return Misconception(recognised, message, predicate=True)
+    alone = Misconception(_refusing(_conv_cost, model), message)
+    return alone, Misconception(recognised, message, predicate=True)
 
+
+_COST_PARTS = (
+    _cost_part(
+        "Your multiply-accumulates include the biases of a layer that has them. By convention they count products "
+        "only.",
+        macs=lambda oh, ow, weights, cout, bias, **_: oh * ow * (weights + (cout if bias else 0)),
+    ),
+    _cost_part(
+        "Your multiply-accumulates include the biases. By convention they count products only.",
+        macs=lambda oh, ow, weights, cout, **_: oh * ow * (weights + cout),
+    ),
+    _cost_part(
+        "Your parameters never include biases. Each filter adds one number to all its outputs, unless bias=False.",
+        parameters=lambda weights, **_: weights,
+    ),
+    _cost_part(
+        "You count the biases even for a layer without them (bias=False).",
+        parameters=lambda weights, cout, **_: weights + cout,
+    ),
+    _cost_part(
+        "You count one bias for the whole layer. Each filter has its own.",
+        parameters=lambda weights, bias, **_: weights + 1 if bias else weights,
+    ),
+    _cost_part(
+        "You count a bias for each weight. A filter adds up all its products first and then adds *one* bias.",
+        parameters=lambda weights, bias, **_: 2 * weights if bias else weights,
+    ),
+    _cost_part(
+        "You count a bias for each slice of a filter. The slices are summed first, and one bias is added to the sum.",
+        parameters=lambda kh, kw, cin, cout, bias, **_: (kh * kw + (1 if bias else 0)) * cin * cout,
+    ),
+    _cost_part(
+        "You count a bias for each *input* channel. Biases belong to filters, so to the output channels.",
+        parameters=lambda weights, cin, bias, **_: weights + cin if bias else weights,
+    ),
+    _cost_part(
+        "Your parameters do not change with the input channels. A filter is a cube: it has a slice for each of them.",
+        parameters=lambda kh, kw, cout, bias, **_: (kh * kw + (1 if bias else 0)) * cout,
+    ),
+    _cost_part(
+        "You count the parameters of one filter. How many filters are there?",
+        parameters=lambda kh, kw, cin, bias, **_: kh * kw * cin + (1 if bias else 0),
+    ),
+    _cost_part(
+        "Your parameters grow with the image. All windows share the same weights: that is the point of the layer.",
+        parameters=lambda oh, ow, weights, cout, bias, **_: oh * ow * (weights + (cout if bias else 0)),
+    ),
+    _cost_part(
+        "Your multiply-accumulates count the pixels of the input. It is the pixels of the *output* that are computed.",
+        output=lambda h, w, **_: (h, w),
+    ),
+    _cost_part(
+        "Your multiply-accumulates do not change with the stride. A stride of 2 leaves a quarter of the places.",
+        output=lambda h, w, kh, kw, p, **_: (h + 2 * p - kh + 1, w + 2 * p - kw + 1),
+    ),
+    _cost_part(
+        "Your multiply-accumulates do not change with the padding. It adds places where the window stands.",
+        output=lambda h, w, kh, kw, s, **_: ((h - kh) // s + 1, (w - kw) // s + 1),
+    ),
+    _cost_part(
+        "The output has the wrong size if the kernel is not square: kernel_size is (height, width), as is the image.",
+        output=lambda h, w, kh, kw, s, p, **_: ((h + 2 * p - kw) // s + 1, (w + 2 * p - kh) // s + 1),
+    ),
+    _cost_part(
+        "You take the output as square. Its height and its width may differ.",
+        output=lambda h, kh, s, p, **_: ((h + 2 * p - kh) // s + 1,) * 2,
+    ),
+    _cost_part(
+        "You count twice as many: these are floating-point operations. One multiply-accumulate is a product *and* its "
+        "addition.",
+        macs=lambda oh, ow, weights, **_: 2 * oh * ow * weights,
+    ),
+    _cost_part(
+        "Your multiply-accumulates do not change with the input channels. A window is a cube: it has a slice in each.",
+        macs=lambda oh, ow, kh, kw, cout, **_: oh * ow * kh * kw * cout,
+    ),
+    _cost_part(
+        "You count the multiply-accumulates of one filter. Every filter visits every place.",
+        macs=lambda oh, ow, kh, kw, cin, **_: oh * ow * kh * kw * cin,
+    ),
+    _cost_part(
+        "You count the numbers that come out. Each of them takes a product for every weight of a filter.",
+        macs=lambda oh, ow, cout, **_: oh * ow * cout,
+    ),
+)
 
 CONV_COST = FunctionExercise(
     "01.3",
@@ -422,110 +529,26 @@ CONV_COST = FunctionExercise(
             "ValueError.",
         ),
         Misconception(
-            _cost_model(
+            _refusing_counts(
                 parameters=lambda kh, kw, cout, bias, **_: (kh * kw + (1 if bias else 0)) * cout,
                 macs=lambda oh, ow, kh, kw, cout, **_: oh * ow * kh * kw * cout,
             ),
             "Neither of your numbers changes with the input channels. A filter is a cube: it has a slice for each of "
             "them.",
         ),
-        _cost_part(
-            "Your parameters never include biases. Each filter adds one number to all its outputs, unless bias=False.",
-            parameters=lambda weights, **_: weights,
-        ),
-        _cost_part(
-            "You count the biases even for a layer without them (bias=False).",
-            parameters=lambda weights, cout, **_: weights + cout,
-        ),
-        _cost_part(
-            "You count one bias for the whole layer. Each filter has its own.",
-            parameters=lambda weights, bias, **_: weights + 1 if bias else weights,
-        ),
-        _cost_part(
-            "You count a bias for each weight. A filter adds up all its products first and then adds *one* bias.",
-            parameters=lambda weights, bias, **_: 2 * weights if bias else weights,
-        ),
-        _cost_part(
-            "You count a bias for each slice of a filter. The slices are summed first, and one bias is added to the "
-            "sum.",
-            parameters=lambda kh, kw, cin, cout, bias, **_: (kh * kw + (1 if bias else 0)) * cin * cout,
-        ),
-        _cost_part(
-            "You count a bias for each *input* channel. Biases belong to filters, so to the output channels.",
-            parameters=lambda weights, cin, bias, **_: weights + cin if bias else weights,
-        ),
-        _cost_part(
-            "Your parameters do not change with the input channels. A filter is a cube: it has a slice for each of "
-            "them.",
-            parameters=lambda kh, kw, cout, bias, **_: (kh * kw + (1 if bias else 0)) * cout,
-        ),
-        _cost_part(
-            "You count the parameters of one filter. How many filters are there?",
-            parameters=lambda kh, kw, cin, bias, **_: kh * kw * cin + (1 if bias else 0),
-        ),
-        _cost_part(
-            "Your parameters grow with the image. All windows share the same weights: that is the point of the layer.",
-            parameters=lambda oh, ow, weights, cout, bias, **_: oh * ow * (weights + (cout if bias else 0)),
-        ),
         Misconception(
-            _cost_model(
+            _refusing_counts(
                 parameters=lambda kh, cin, cout, bias, **_: (kh * kh * cin + (1 if bias else 0)) * cout,
                 macs=lambda oh, ow, kh, cin, cout, **_: oh * ow * kh * kh * cin * cout,
             ),
             "You take the kernel as square. Its height and its width may differ.",
         ),
-        _cost_part(
-            "Your multiply-accumulates count the pixels of the input. It is the pixels of the *output* that are "
-            "computed.",
-            output=lambda h, w, **_: (h, w),
-        ),
-        _cost_part(
-            "Your multiply-accumulates do not change with the stride. A stride of 2 leaves a quarter of the places.",
-            output=lambda h, w, kh, kw, p, **_: (h + 2 * p - kh + 1, w + 2 * p - kw + 1),
-        ),
-        _cost_part(
-            "Your multiply-accumulates do not change with the padding. It adds places where the window stands.",
-            output=lambda h, w, kh, kw, s, **_: ((h - kh) // s + 1, (w - kw) // s + 1),
-        ),
-        _cost_part(
-            "The output has the wrong size if the kernel is not square: kernel_size is (height, width), as is the "
-            "image.",
-            output=lambda h, w, kh, kw, s, p, **_: ((h + 2 * p - kw) // s + 1, (w + 2 * p - kh) // s + 1),
-        ),
-        _cost_part(
-            "You take the output as square. Its height and its width may differ.",
-            output=lambda h, kh, s, p, **_: ((h + 2 * p - kh) // s + 1,) * 2,
-        ),
-        _cost_part(
-            "Your multiply-accumulates include the biases. By convention they count products only.",
-            macs=lambda oh, ow, weights, cout, **_: oh * ow * (weights + cout),
-        ),
-        _cost_part(
-            "Your multiply-accumulates include the biases. By convention they count products only.",
-            macs=lambda oh, ow, weights, cout, bias, **_: oh * ow * (weights + (cout if bias else 0)),
-        ),
-        _cost_part(
-            "You count twice as many: these are floating-point operations. One multiply-accumulate is a product *and* "
-            "its addition.",
-            macs=lambda oh, ow, weights, **_: 2 * oh * ow * weights,
-        ),
-        _cost_part(
-            "Your multiply-accumulates do not change with the input channels. A window is a cube: it has a slice in "
-            "each.",
-            macs=lambda oh, ow, kh, kw, cout, **_: oh * ow * kh * kw * cout,
-        ),
-        _cost_part(
-            "You count the multiply-accumulates of one filter. Every filter visits every place.",
-            macs=lambda oh, ow, kh, kw, cin, **_: oh * ow * kh * kw * cin,
-        ),
-        _cost_part(
-            "You count the numbers that come out. Each of them takes a product for every weight of a filter.",
-            macs=lambda oh, ow, cout, **_: oh * ow * cout,
-        ),
         Misconception(
             lambda *args, **kwargs: _conv_cost(*args, **kwargs)[::-1],
             "Both numbers are right and stand in the wrong order: parameters first.",
         ),
+        *(alone for alone, _ in _COST_PARTS),
+        *(among_others for _, among_others in _COST_PARTS),
     ],
     hints=(
         "Take one filter first. How many numbers does it hold if the image has three channels? And its bias?",
@@ -595,17 +618,14 @@ def _padded_conv2d(**how: object) -> Callable:
     return _conv2d_model(change)
 
 
-def _one_sided_conv2d(x, w, b, stride, padding):
-    return _conv2d(np.pad(x, ((0, 2 * padding), (0, 2 * padding), (0, 0))), w, b, stride)
+def _padded_other_conv2d(before: int, after: int) -> Callable:
+    """Pads ``before`` and ``after`` times as much as it should; refuses nothing."""
 
+    def model(x, w, b=None, stride=1, padding=0):
+        sides = (before * padding, after * padding)
+        return _conv2d(np.pad(x, (sides, sides, (0, 0))), w, b, stride)
 
-def _half_padded_conv2d(x, w, b, stride, padding):
-    padded = np.pad(x, ((padding, 0), (padding, 0), (0, 0)))
-    return _conv2d(padded, w, b, stride) if _fits(padded, w) else np.zeros((0, 0, w.shape[3]))
-
-
-def _unpadded_conv2d(x, w, b, stride, padding):
-    return _conv2d(x, w, b, stride) if _fits(x, w) else np.zeros((0, 0, w.shape[3]))
+    return model
 
 
 def _fits(x: np.ndarray, w: np.ndarray) -> bool:
@@ -693,19 +713,18 @@ CONV2D = FunctionExercise(
         Misconception(
             _conv2d_model(_wrong_window_conv2d),
             "The output has the right size, and the windows lie one pixel apart. Where does window number i begin if "
-            "the "
-            "stride is S?",
+            "the stride is S?",
         ),
-        Misconception(
-            _conv2d_model(_unpadded_conv2d),
+        _returns(
+            _padded_other_conv2d(0, 0),
             "Your output does not change with the padding. Put zeros around the image first, then slide.",
         ),
-        Misconception(
-            _conv2d_model(_one_sided_conv2d),
+        _returns(
+            _padded_other_conv2d(0, 2),
             "All your zeros stand below and to the right of the image. They go on every side.",
         ),
-        Misconception(
-            _conv2d_model(_half_padded_conv2d),
+        _returns(
+            _padded_other_conv2d(1, 0),
             "Your zeros stand above and to the left of the image only. They go on every side.",
         ),
         Misconception(
@@ -849,14 +868,12 @@ FIND_KERNEL = FunctionExercise(
         Misconception(
             _find_by_correlating,
             "You slide the output over the image. This tells which way to change a kernel; it does not solve for it. "
-            "Each "
-            "output pixel is an equation in the weights: put them into one matrix and solve.",
+            "Each output pixel is an equation in the weights: put them into one matrix and solve.",
         ),
         Misconception(
             _find_anything,
             "Your kernels are right. But where there are fewer outputs than weights many kernels fit, and you return "
-            "one "
-            "of them as if it were the one: raise a ValueError.",
+            "one of them as if it were the one: raise a ValueError.",
         ),
         Misconception(
             _find_refusing_equality,
@@ -970,8 +987,7 @@ KERNEL_GRADIENT = FunctionExercise(
         Misconception(
             _gradient_model(lambda dw, dy: dw[::-1, ::-1]),
             "This is the gradient turned by 180 degrees. The forward pass does not flip the kernel, so its gradient "
-            "is not "
-            "flipped either. The flip belongs to the gradient of the *input*.",
+            "is not flipped either. The flip belongs to the gradient of the *input*.",
         ),
         Misconception(
             _gradient_model(lambda dw, dy: dw / (dy.shape[0] * dy.shape[1])),
@@ -1068,13 +1084,10 @@ def _transposed_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((2, 3), {"padding": 3, "stride": 2}, raises=ValueError, about="padding that leaves no pixel")
 
 
-def _transposed_model(formula: Callable) -> Callable:
-    """``formula(w, k, s, p, a)`` in the place of the right one."""
-    return _refusing(
-        _transposed_size,
-        lambda size, kernel, stride=1, padding=0, output_padding=0: formula(
-            size, kernel, stride, padding, output_padding
-        ),
+def _transposed(formula: Callable) -> Callable:
+    """``formula(w, k, s, p, a)`` with the arguments of the answer."""
+    return lambda size, kernel, stride=1, padding=0, output_padding=0: formula(
+        size, kernel, stride, padding, output_padding
     )
 
 
@@ -1109,6 +1122,62 @@ def _transposed_allowing_zero(size, kernel, stride=1, padding=0, output_padding=
     return _transposed_size(size, kernel, stride, padding, output_padding)
 
 
+_WRONG_TRANSPOSED_SIZE = (
+    (
+        _transposed(lambda w, k, s, p, a: (w + 2 * p - k) // s + 1),
+        "This is the size of a convolution. A transposed one goes the other way: its output is larger.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: w * s),
+        'This is what Keras returns for "same". With padding as a number, the kernel and the padding take part.',
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: w * s - 2 * p + a),
+        "The kernel does not take part in your answer. The last stamp reaches over a whole kernel.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + a),
+        "You count where the stamps begin. The last one reaches over a whole kernel from there.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: w * s - 2 * p + k + a),
+        "You count one step too many: W stamps are W - 1 steps apart.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k - 1 + a),
+        "One pixel is missing: the last stamp covers K pixels, its first one included.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s + 2 * p + k + a),
+        "Your output grows with the padding. Here padding undoes the padding of a convolution: it cuts pixels off.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - p + k + a),
+        "You cut the padding off one end. It comes off both.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s + k + a),
+        "Your answer does not change with the padding. It cuts pixels off both ends.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k),
+        "Your answer does not change with the output padding.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k + 2 * a),
+        "You add the output padding at both ends. It is added at the end only.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) - 2 * p + k + a),
+        "Your answer does not change with the stride. The stamps lie S pixels apart.",
+    ),
+    (
+        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + max(k, s) + a),
+        'This is Keras\'s "valid", which fills up to the stride where the kernel is shorter. The formula here '
+        "does not.",
+    ),
+)
+
 TRANSPOSED_SIZE = FunctionExercise(
     "01.7",
     "Size of a transposed convolution",
@@ -1116,69 +1185,14 @@ TRANSPOSED_SIZE = FunctionExercise(
     cases=_transposed_cases,
     misconceptions=[
         Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w + 2 * p - k) // s + 1),
-            "This is the size of a convolution. A transposed one goes the other way: its output is larger.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: w * s),
-            'This is what Keras returns for "same". With padding as a number, the kernel and the padding take part.',
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: w * s - 2 * p + a),
-            "The kernel does not take part in your answer. The last stamp reaches over a whole kernel.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - 2 * p + a),
-            "You count where the stamps begin. The last one reaches over a whole kernel from there.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: w * s - 2 * p + k + a),
-            "You count one step too many: W stamps are W - 1 steps apart.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k - 1 + a),
-            "One pixel is missing: the last stamp covers K pixels, its first one included.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s + 2 * p + k + a),
-            "Your output grows with the padding. Here padding undoes the padding of a convolution: it cuts pixels off.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - p + k + a),
-            "You cut the padding off one end. It comes off both.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s + k + a),
-            "Your answer does not change with the padding. It cuts pixels off both ends.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k),
-            "Your answer does not change with the output padding.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k + 2 * a),
-            "You add the output padding at both ends. It is added at the end only.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) - 2 * p + k + a),
-            "Your answer does not change with the stride. The stamps lie S pixels apart.",
-        ),
-        Misconception(
-            _transposed_model(lambda w, k, s, p, a: (w - 1) * s - 2 * p + max(k, s) + a),
-            'This is Keras\'s "valid", which fills up to the stride where the kernel is shorter. The formula here '
-            "does not.",
-        ),
-        Misconception(
             _transposed_refusing_beyond,
             "You accept output padding that equals the stride. That is the size of an input with one more pixel: it "
-            "has to "
-            "be *smaller*.",
+            "has to be *smaller*.",
         ),
         Misconception(
             _transposed_refusing(output_padding_of_stride=False, leaves_nothing=True),
             "Your sizes are right. But output padding only tells sizes apart that the floor made equal, and those are "
-            "S in "
-            "number: raise a ValueError unless it is smaller than the stride.",
+            "S in number: raise a ValueError unless it is smaller than the stride.",
         ),
         Misconception(
             _transposed_allowing_zero,
@@ -1195,9 +1209,9 @@ TRANSPOSED_SIZE = FunctionExercise(
         Misconception(
             _transposed_refusing(output_padding_of_stride=False, leaves_nothing=False),
             "Your sizes are right. But your function returns a number for everything: raise a ValueError where the "
-            "output "
-            "padding is not smaller than the stride, and where no pixel is left.",
+            "output padding is not smaller than the stride, and where no pixel is left.",
         ),
+        *_formulas(_transposed_size, _WRONG_TRANSPOSED_SIZE),
     ],
     hints=(
         "Draw it: 3 stamps of 4 pixels, each 2 further on than the one before. How long is the strip that they cover?",
