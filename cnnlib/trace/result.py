@@ -114,7 +114,7 @@ class Trace(Sequence):
             position: the unit's row and column; the centre if left out.
 
         Returns:
-            ``((top, bottom), (left, right))`` in pixels, both included; ``(0, -1)`` along an axis where it sees none.
+            ``((top, bottom), (left, right))`` in pixels, both included; ``((0, -1), (0, -1))`` if it sees none.
 
         Raises:
             KeyError: there is no such row.
@@ -130,7 +130,7 @@ class Trace(Sequence):
         if len(position) != len(lengths) or any(not 0 <= p < length for p, length in zip(position, lengths)):
             raise IndexError(f"{row.name} has {' x '.join(map(str, lengths))} positions, got position {position}.")
         ends = [(int(first[p]), int(last[p])) for p, (first, last) in zip(position, axes)]
-        return tuple((first, last) if first <= last else (0, -1) for first, last in ends)
+        return tuple(ends) if all(first <= last for first, last in ends) else ((0, -1),) * len(ends)
 
     def records(self) -> list[dict]:
         """The rows as plain dictionaries, which ``json`` can write and a data frame can read."""
