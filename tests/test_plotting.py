@@ -169,6 +169,26 @@ def test_png_is_the_same_each_time_small_and_true_to_the_colours():
         assert min(np.abs(wanted - colour).max() for colour in found) <= 6
 
 
+def test_a_photograph_does_not_tint_letters_and_background():
+    fig, ax = plotting.figure(4, 3)
+    ax.imshow(RNG.random((60, 80, 3)) * [1.0, 0.6, 0.3])
+    image = opened(plotting.png(fig)).convert("RGB")
+    assert image.getpixel((1, 1)) == (255, 255, 255)
+    pixels = np.asarray(image).reshape(-1, 3)
+    written = pixels[(pixels.max(axis=1) < 90) & (np.ptp(pixels, axis=1) < 3)]
+    assert len(written) > 20  # the numbers along the axes are grey, as they were drawn
+    assert len(np.unique(pixels, axis=0)) <= 256
+
+
+def test_no_grid_is_drawn_over_a_picture():
+    fig, axes = plotting.figure(columns=2)
+    axes[0].imshow(np.zeros((4, 4)))
+    axes[1].plot([0, 1])
+    plotting.png(fig)
+    assert not any(line.get_visible() for line in axes[0].get_xgridlines())
+    assert all(line.get_visible() for line in axes[1].get_xgridlines())
+
+
 def test_a_flat_figure_keeps_its_exact_colours():
     fig, ax = plotting.figure(2, 2)
     ax.set_axis_off()

@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -136,14 +136,36 @@ def png(fig: Figure, dpi: int = DPI) -> bytes:
     _check_figure(fig)
     if fig.get_layout_engine() is None:
         fig.set_layout_engine("constrained")
+    for ax in fig.axes:
+        if ax.images:  # matplotlib draws the grid over a picture
+            ax.grid(visible=False)
     fig.set_dpi(dpi)
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    quantised = pixels.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    quantised = _with_palette(pixels)
     buffer = io.BytesIO()
     quantised.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _with_palette(pixels: Image.Image) -> Image.Image:
+    """The picture with at most 256 colours, some kept for letters and lines so that photographs do not tint them."""
+    if pixels.getcolors(256) is not None:
+        return pixels.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    greys = [(level, level, level) for level in range(0, 256, 15)]
+    kept = [*greys, *(tuple(round(255 * part) for part in to_rgb(colour)) for colour in COLOURS.values())]
+    chosen = pixels.quantize(256 - len(kept), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*np.ravel(kept).tolist(), *chosen.getpalette()])
+    quantised = pixels.quantize(palette=palette, dither=Image.Dither.NONE)
+    # Pillow's search for the nearest colour is approximate: white must not become nearly white.
+    indices, codes = np.array(quantised), np.asarray(pixels) @ (1, 256, 65536)
+    for index, colour in enumerate(kept):
+        indices[codes == np.dot(colour, (1, 256, 65536))] = index
+    exact = Image.fromarray(indices)
+    exact.putpalette(quantised.getpalette())
+    return exact
 
 
 def _check_figure(fig: object) -> None:
