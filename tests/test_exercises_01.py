@@ -38,15 +38,17 @@ def conv2d(
     size: str = "(arithmetic.output_size(n, k, stride, padding) for n, k in zip(x.shape, (kh, kw)))",
     pad: str = "np.pad(x, ((padding, padding), (padding, padding), (0, 0)))",
     array: str = "np.zeros((oh, ow, cout))",
+    stride: str = "stride",
 ) -> cell:
     """An answer to 01.4 in loops, from its parts."""
     return cell(f"""
 def conv2d(x, w, b=None, stride=1, padding=0):
+    stride = {stride}
     kh, kw, cin, cout = w.shape
     if x.shape[2] != cin:
         raise ValueError("channels")
-    oh, ow = {size}
     padded = {pad}
+    oh, ow = {size}
     y = {array}
     for i in range(oh):
         for j in range(ow):
@@ -88,6 +90,7 @@ def transposed_size(size, kernel, stride=1, padding=0, output_padding=0):
 
 PADDED = "size + 2 * padding"
 RIGHT_COUNT = "kh * kw * c * filters"
+PADDED_SIZE = "(padded.shape[0] - kh) // stride + 1, (padded.shape[1] - kw) // stride + 1"
 ADD = "dw += window[:, :, :, None] * dy[i, j]"
 
 WRONG = {
@@ -100,6 +103,14 @@ WRONG = {
         (output_size(f"int(np.ceil(({PADDED} - span) / stride)) + 1"), "You round up"),
         (output_size(f"round(({PADDED} - span) / stride) + 1"), "You round to the nearest"),
         (output_size(f"({PADDED} - span + 1) // stride"), "The first place of the window costs no step"),
+        (output_size("(size - span) // stride + 1", refusal="span > size"), "does not change with the padding"),
+        (output_size(f"{PADDED} - span + 1"), "does not change with the stride"),
+        # who computes a wrong span refuses by it too
+        (output_size(f"({PADDED} - span) // stride + 1", span="kernel * dilation"), "there is nothing behind"),
+        (output_size(f"({PADDED} - span) // stride + 1", span="kernel + dilation - 1"), "*every* gap"),
+        (output_size(f"({PADDED} - span) // stride + 1", span="dilation * (kernel - 1)"), "one pixel too narrow"),
+        (output_size(f"({PADDED} - span) // stride + 1", span="kernel * dilation + 1"), "K taps have K - 1 gaps"),
+        (output_size(f"({PADDED} - span) // stride + 1", span="kernel"), "does not change with the dilation"),
         (output_size("-(-size // stride)"), 'This is the size for padding="same"'),
         (
             output_size(f"({PADDED} - span) // stride + 1", refusal="False"),
@@ -156,6 +167,16 @@ def same_padding(size, kernel, stride=1, dilation=1):
     return total // 2, total - total // 2
 """),
             "right where the stride divides the size",
+        ),
+        (
+            cell("""
+def same_padding(size, kernel, stride=1, dilation=1):
+    if min(size, kernel, stride, dilation) < 1:
+        raise ValueError
+    total = dilation * (kernel - 1)
+    return total // 2, total - total // 2
+"""),
+            "does not change with the stride",
         ),
         (
             cell("""
@@ -274,6 +295,16 @@ def conv2d(x, w, b=None, stride=1, padding=0):
             "A kernel that does not fit into the padded image has no output",
         ),
         (conv2d(pad="np.pad(x, padding)"), "Error"),
+        (conv2d(pad="np.pad(x, ((padding, 0), (padding, 0), (0, 0)))", size=PADDED_SIZE), "above and to the left"),
+        (conv2d(pad="x", size=PADDED_SIZE), "does not change with the padding"),
+        (
+            conv2d(value="np.mean(window * w[..., f], axis=2).sum() + (0 if b is None else b[f])"),
+            "You average over the input",
+        ),
+        (
+            conv2d(value="np.sum(window * w[:, :, :, f]) + (0 if b is None else b[f])", stride=1),
+            "stands on every pixel",
+        ),
     ],
     "01.5": [
         (
@@ -346,6 +377,17 @@ def find_kernel(image, output):
         (kernel_gradient("dw += window.sum(2)[:, :, None, None] * dy[i, j]"), "each slice meets its own channel only"),
         (kernel_gradient(ADD, refusal="dy.shape[0] < oh or dy.shape[1] < ow"), "One that is too large fits no better"),
         (kernel_gradient(ADD, refusal="False"), "it raises ValueError"),
+        (
+            cell("""
+def kernel_gradient(x, dy, kernel_size, stride=1):
+    kh, kw = kernel_size
+    dw = np.zeros((kh, kw, x.shape[2], dy.shape[2]))
+    for i, j in np.ndindex(dy.shape[:2]):
+        dw += x[i * stride : i * stride + kh, j * stride : j * stride + kw, :, None] * dy[i, j]
+    return dw
+"""),
+            "it raises ValueError",
+        ),
     ],
     "01.7": [
         (transposed_size("(size - 1) * stride - 2 * padding + output_padding"), "You count where the stamps begin"),
@@ -354,6 +396,15 @@ def find_kernel(image, output):
         (transposed_size("(size - 1) * stride - padding + kernel + output_padding"), "It comes off both"),
         (transposed_size("(size - 1) * stride - 2 * padding + kernel"), "does not change with the output padding"),
         (transposed_size("(size + 2 * padding - kernel) // stride + 1"), "This is the size of a convolution"),
+        (transposed_size("size * stride - 2 * padding + output_padding"), "The kernel does not take part"),
+        (transposed_size("(size - 1) * stride - 2 * padding + kernel - 1 + output_padding"), "One pixel is missing"),
+        (transposed_size("(size - 1) * stride + kernel + output_padding"), "does not change with the padding"),
+        (transposed_size("(size - 1) * stride - 2 * padding + kernel + 2 * output_padding"), "at the end only"),
+        (transposed_size("(size - 1) - 2 * padding + kernel + output_padding"), "does not change with the stride"),
+        (
+            transposed_size("(size - 1) * stride - 2 * padding + max(kernel, stride) + output_padding"),
+            'Keras\'s "valid"',
+        ),
         (transposed_size("size * stride"), 'what Keras returns for "same"'),
         (
             transposed_size("(size - 1) * stride - 2 * padding + kernel + output_padding", "result < 1"),
