@@ -101,6 +101,8 @@ def sound(tmp_path):
     cells[2].outputs = [stream("≈ 0.001 s\n")]
     cells[3].outputs = [figure()]
     cells[4].outputs = [stream("✔ the sum is 5\n")]
+    cells[6].outputs = [stream("○ Not attempted yet · Exercise 90.1 · The larger one\n")]
+    cells[8].outputs = [stream("○ Not attempted yet · Exercise 90.2 · A number\n")]
     return notebook
 
 
@@ -264,6 +266,12 @@ BROKEN = [
     (_checks.links_lead_somewhere, swap(0, "../README.md", "../READ.md"), "READ.md, which does not exist"),
     (_checks.links_lead_somewhere, swap(2, "## Two numbers", "[that](#Nowhere)"), "heading 'Nowhere'"),
     (_checks.answers_are_cut, swap(8, "...", "### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"), "marker"),
+    (
+        _checks.exercises_are_open,
+        put(6, stream("✘ Not right yet · Exercise 90.1 · The larger one")),
+        "90.1 is stored as",
+    ),
+    (_checks.exercises_are_open, put(8), "90.2 is stored as ''"),
     (_checks.only_times_are_ignored, tag("nbval-ignore-output"), "cell 4 is tagged nbval-ignore-output"),
     (_checks.only_times_are_ignored, tag("nbval-skip"), "tags \\['nbval-skip'\\]"),
     (_checks.only_times_are_ignored, tag("raises-exception"), "tags \\['raises-exception'\\]"),

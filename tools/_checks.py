@@ -325,6 +325,17 @@ def answers_are_cut(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def exercises_are_open(notebook: NotebookNode) -> list[str]:
+    """A learner who opens the page finds every exercise unanswered: neither right nor wrong nor crashed."""
+    complaints = []
+    for number, cell in code_cells(notebook):
+        said = " ".join(text for output in cell.outputs for text in texts(output))
+        for ident in CHECK.findall(cell.source):
+            if not re.search(rf"Not attempted.*{re.escape(ident)}", said):
+                complaints.append(f"cell {number}: exercise {ident} is stored as {said[:80]!r}, not as not attempted")
+    return complaints
+
+
 def only_times_are_ignored(notebook: NotebookNode) -> list[str]:
     """Outputs are left uncompared only where time is measured, and nothing else of nbval is switched off."""
     complaints = []
@@ -371,6 +382,7 @@ MADE: tuple[Callable[[NotebookNode], list[str]], ...] = (
     closes_well,
     links_lead_somewhere,
     answers_are_cut,
+    exercises_are_open,
     only_times_are_ignored,
     house_numbers,
 )
