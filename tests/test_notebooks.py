@@ -268,7 +268,7 @@ BROKEN = [
     (_checks.answers_are_cut, swap(8, "...", "### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"), "marker"),
     (
         _checks.exercises_are_open,
-        put(6, stream("✘ Not right yet · Exercise 90.1 · The larger one")),
+        put(6, stream("✘ Not right yet · Exercise 90.1")),
         "90.1 is stored as",
     ),
     (_checks.exercises_are_open, put(8), "90.2 is stored as ''"),
