@@ -135,8 +135,8 @@ slide(image, kernel)
 # $$(f * g)(n) = \sum_m f(m) \, g(n - m) \qquad\text{and for continuous}\ f, g: \qquad
 # (f * g)(t) = \int f(\tau) \, g(t - \tau) \, d\tau$$
 #
-# The minus sign is the **flip**: one of the two is read backwards. The integral is the same for a spinner that stops
-# anywhere between 0 and 1. Two spinners sum to $t$ with density $t$ up to 1, then $2 - t$: a triangle.
+# The minus sign is the **flip**: one of the two is read backwards. The integral is for spinners that stop anywhere
+# between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a triangle.
 
 # %%
 die = np.full(6, 1 / 6)
@@ -151,7 +151,8 @@ claim("two spinners give a triangle with its peak at 1", np.allclose(density, np
 
 # %% [markdown]
 # In an image the flip runs along both axes: it turns the kernel by 180 degrees. `slide` has no flip. Its proper name
-# is **cross-correlation**. Our first kernel looks the same upside down, so it could not tell; this one can.
+# is **cross-correlation**. The first kernel looks the same upside down and hides the difference. The next one does
+# not.
 #
 # **Predict**: which of SciPy's two functions does `keras.ops.conv` agree with?
 
@@ -394,14 +395,15 @@ exercise("01.1").check(output_size)
 # %%
 w = rng.normal(size=(3, 3, 3, 1))
 x = coffee[None]
-keras_same = reference.conv2d(x, w, stride=2, padding="same")
+same = keras.ops.conv(x.astype("float32"), w.astype("float32"), strides=2, padding="same")
+same = keras.ops.convert_to_numpy(same)
 both_sides = reference.conv2d(x, w, stride=2, padding=1)
 claim("'same' puts no zero before and one after", arithmetic.same_padding(224, kernel=3, stride=2) == (0, 1))
-claim("both layers return 112x112", keras_same.shape == both_sides.shape == (1, 112, 112, 1))
+claim("both layers return 112x112", same.shape == both_sides.shape == (1, 112, 112, 1))
 
 all_stops = reference.conv2d(x, w, stride=1, padding=1)
 claim("padding on both sides stops at the even places", np.allclose(both_sides, all_stops[:, 0::2, 0::2]))
-claim("Keras's 'same' stops at the odd ones", np.allclose(keras_same, all_stops[:, 1::2, 1::2]))
+claim("Keras's 'same' stops at the odd ones", np.allclose(same, all_stops[:, 1::2, 1::2], atol=1e-4))
 
 # %% [markdown]
 # The same shape, and every window one pixel further on. Weights that were trained with one convention and run with
@@ -686,7 +688,7 @@ claim("a depthwise convolution stops before the sum", np.allclose(depthwise, res
 # need?
 
 # %%
-block = {
+kinds = {
     "3x3": keras.layers.Conv2D(128, 3, padding="same"),
     "1x1": keras.layers.Conv2D(128, 1),
     "3x3 in 4 groups": keras.layers.Conv2D(128, 3, padding="same", groups=4),
@@ -695,7 +697,7 @@ block = {
     "3x3 transposed, stride 2": keras.layers.Conv2DTranspose(128, 3, strides=2, padding="same"),
 }
 weights = {}
-for name, layer in block.items():
+for name, layer in kinds.items():
     layer.build((None, 56, 56, 128))
     weights[name] = layer.count_params() - 128  # without the 128 biases
     macs = 56 * 56 * weights[name] / 1e6  # each weight, once for each of the 56x56 input pixels
@@ -868,8 +870,8 @@ claim("with the flip it comes out turned by 180 degrees", np.allclose(turned, np
 claim("both had the same loss at every single step", np.allclose(plain_losses, turned_losses))
 
 # %% [markdown]
-# Twins. A network never notices which definition its library uses. What it does notice is a bare `for` loop that
-# found a Sobel kernel without being told of edges: this is all that training a convolution layer is.
+# Twins. A network never notices which definition its library uses. And nobody told the loop about edges: one example
+# and the gradient were enough to find the Sobel kernel.
 #
 # ## Backwards: the transposed convolution
 #
@@ -890,7 +892,7 @@ claim("four stamps meet in the middle: 1 + 2 + 3 + 4 = 10", middle == 10)
 # **Predict**: what happens if you convolve and then apply the transposed convolution? Do you get the image back?
 
 # %%
-w = kernel.astype("float32")[:, :, None, None]
+w = corner.astype("float32")[:, :, None, None]
 dy = keras.ops.convert_to_tensor(g.astype("float32")[None, :, :, None])
 back = keras.ops.convert_to_numpy(keras.ops.conv_transpose(dy, w))
 
@@ -902,11 +904,14 @@ def loss_of_image(x):
 _, automatic = gradients.value_and_grad(loss_of_image)(np.zeros_like(back))
 claim("the gradient of the input is a transposed convolution of g", np.allclose(automatic, back, atol=1e-4))
 
+# %%
+back = back[0, :, :, 0]
 one_pixel_each = np.eye(25).reshape(25, 5, 5)
-matrix = np.stack([slide(pixel, kernel).ravel() for pixel in one_pixel_each], axis=-1)  # (9, 25)
+matrix = np.stack([slide(pixel, corner).ravel() for pixel in one_pixel_each], axis=-1)  # (9, 25)
 claim("it is the transposed matrix times g", np.allclose(matrix.T @ g.ravel(), back.ravel()))
+claim("and the convolution of mathematics, flip and all", np.allclose(signal.convolve2d(g, corner), back))
 
-there_and_back = (matrix.T @ slide(image, kernel).ravel()).reshape(5, 5)
+there_and_back = (matrix.T @ slide(image, corner).ravel()).reshape(5, 5)
 claim("there and back restores the shape, not the image", not np.allclose(there_and_back, image))
 
 # %% [markdown]

@@ -213,6 +213,7 @@ OUTPUT_SIZE = FunctionExercise(
         "Three parts: the padded size, the pixels that the dilated kernel spans, and the steps that fit into the rest.",
         "The window stands somewhere before its first step. And `//` rounds down.",
     ),
+    remark="Keras counts by this formula, and so does `arithmetic.output_size`, which you may use from here on.",
 )
 
 
@@ -346,6 +347,7 @@ SAME_PADDING = FunctionExercise(
         "end is padding.",
         "Nothing may be missing at all. And the two sides differ by one where the total is odd.",
     ),
+    remark="Note that the size of the image takes part: a network trained at 224 pixels pads otherwise at 225.",
 )
 
 
@@ -557,6 +559,7 @@ CONV_COST = FunctionExercise(
         "The multiply-accumulates are a product: the places where a window stands, times the products at one place.",
         "At one place each weight of each filter is used once. Biases are added, not multiplied.",
     ),
+    remark="Called thirteen times, this function gives all the convolutions in the figure of VGG-16 above.",
 )
 
 
@@ -778,6 +781,7 @@ CONV2D = FunctionExercise(
         "(kh, kw, channels in). For one filter, multiply it by the filter and sum over everything.",
         "All filters at once: `np.tensordot(window, w, axes=3)` sums over height, width and channels.",
     ),
+    remark="Keras's Conv2D computes the same. `cnnlib/reference.py` adds batches, dilation and groups.",
 )
 
 
@@ -810,10 +814,15 @@ def _find_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(example(7, 9, 4, 1), about="a kernel of 4x1")
     yield Case(example(5, 5, 1, 1), about="a kernel of 1x1")
     yield Case(example(5, 5, 3, 3), about="as many outputs as weights")
+    yield Case(example(9, 4, 6, 1), about="a kernel of 6x1")
+    yield Case(example(4, 9, 1, 6), about="a kernel of 1x6")
     kh, kw = (int(n) for n in rng.choice([2, 3, 4, 5], size=2, replace=False))
     yield Case(example(12, 13, kh, kw), about=f"a kernel of {kh}x{kw}")
     yield Case((_halves(rng, 5, 5), _halves(rng, 2, 2)), raises=ValueError, about="4 outputs for 16 weights")
     yield Case((_halves(rng, 6, 7), _halves(rng, 4, 2)), raises=ValueError, about="8 outputs for 18 weights")
+    yield Case((_halves(rng, 6, 6), _halves(rng, 3, 3)), raises=ValueError, about="9 outputs for 16 weights")
+    yield Case((_halves(rng, 7, 5), _halves(rng, 2, 4)), raises=ValueError, about="8 outputs for 12 weights")
+    yield Case((_halves(rng, 5, 7), _halves(rng, 4, 2)), raises=ValueError, about="8 outputs for 12 weights")
     yield Case((_halves(rng, 5, 6), _halves(rng, 6, 6)), raises=ValueError, about="an output higher than the image")
     yield Case((_halves(rng, 6, 5), _halves(rng, 6, 6)), raises=ValueError, about="an output wider than the image")
 
@@ -888,6 +897,7 @@ FIND_KERNEL = FunctionExercise(
         "`unroll(image, kernel_shape)` has one row for each output pixel. That row times the weights is that pixel.",
         "`np.linalg.lstsq(matrix, right_hand_side)` solves such a system. Its first result is the weights.",
     ),
+    remark="With noise in the output no kernel is exact, and least squares gives the one that fits best.",
     rtol=1e-4,
     atol=1e-5,
 )
@@ -1049,6 +1059,7 @@ KERNEL_GRADIENT = FunctionExercise(
         "Window (kh, kw, channels in) and dy[i, j] (channels out): every number of the one meets every number of the "
         "other. `window[:, :, :, None] * dy[i, j]` does that.",
     ),
+    remark="Lesson 03 trains a network with nothing but such gradients.",
 )
 
 
@@ -1220,6 +1231,7 @@ TRANSPOSED_SIZE = FunctionExercise(
         "The last stamp begins (W - 1) * S pixels after the first, and reaches over K pixels from there.",
         "Then the padding comes off both ends, and the output padding goes onto one. Two things are to be refused.",
     ),
+    remark="With padding (K - 1) / 2, an odd K and output padding S - 1 the result is S times the input.",
 )
 
 
