@@ -237,12 +237,18 @@ def photograph(name: str, size: int | tuple[int, int] | None = None) -> np.ndarr
     picture = _picture(f"photographs/{name}.webp")
     if size is None:
         return picture
-    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
-    if height < 1 or width < 1:
-        raise ValueError(f"size={size!r}: expected the side of a square, or (height, width), in pixels.")
+    height, width = height_and_width(size)
     from PIL import Image, ImageOps
 
     return np.asarray(ImageOps.fit(Image.fromarray(picture), (width, height), Image.Resampling.BICUBIC))
+
+
+def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """``size`` as (height, width): a whole number is the side of a square."""
+    sides = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(sides) != 2 or not all(isinstance(n, (int, np.integer)) and n >= 1 for n in sides):
+        raise ValueError(f"size={size!r}: expected the side of a square, or (height, width), in whole pixels.")
+    return int(sides[0]), int(sides[1])
 
 
 def photographs(size: int | tuple[int, int] | None = None) -> dict[str, np.ndarray]:
@@ -290,7 +296,9 @@ def weights(name: str) -> dict[str, np.ndarray]:
 
 
 def load_weights(model, name: str) -> None:
-    """Set all weights of a Keras ``model`` to the bundled ones called ``name``; weights it does not have are left.
+    """Set all weights of a functional Keras ``model`` to the bundled ones called ``name``.
+
+    Weights that the model does not have, as those of the classifier when it has no top, are left out.
 
     Raises:
         ValueError: the model has a weight that the file has not, or one of another shape.
@@ -336,12 +344,13 @@ def read(path: str) -> bytes:
 
 
 def _manifest() -> dict[str, dict]:
-    """What data/manifest.json says: bytes, sha256 and source of each file, by path."""
+    """What data/manifest.json says: bytes and sha256 of each file, by path."""
     try:
         manifest = json.loads(_read_bytes("manifest.json"))
-        version, files = manifest["version"], manifest["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{_shown('manifest.json')} is damaged ({error}). {_remedy('manifest.json')}") from error
+        version = manifest["version"]
+        files = {path: {"bytes": int(f["bytes"]), "sha256": str(f["sha256"])} for path, f in manifest["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{_shown('manifest.json')} is damaged ({error!r}). {_remedy('manifest.json')}") from error
     if version != MANIFEST_VERSION:
         raise DataError(
             f"{_shown('manifest.json')} has version {version}, this cnnlib reads version {MANIFEST_VERSION}: code and "

