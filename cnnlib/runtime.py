@@ -74,7 +74,15 @@ def setup(seed: int | None = None) -> None:
     if _flag("CNNLIB_OFFLINE"):
         block_network()
     _forgive_narrow_consoles()
+    wanted = _backend_from_environment()
     keras = _keras()
+    if wanted and wanted != keras.backend.backend():
+        warnings.warn(
+            f"Keras already runs on {keras.backend.backend()}, so KERAS_BACKEND={wanted} has no effect. "
+            "Restart the kernel and call runtime.setup() before anything imports Keras.",
+            UserWarning,
+            stacklevel=2,
+        )
     _follow_the_conventions(keras)
     with _silenced_stderr():  # it imports TensorFlow on every backend, for the sake of tf.data
         keras.utils.set_random_seed(chosen)
@@ -84,17 +92,9 @@ def setup(seed: int | None = None) -> None:
 
 def _keras() -> ModuleType:
     """Keras, imported without the noise that backends write on their way up."""
-    wanted = _backend_from_environment()
     if "keras" in sys.modules:
-        keras = sys.modules["keras"]
-        if wanted and wanted != keras.backend.backend():
-            warnings.warn(
-                f"Keras already runs on {keras.backend.backend()}, so KERAS_BACKEND={wanted} has no effect. "
-                "Restart the kernel and call runtime.setup() before anything imports Keras.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return keras
+        return sys.modules["keras"]
+    wanted = _backend_from_environment()
     if wanted and importlib.util.find_spec(wanted) is None:
         raise ModuleNotFoundError(_how_to_install(wanted), name=wanted)
     for name, value in _QUIET.items():
@@ -454,9 +454,19 @@ def _physical_memory() -> int | None:
 def _windows_memory() -> int | None:
     import ctypes
 
-    kilobytes = ctypes.c_ulonglong(0)
-    found = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
-    return kilobytes.value * 1024 if found else None
+    sizes = ("ullTotalPhys", "ullAvailPhys", "ullTotalPageFile", "ullAvailPageFile", "ullTotalVirtual")
+    more = ("ullAvailVirtual", "ullAvailExtendedVirtual")
+
+    class MemoryStatus(ctypes.Structure):  # MEMORYSTATUSEX of the Windows API
+        _fields_ = [
+            ("dwLength", ctypes.c_ulong),
+            ("dwMemoryLoad", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in (*sizes, *more)),
+        ]
+
+    status = MemoryStatus(dwLength=ctypes.sizeof(MemoryStatus))
+    found = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return status.ullTotalPhys if found else None
 
 
 def _container_memory() -> int | None:

@@ -121,8 +121,9 @@ def test_a_seed_that_is_none_is_refused(clean, bad):
 def test_setup_after_keras_says_that_the_backend_stays(clean):
     other = next(name for name in runtime.BACKENDS if name != runtime.backend())
     clean.setenv("KERAS_BACKEND", other)
-    with pytest.warns(UserWarning, match=f"KERAS_BACKEND={other} has no effect.*Restart the kernel"):
+    with pytest.warns(UserWarning, match=f"KERAS_BACKEND={other} has no effect.*Restart the kernel") as warned:
         runtime.setup()
+    assert [Path(each.filename).name for each in warned] == ["test_runtime.py"]  # once, at the learner's own line
 
 
 @pytest.mark.parametrize(
