@@ -384,6 +384,11 @@ def _op_conv_macs(call: Call) -> int:
     return call.output_positions() * math.prod(ops.shape(kernel))
 
 
+def _op_depthwise_macs(call: Call) -> int:
+    kernel = call.kwargs.get("kernel", call.args[1] if len(call.args) > 1 else None)
+    return math.prod(call.output_shape) * math.prod(ops.shape(kernel)[:-2])
+
+
 def _depthwise_macs(call: Call) -> int:
     return math.prod(call.output_shape) * math.prod(call.per_axis("kernel_size"))
 
@@ -516,6 +521,7 @@ def _operation_rules() -> dict[str, Rules]:
         "MaxPool": (_windowed("pool_size", mixes_channels=False), _no_macs),
         "AveragePool": (_windowed("pool_size", mixes_channels=False), _no_macs),
         "Conv": (_windowed("kernel", mixes_channels=True), _op_conv_macs),
+        "DepthwiseConv": (_windowed("kernel", mixes_channels=False), _op_depthwise_macs),
         "Matmul": (_unknown_field, _matmul_macs),
     }
     return table

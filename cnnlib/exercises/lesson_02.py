@@ -1,0 +1,629 @@
+"""The checks of lesson 02, feature maps, pooling and receptive fields."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cnnlib.exercises.compare import describe
+from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+
+# 02.1 Find the shape bug ----------------------------------------------------------------------------------------------
+
+# What the repaired network returns and weighs, layer by layer.
+_TABLE = (
+    ((32, 32, 16), 448),
+    ((16, 16, 16), 0),
+    ((16, 16, 32), 4_640),
+    ((8, 8, 32), 0),
+    ((2048,), 0),
+    ((10,), 20_490),
+)
+_WITHOUT_SHAPE = ("InputLayer", "Activation", "ReLU", "Relu", "Dropout", "Identity", "Softmax")
+
+_ABOUT_ROW = {
+    0: "The first convolution was right as it stood.",
+    1: "By how many pixels does the window of this pooling move? Without a word it moves by its own size.",
+    2: "What does a convolution of Keras pad if you do not say what? And which layer before it is still wrong?",
+    3: "Windows of 2 in steps of 2 halve a map. Is the map before it as it should be?",
+    4: "The dense layer of the small network reads every number of the last map, and not their means.",
+    5: "There are ten classes, and a score for each.",
+}
+
+
+def _check_repaired(answer: object, rng: np.random.Generator) -> None:
+    import keras
+
+    model = answer() if callable(answer) and not isinstance(answer, keras.Model) else answer
+    if model is None:
+        raise Wrong("`repaired` returns nothing. Is a `return` missing?")
+    if not isinstance(model, keras.Model):
+        raise Wrong("`repaired` should return a Keras model.", came=describe(model))
+    from cnnlib.trace import trace
+
+    rows = [row for row in trace(model) if row.type not in _WITHOUT_SHAPE]
+    if trace(model).input_shape != (32, 32, 3):
+        raise Wrong("The network should take 32x32x3.", came=str(trace(model).input_shape))
+    for number, ((shape, _), row) in enumerate(zip(_TABLE, rows)):
+        if row.output_shape != shape:
+            raise Wrong(
+                f"Layer {number + 1}, `{row.type}`, returns another shape than in `small_network`.",
+                came=_times(row.output_shape),
+                expected=_times(shape),
+                likely=_ABOUT_ROW[number],
+            )
+    if len(rows) != len(_TABLE):
+        raise Wrong(
+            "The network has another number of layers than `small_network`.",
+            came=f"{len(rows)}",
+            expected=f"{len(_TABLE)}",
+            likely="Both bugs are arguments. No layer is missing, and none is too many.",
+        )
+    for (_, parameters), row in zip(_TABLE, rows):
+        if row.parameters != parameters:
+            raise Wrong(
+                f"All shapes are right. But the `{row.type}` that returns {_times(row.output_shape)} has another "
+                "number of weights, so that the saved ones do not load.",
+                came=f"{row.parameters:,}",
+                expected=f"{parameters:,}",
+                likely="Padding hides the kernel's size: with `same`, a 5x5 returns the same shape as a 3x3. The "
+                "kernels were right as they stood.",
+            )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+SHAPE_BUG = CheckExercise(
+    "02.1",
+    "Find the shape bug",
+    check=_check_repaired,
+    hints=(
+        "Print `trace(from_memory())` beside `trace(small)`, and find the first row where the shapes part.",
+        "A pooling window of 2 should halve the map. Does it? What else decides how many windows there are?",
+        "The second argument is one that is missing. Compare the two convolutions.",
+    ),
+    remark="No error told you, at any time. The shape table did.",
+)
+
+
+# 02.2 Pool by hand ----------------------------------------------------------------------------------------------------
+
+
+def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
+    """Recognises a wrong value of one entry."""
+
+    def recognised(came: dict) -> bool:
+        value = np.asarray(came[name], dtype=float)
+        return value.shape == np.shape(wrong) and np.allclose(value, wrong, rtol=5e-3)
+
+    return recognised
+
+
+POOL_BY_HAND = ValueExercise(
+    "02.2",
+    "Pool by hand",
+    expected={"largest": [[4, 6], [8, 5]], "average": [[2, 3], [3, 3]], "overall": 2.75},
+    misconceptions=(
+        Misconception(
+            _entry("largest", [[4, 4, 6], [8, 8, 5], [8, 8, 5]]),
+            "Your windows move by one pixel. In steps of 2 they do not overlap, and there are four of them.",
+        ),
+        Misconception(
+            _entry("largest", [[4, 8], [6, 5]]),
+            "Rows and columns have changed places: the first row of the result belongs to the upper two windows.",
+        ),
+        Misconception(
+            _entry("average", [[8, 12], [12, 12]]), "These are the sums of the windows. A mean divides by how many."
+        ),
+        Misconception(_entry("average", [[4, 6], [6, 6]]), "You divide by 2. A window of 2x2 holds four numbers."),
+        Misconception(
+            _entry("average", [[2, 2, 3], [3.25, 4.75, 2.5], [3, 4.5, 3]]),
+            "Your windows move by one pixel. In steps of 2 they do not overlap, and there are four of them.",
+        ),
+        Misconception(
+            _entry("overall", 8), "That is the largest number, a global *max* pooling. The mean is asked for."
+        ),
+        Misconception(_entry("overall", 44), "That is the sum of all numbers. Divide it by how many there are."),
+        Misconception(
+            _entry("overall", 5.75), "That is the mean of the four maxima. A global pooling reads the grid itself."
+        ),
+        Misconception(_entry("overall", 11), "You divide by 4. How many numbers does the one window hold?"),
+    ),
+    hints=(
+        "Draw a cross through the middle of the grid. Each quarter is one window.",
+        "The upper left window holds 3, 0, 1 and 4.",
+        "For the mean of everything, take the mean of the four means: the windows are equally large.",
+    ),
+)
+
+
+# 02.3 Shift consistency -----------------------------------------------------------------------------------------------
+
+
+def shift_consistency(predict, images, shift):
+    """The reference answer."""
+    images = np.asarray(images)
+    height, width = images.shape[1:3]
+    if not 1 <= shift < min(height, width):
+        raise ValueError
+    here = np.argmax(predict(images[:, :-shift, :-shift]), axis=-1)
+    there = np.argmax(predict(images[:, shift:, shift:]), axis=-1)
+    return float(np.mean(here == there))
+
+
+def first_pixel(images):
+    """A network that looks at the first pixel only, so that any move is another image to it."""
+    return np.asarray(images)[:, 0, 0, :]
+
+
+def mean_colour(images):
+    """A network that averages each channel."""
+    return np.asarray(images).mean(axis=(1, 2))
+
+
+def first_column(images):
+    """A network that averages the first column: it minds a move to the side and hardly one downwards."""
+    return np.asarray(images)[:, :, 0].mean(axis=1)
+
+
+def first_row(images):
+    """A network that averages the first row."""
+    return np.asarray(images)[:, 0].mean(axis=1)
+
+
+def window_size(images):
+    """A network that minds how large its images are."""
+    images = np.asarray(images)
+    return images[:, 0, 0, :] * (1.0 if images.shape[1] % 2 else -1.0)
+
+
+def _shift_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def draw(count: int, height: int, width: int, classes: int) -> np.ndarray:
+        return rng.random((count, height, width, classes)).astype("float32")
+
+    for about, predict in (
+        ("a network that looks at the first pixel", first_pixel),
+        ("one that averages each channel", mean_colour),
+        ("one that averages the first column", first_column),
+        ("one that averages the first row", first_row),
+        ("one that minds the size of its images", window_size),
+    ):
+        for shift in (1, int(rng.integers(2, 6))):
+            size = int(rng.integers(8, 16))
+            images = draw(48, size, size + int(rng.integers(1, 4)), 3)
+            yield Case((predict, images, shift), about=f"{about}, a move by {shift}")
+    same = np.repeat(draw(12, 1, 1, 4), 9, axis=1).repeat(9, axis=2)
+    yield Case((first_pixel, same, 2), about="images of one colour each: nothing changes")
+    yield Case((first_pixel, draw(5, 6, 6, 2), 5), about="a move that leaves one row and one column")
+    images = draw(4, 6, 8, 3)
+    for shift in (0, -1, 6, 8):
+        yield Case((first_pixel, images, shift), raises=ValueError, about=f"a move by {shift} of 6 rows")
+
+
+def _shifted(
+    here: Callable = lambda x, s: x[:, :-s, :-s],
+    there: Callable = lambda x, s: x[:, s:, s:],
+    share: Callable = lambda a, b: np.mean(np.argmax(a, axis=-1) == np.argmax(b, axis=-1)),
+    refuse: Callable = lambda s, height, width: not 1 <= s < min(height, width),
+) -> Callable:
+    """The consistency with one of its parts exchanged."""
+
+    def model(predict, images, shift):
+        if refuse(shift, *images.shape[1:3]):
+            raise ValueError
+        return float(share(predict(here(images, shift)), predict(there(images, shift))))
+
+    return model
+
+
+SHIFT_CONSISTENCY = FunctionExercise(
+    "02.3",
+    "Shift consistency",
+    reference=shift_consistency,
+    cases=_shift_cases,
+    misconceptions=[
+        Misconception(
+            _shifted(share=lambda a, b: np.mean(np.argmax(a, axis=-1) != np.argmax(b, axis=-1))),
+            "That is the share of images whose class *changes*.",
+        ),
+        Misconception(
+            _shifted(share=lambda a, b: np.sum(np.argmax(a, axis=-1) == np.argmax(b, axis=-1))),
+            "That is how many images keep their class. A share is between 0 and 1.",
+        ),
+        Misconception(
+            _shifted(share=lambda a, b: np.mean(np.isclose(a, b))),
+            "You compare scores, which change with every pixel. The class is *where* the largest score stands.",
+        ),
+        Misconception(
+            _shifted(there=lambda x, s: x[:, s:, :-s]),
+            "The second window has moved down and not to the side. It leaves out the first rows *and* the "
+            "first columns.",
+        ),
+        Misconception(
+            _shifted(there=lambda x, s: x[:, :-s, s:]),
+            "The second window has moved to the side and not down. It leaves out the first rows *and* the "
+            "first columns.",
+        ),
+        Misconception(
+            _shifted(here=lambda x, s: x),
+            "The first window is the whole image. Both windows should have the same size: leave out the last rows and "
+            "columns.",
+        ),
+        Misconception(
+            _shifted(here=lambda x, s: x, there=lambda x, s: np.roll(x, (s, s), axis=(1, 2))),
+            "`np.roll` brings back on one side what leaves on the other: an image that no camera takes. Cut "
+            "two windows.",
+        ),
+        Misconception(
+            _shifted(here=lambda x, s: x, there=lambda x, s: np.roll(x, (-s, -s), axis=(1, 2))),
+            "`np.roll` brings back on one side what leaves on the other: an image that no camera takes. Cut "
+            "two windows.",
+        ),
+        Misconception(
+            _shifted(here=lambda x, s: x[:, :-1, :-1], there=lambda x, s: x[:, 1:, 1:]),
+            "Your windows are one pixel apart, whatever `shift` is.",
+        ),
+        Misconception(
+            _shifted(refuse=lambda s, height, width: not 1 <= s < max(height, width)),
+            "The image is wider than it is high: the move must be smaller than both.",
+        ),
+        Misconception(
+            _shifted(refuse=lambda s, height, width: s < 1),
+            "A move by as many rows as there are leaves no window. Raise a ValueError for it.",
+        ),
+        Misconception(
+            _shifted(refuse=lambda s, height, width: s >= min(height, width)),
+            "A move by less than one pixel is no move. Raise a ValueError for it.",
+        ),
+    ],
+    hints=(
+        "Both windows have the size (height - shift, width - shift). Where does each begin?",
+        "The classes are `np.argmax(scores, axis=-1)`, one for each image.",
+        "Comparing two arrays gives True and False, and the mean of those is a share.",
+    ),
+)
+
+
+# 02.4 The receptive field of a stack ----------------------------------------------------------------------------------
+
+
+def field_of(stack):
+    """The reference answer."""
+    size, jump = 1, 1
+    for kernel, stride, dilation in stack:
+        if min(kernel, stride, dilation) < 1:
+            raise ValueError
+        size += dilation * (kernel - 1) * jump
+        jump *= stride
+    return size, jump
+
+
+def _stack_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def draw(count: int, strides: tuple[int, ...], dilations: tuple[int, ...]) -> list[tuple[int, int, int]]:
+        return [(int(rng.integers(1, 8)), int(rng.choice(strides)), int(rng.choice(dilations))) for _ in range(count)]
+
+    yield Case(([],), about="no layer")
+    yield Case(([(3, 1, 1)],), about="one layer")
+    yield Case(([(3, 1, 1)] * int(rng.integers(3, 9)),), about="plain layers of 3")
+    yield Case(([(3, 2, 1), (3, 1, 1)],), about="a stride, then a layer without")
+    yield Case(([(3, 1, 1), (3, 2, 1)],), about="a layer without a stride, then one with")
+    yield Case(([(3, 1, int(rng.integers(2, 6)))],), about="dilation")
+    yield Case(([(2, 2, 1), (3, 1, 2), (2, 2, 1), (3, 1, 3)],), about="pooling and dilation in turns")
+    yield Case(([(1, 2, 1), (1, 3, 4)],), about="kernels of 1")
+    for _ in range(20):
+        yield Case((draw(int(rng.integers(2, 9)), (1, 1, 2, 3), (1, 1, 2, 4)),), about="everything at once")
+    for bad in ((0, 1, 1), (3, 0, 1), (3, 1, 0), (-2, 1, 1)):
+        yield Case(([(3, 1, 1), bad],), raises=ValueError, about=f"a layer {bad}")
+
+
+def _recurrence(
+    grow: Callable[[int, int, int, int, int], float] = lambda size, jump, k, s, d: size + d * (k - 1) * jump,
+    leap: Callable[[int, int], int] = lambda jump, stride: jump * stride,
+    first: int = 1,
+    jump_first: bool = False,
+) -> Callable:
+    """The recurrence with one of its parts exchanged."""
+
+    def model(stack):
+        size, jump = first, 1
+        for kernel, stride, dilation in stack:
+            if min(kernel, stride, dilation) < 1:
+                raise ValueError
+            if jump_first:
+                jump = leap(jump, stride)
+            size = grow(size, jump, kernel, stride, dilation)
+            if not jump_first:
+                jump = leap(jump, stride)
+        return size, jump
+
+    return model
+
+
+def _backwards(stack):
+    return field_of(list(stack)[::-1])
+
+
+def _unchecked(stack):
+    size, jump = 1, 1
+    for kernel, stride, dilation in stack:
+        size, jump = size + dilation * (kernel - 1) * jump, jump * stride
+    return size, jump
+
+
+STACK_FIELD = FunctionExercise(
+    "02.4",
+    "The receptive field of a stack",
+    reference=field_of,
+    cases=_stack_cases,
+    misconceptions=[
+        Misconception(
+            _recurrence(grow=lambda size, jump, k, s, d: size + d * (k - 1)),
+            "Your field grows by the kernel alone. Behind a stride neighbouring units are `jump` pixels apart, so each "
+            "tap reaches `jump` times as far.",
+        ),
+        Misconception(
+            _recurrence(jump_first=True),
+            "You multiply the jump too early. The taps of a layer stand on the units *before* its own stride.",
+        ),
+        Misconception(
+            _recurrence(grow=lambda size, jump, k, s, d: size + (k - 1) * jump),
+            "Your field does not change with the dilation. How many pixels apart are two taps?",
+        ),
+        Misconception(
+            _recurrence(grow=lambda size, jump, k, s, d: size + d * k * jump),
+            "Count for one layer of 3 on the image: it sees 3 pixels, and yours sees 4. K taps have K - 1 gaps.",
+        ),
+        Misconception(
+            _recurrence(first=0),
+            "Your field starts with no pixel. Before the first layer a unit is a pixel, and sees one.",
+        ),
+        Misconception(
+            _recurrence(grow=lambda size, jump, k, s, d: size * (d * (k - 1) + 1)),
+            "You multiply kernels. Neighbouring windows overlap, so a layer only adds at the edges: three "
+            "layers of 3 see "
+            "7 pixels.",
+        ),
+        Misconception(
+            _recurrence(leap=lambda jump, stride: jump + stride - 1),
+            "You add strides. Every second unit of every second unit is every *fourth*.",
+        ),
+        Misconception(
+            _recurrence(leap=lambda jump, stride: stride),
+            "Your jump is the last stride alone. Every second unit of every second unit is every *fourth*.",
+        ),
+        Misconception(
+            _recurrence(grow=lambda size, jump, k, s, d: size + (d * k - 1) * jump),
+            "A dilated kernel of 3 with 2 pixels from tap to tap spans x . x . x, 5 pixels and not 6.",
+        ),
+        Misconception(
+            _backwards, "You go through the stack from its end. The first layer of the list is the one on the image."
+        ),
+        Misconception(
+            _unchecked,
+            "Your numbers are right for layers that exist. For a kernel, stride or dilation below 1 raise a "
+            "ValueError.",
+        ),
+    ],
+    hints=(
+        "Start with a pixel: it sees one pixel, and its neighbour is one pixel away.",
+        "For each layer first let the field grow, then the jump. The order matters.",
+        "How far from its first tap does the last tap of a layer stand? In units: d (K - 1). In pixels?",
+    ),
+)
+
+
+# 02.5 A stack that sees 31 pixels -------------------------------------------------------------------------------------
+
+PIXELS, CHANNELS, WEIGHTS = 31, 16, 10_000
+
+
+def _check_design(answer: object, rng: np.random.Generator) -> None:
+    layers = _design(answer)
+    weights = sum(kernel * kernel * CHANNELS * CHANNELS for kernel, _ in layers)
+    read = {0}
+    for kernel, dilation in reversed(layers):
+        read = {pixel + tap * dilation for pixel in read for tap in range(kernel)}
+    span = max(read) + 1
+    if weights > WEIGHTS:
+        raise Wrong(
+            "The stack is too expensive.",
+            came=f"{weights:,} weights",
+            expected=f"at most {WEIGHTS:,}",
+            likely="A kernel of K costs K x K, and spans D (K - 1) + 1. Which of K and D is free of charge?",
+        )
+    if span < PIXELS:
+        raise Wrong(
+            "The unit does not see far enough.",
+            came=f"{span} pixels",
+            expected=f"{PIXELS} or more",
+            likely="Each layer adds D (K - 1) pixels to the one pixel that a unit sees without layers.",
+        )
+    run = _longest_run(read)
+    if run < PIXELS:
+        raise Wrong(
+            "The field has holes: some pixels between its first and its last are read by nothing.",
+            came=f"it spans {span} pixels and reads {len(read)} of them, at most {run} in a row",
+            expected=f"{PIXELS} or more in a row",
+            likely="A layer may spread its taps only as far apart as the layers before it have filled the gaps.",
+        )
+
+
+def _longest_run(read: set[int]) -> int:
+    longest = run = 0
+    for pixel in range(max(read) + 1):
+        run = run + 1 if pixel in read else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _design(answer: object) -> list[tuple[int, int]]:
+    """The learner's list as pairs of whole numbers."""
+    form = "`design` is a list of pairs (kernel, dilation) of whole numbers, such as `[(5, 1), (3, 2)]`."
+    try:
+        layers = [tuple(layer) for layer in answer]
+    except TypeError:
+        raise Wrong(form, came=describe(answer)) from None
+    if not layers:
+        raise Wrong("The stack has no layer.", came="an empty list")
+    for layer in layers:
+        whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in layer)
+        if len(layer) == 3 and whole:
+            raise Wrong(form, came=describe(layer), likely="The stride is 1 everywhere, and is left out here.")
+        if len(layer) != 2 or not whole:
+            raise Wrong(form, came=describe(layer))
+        if min(layer) < 1:
+            raise Wrong("A kernel and a dilation are at least 1.", came=describe(layer))
+        if max(layer) > 1000 or len(layers) > 1000:
+            raise Wrong("That is far more than the task needs.", came=describe(layer))
+    return [(int(kernel), int(dilation)) for kernel, dilation in layers]
+
+
+DESIGN = CheckExercise(
+    "02.5",
+    "A stack that sees 31 pixels",
+    check=_check_design,
+    hints=(
+        "Add up: 30 pixels have to come from the layers, and each one adds D (K - 1).",
+        "A layer of 3x3 with 16 channels in and out has 2,304 weights. How many of them can you pay?",
+        "To leave no hole, the dilation of a layer may be at most what the layers before it see.",
+    ),
+    remark="Kernels of 2 see 32 pixels with five layers and 5,120 weights: a dilated stack of 2s counts in binary.",
+)
+
+
+# 02.6 How deep must it be? --------------------------------------------------------------------------------------------
+
+
+def layers_to_see(pixels, kernel=3, growth=1):
+    """The reference answer."""
+    if min(pixels, kernel, growth) < 1 or (kernel == 1 and pixels > 1):
+        raise ValueError
+    size, dilation, count = 1, 1, 0
+    while size < pixels:
+        size += dilation * (kernel - 1)
+        dilation *= growth
+        count += 1
+    return count
+
+
+def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case((31,), about="plain layers of 3")
+    yield Case((1,), about="one pixel")
+    yield Case((int(2 * rng.integers(20, 120)),), about="an even number of pixels")
+    yield Case((31,), {"growth": 2}, about="doubling, a field that is met exactly")
+    yield Case((32,), {"growth": 2}, about="doubling, one pixel more")
+    yield Case((224,), {"kernel": 5}, about="a larger kernel")
+    yield Case((1,), {"kernel": 1}, about="one pixel and a kernel of 1")
+    yield Case((27,), {"growth": 3}, about="tripling")
+    for _ in range(20):
+        settings = {"kernel": int(rng.integers(2, 8)), "growth": int(rng.integers(1, 4))}
+        yield Case((int(rng.integers(2, 500)),), settings, about="everything at once")
+    for args, settings in (
+        ((0,), {}),
+        ((9,), {"kernel": 0}),
+        ((9,), {"growth": 0}),
+        ((-3,), {"growth": 2}),
+    ):
+        yield Case(args, settings, raises=ValueError, about="an argument below 1")
+    yield Case((int(rng.integers(2, 50)),), {"kernel": 1}, raises=ValueError, about="a kernel that sees no neighbour")
+
+
+def _depth(
+    start: int = 1,
+    step: Callable[[int, int], int] = lambda dilation, kernel: dilation * (kernel - 1),
+    first_dilation: Callable[[int], int] = lambda growth: 1,
+    grows: bool = True,
+    one_kernel: bool = True,
+) -> Callable:
+    """The depth with one of its parts exchanged."""
+
+    def model(pixels, kernel=3, growth=1):
+        if min(pixels, kernel, growth) < 1 or (one_kernel and kernel == 1 and pixels > 1):
+            raise ValueError
+        size, dilation, count = start, first_dilation(growth), 0
+        while size < pixels and count < 10_000:
+            size += step(dilation, kernel)
+            dilation *= growth if grows else 1
+            count += 1
+        return count
+
+    return model
+
+
+def _rounded(rounding: Callable[[float], int]) -> Callable:
+    def model(pixels, kernel=3, growth=1):
+        layers_to_see(pixels, kernel, growth)
+        if kernel == 1:
+            return 0
+        if growth == 1:
+            return int(rounding((pixels - 1) / (kernel - 1)))
+        return layers_to_see(pixels, kernel, growth)
+
+    return model
+
+
+def _as_dilated(pixels, kernel=3, growth=1):
+    layers_to_see(pixels, kernel, growth)
+    if growth == 1 or kernel == 1:
+        return layers_to_see(pixels, kernel, growth)
+    return math.ceil(math.log(pixels, growth))
+
+
+DEPTH = FunctionExercise(
+    "02.6",
+    "How deep must it be?",
+    reference=layers_to_see,
+    cases=_depth_cases,
+    misconceptions=[
+        Misconception(
+            _rounded(math.floor), "You round down. With that many layers the last pixels are still out of sight."
+        ),
+        Misconception(
+            _rounded(round), "You round to the nearest, sometimes down. Then the last pixels are out of sight."
+        ),
+        Misconception(
+            _depth(start=0),
+            "You are one pixel off. Without any layer a unit sees one pixel, itself, and a field of exactly `pixels` "
+            "pixels is enough.",
+        ),
+        Misconception(
+            _depth(step=lambda dilation, kernel: dilation * kernel),
+            "Each of your layers adds D x K pixels. K taps have K - 1 gaps, so it adds D (K - 1).",
+        ),
+        Misconception(_depth(grows=False), "Your answer does not change with `growth`: every layer has dilation 1."),
+        Misconception(
+            _depth(first_dilation=lambda growth: growth),
+            "Your first layer is dilated already. The first has dilation 1, the second `growth`.",
+        ),
+        Misconception(
+            _depth(step=lambda dilation, kernel: dilation * 2),
+            "Your answer does not change with `kernel`. A layer adds D (K - 1), which is 2 D only for a kernel of 3.",
+        ),
+        Misconception(
+            _as_dilated,
+            "A logarithm of `pixels` is close, but it leaves the kernel out, and the one pixel at the start. Add the "
+            "layers up, one by one, until the field is large enough.",
+        ),
+        Misconception(
+            _depth(one_kernel=False),
+            "A kernel of 1 sees no neighbours, in any number of layers. Raise a ValueError when more than one pixel is "
+            "asked for.",
+        ),
+        Misconception(
+            lambda pixels, kernel=3, growth=1: layers_to_see(max(pixels, 1), max(kernel, 2), max(growth, 1)),
+            "Arguments below 1 make no sense, and a kernel of 1 sees no neighbour. Raise a ValueError for them.",
+        ),
+    ],
+    hints=(
+        "How many pixels does each layer add? That of dilation D adds D (K - 1).",
+        "A loop does it: while the field is too small, add a layer.",
+        "With a kernel of 1 such a loop never ends. Ask before it begins.",
+    ),
+)
+
+
+EXERCISES = [SHAPE_BUG, POOL_BY_HAND, SHIFT_CONSISTENCY, STACK_FIELD, DESIGN, DEPTH]

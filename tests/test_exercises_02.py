@@ -1,0 +1,281 @@
+"""The exercises of lesson 02: wrong answers as learners write them, and right ones in other styles."""
+
+from exercise_harness import cell, standard_tests
+
+
+def network(
+    conv1: str = '16, 3, padding="same"',
+    pool1: str = "layers.MaxPooling2D(2)(x)",
+    conv2: str = '32, 3, padding="same"',
+    pool2: str = "layers.MaxPooling2D(2)(x)",
+    flatten: str = "layers.Flatten()(x)",
+    units: int = 10,
+) -> cell:
+    """An answer to 02.1 from its layers."""
+    return cell(f"""
+def repaired():
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D({conv1}, activation="relu")(image)
+    x = {pool1}
+    x = layers.Conv2D({conv2}, activation="relu")(x)
+    x = {pool2}
+    x = {flatten}
+    return keras.Model(image, layers.Dense({units})(x))
+""")
+
+
+def pooled(largest: str = "[[4, 6], [8, 5]]", average: str = "[[2, 3], [3, 3]]", overall: str = "2.75") -> cell:
+    """An answer to 02.2 from its three values."""
+    return cell(f"""
+grid = np.array([[3, 0, 2, 6], [1, 4, 2, 2], [0, 8, 5, 1], [2, 2, 3, 3]])
+largest = {largest}
+average = {average}
+overall = {overall}
+""")
+
+
+def consistency(
+    here: str = "images[:, :-shift, :-shift]",
+    there: str = "images[:, shift:, shift:]",
+    result: str = "np.mean(predict(here).argmax(-1) == predict(there).argmax(-1))",
+    refusal: str = "shift < 1 or shift >= min(images.shape[1:3])",
+) -> cell:
+    """An answer to 02.3 from its parts."""
+    return cell(f"""
+def shift_consistency(predict, images, shift):
+    if {refusal}:
+        raise ValueError("shift")
+    here, there = {here}, {there}
+    return {result}
+""")
+
+
+def field(
+    size: str = "size + dilation * (kernel - 1) * jump",
+    jump: str = "jump * stride",
+    start: str = "1, 1",
+    order: str = "size, jump = {size}, {jump}",
+    stack: str = "stack",
+    refusal: str = "min(kernel, stride, dilation) < 1",
+) -> cell:
+    """An answer to 02.4 from its parts."""
+    return cell(f"""
+def field_of(stack):
+    size, jump = {start}
+    for kernel, stride, dilation in {stack}:
+        if {refusal}:
+            raise ValueError("below 1")
+        {order.format(size=size, jump=jump)}
+    return size, jump
+""")
+
+
+def depth(
+    start: str = "1, 1, 0",
+    condition: str = "size < pixels",
+    step: str = "dilation * (kernel - 1)",
+    growth: str = "growth",
+    refusal: str = "min(pixels, kernel, growth) < 1 or kernel == 1 < pixels",
+) -> cell:
+    """An answer to 02.6 from its parts."""
+    return cell(f"""
+def layers_to_see(pixels, kernel=3, growth=1):
+    if {refusal}:
+        raise ValueError("never")
+    size, dilation, count = {start}
+    while {condition} and count < 10_000:
+        size += {step}
+        dilation *= {growth}
+        count += 1
+    return count
+""")
+
+
+WRONG = {
+    "02.1": [
+        (
+            network(pool1="layers.MaxPooling2D(2, strides=1)(x)", conv2="32, 3"),
+            "By how many pixels does the window of this pooling move?",
+        ),
+        (network(pool1="layers.MaxPooling2D(2, strides=1)(x)"), "By how many pixels does the window"),
+        (network(conv2="32, 3"), "What does a convolution of Keras pad"),
+        (network(pool2="layers.MaxPooling2D(3)(x)"), "Windows of 2 in steps of 2 halve a map"),
+        (network(conv2='32, 5, padding="same"'), "Padding hides the kernel's size"),
+        (network(conv1='8, 3, padding="same"'), "The first convolution was right as it stood"),
+        (network(flatten="layers.GlobalAveragePooling2D()(x)"), "and not their means"),
+        (network(units=12), "There are ten classes"),
+        (network(pool1="layers.MaxPooling2D(2)(layers.Conv2D(16, 1)(x))"), "By how many pixels does the window"),
+        (network(flatten="layers.Flatten()(layers.ZeroPadding2D(0)(x))"), "and not their means"),
+        (
+            cell("def repaired():\n    keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten()])"),
+            "Is a `return` missing?",
+        ),
+        (cell("def repaired():\n    return [layers.Flatten(), layers.Dense(10)]"), "should return a Keras model"),
+        (
+            cell(
+                "def repaired():\n    image = keras.Input((32, 32, 3))\n"
+                "    x = layers.Conv2D(16, 3, padding='same')(image)\n"
+                "    x = layers.Conv2D(32, 3, padding='same')(layers.MaxPooling2D(2)(x))\n"
+                "    x = layers.Dense(10)(layers.Flatten()(layers.MaxPooling2D(2)(x)))\n"
+                "    return keras.Model(image, layers.Dense(10)(x))"
+            ),
+            "No layer is missing, and none is too many",
+        ),
+        (
+            cell(
+                "def repaired():\n    image = keras.Input((28, 28, 3))\n"
+                "    return keras.Model(image, layers.Flatten()(image))"
+            ),
+            "should take 32x32x3",
+        ),
+    ],
+    "02.2": [
+        (pooled(largest="[[4, 4, 6], [8, 8, 5], [8, 8, 5]]"), "Your windows move by one pixel"),
+        (pooled(largest="[[4, 8], [6, 5]]"), "Rows and columns have changed places"),
+        (pooled(average="[[8, 12], [12, 12]]"), "These are the sums"),
+        (pooled(average="[[4, 6], [6, 6]]"), "holds four numbers"),
+        (pooled(average="[[2, 2, 3], [3.25, 4.75, 2.5], [3, 4.5, 3]]"), "In steps of 2 they do not overlap"),
+        (pooled(overall="8"), "a global *max* pooling"),
+        (pooled(overall="44"), "That is the sum"),
+        (pooled(overall="5.75"), "the mean of the four maxima"),
+        (pooled(overall="11"), "How many numbers does the one window hold?"),
+        (pooled(largest="[[3, 6], [8, 5]]"), "2 of 3 entries are right; look at `'largest'`"),
+    ],
+    "02.3": [
+        (consistency(result="np.mean(predict(here).argmax(-1) != predict(there).argmax(-1))"), "class *changes*"),
+        (consistency(result="np.sum(predict(here).argmax(-1) == predict(there).argmax(-1))"), "between 0 and 1"),
+        (consistency(result="np.mean(predict(here) == predict(there))"), "You compare scores"),
+        (consistency(result="np.mean(predict(here).max(-1) == predict(there).max(-1))"), "You compare scores"),
+        (consistency(there="images[:, shift:, :-shift]"), "moved down and not to the side"),
+        (consistency(there="images[:, :-shift, shift:]"), "moved to the side and not down"),
+        (consistency(here="images"), "Both windows should have the same size"),
+        (consistency(here="images", there="np.roll(images, (shift, shift), (1, 2))"), "no camera takes"),
+        (consistency(here="images", there="np.roll(images, (-shift, -shift), (1, 2))"), "no camera takes"),
+        (consistency(here="images[:, :-1, :-1]", there="images[:, 1:, 1:]"), "one pixel apart, whatever"),
+        (consistency(refusal="shift < 1"), "leaves no window"),
+        (consistency(refusal="shift >= min(images.shape[1:3])"), "is no move"),
+        (consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"), "must be smaller than both"),
+        (consistency(result="np.mean(predict(here).argmax(0) == predict(there).argmax(0))"), "Came"),
+    ],
+    "02.4": [
+        (field(size="size + dilation * (kernel - 1)"), "`jump` times as far"),
+        (field(order="jump = {jump}; size = {size}"), "You multiply the jump too early"),
+        (field(size="size + (kernel - 1) * jump"), "does not change with the dilation"),
+        (field(size="size + dilation * kernel * jump"), "K taps have K - 1 gaps"),
+        (field(start="0, 1"), "starts with no pixel"),
+        (field(size="size * (dilation * (kernel - 1) + 1)"), "You multiply kernels"),
+        (field(jump="jump + stride - 1"), "You add strides"),
+        (field(jump="stride"), "the last stride alone"),
+        (field(size="size + (dilation * kernel - 1) * jump"), "5 pixels and not 6"),
+        (field(stack="reversed(stack)"), "from its end"),
+        (field(refusal="False"), "below 1 raise a ValueError"),
+        (cell("def field_of(stack):\n    return arithmetic.receptive_field(stack).size"), "Came"),
+    ],
+    "02.5": [
+        ([(3, 1)] * 15, "Which of K and D is free of charge?"),
+        ([(31, 1)], "The stack is too expensive"),
+        ([(3, 15)], "The field has holes"),
+        ([(3, 1), (3, 2), (3, 4)], "does not see far enough"),
+        ([(3, 2), (3, 4), (3, 8), (3, 1)][:3] + [(3, 2)], "The field has holes"),
+        ([(3, 1), (3, 14)], "as the layers before it have filled the gaps"),
+        ([(3, 1, 1), (3, 1, 2)], "The stride is 1 everywhere"),
+        ([3, 3, 3], "list of pairs"),
+        ([(3, 0.5)], "list of pairs"),
+        ([(3, 0)], "at least 1"),
+        ([], "no layer"),
+        ([(2, 5000)], "far more than the task needs"),
+    ],
+    "02.6": [
+        (
+            cell("""
+def layers_to_see(pixels, kernel=3, growth=1):
+    if min(pixels, kernel, growth) < 1 or kernel == 1 < pixels:
+        raise ValueError
+    if growth == 1:
+        return (pixels - 1) // max(kernel - 1, 1)
+    size, dilation, count = 1, 1, 0
+    while size < pixels:
+        size, dilation, count = size + dilation * (kernel - 1), dilation * growth, count + 1
+    return count
+"""),
+            "You round down",
+        ),
+        (depth(start="0, 1, 0"), "one pixel off"),
+        (depth(condition="size <= pixels"), "one pixel off"),
+        (depth(step="dilation * kernel"), "K taps have K - 1 gaps"),
+        (depth(growth="1"), "does not change with `growth`"),
+        (depth(start="1, growth, 0"), "The first has dilation 1"),
+        (depth(step="dilation * 2"), "does not change with `kernel`"),
+        (depth(refusal="min(pixels, kernel, growth) < 1"), "sees no neighbours"),
+        (cell("def layers_to_see(pixels, kernel=3, growth=1):\n    return (pixels - 1) // 2"), "Came"),
+    ],
+}
+
+EQUIVALENT = {
+    "02.1": [
+        cell("""
+def repaired():
+    return keras.Sequential([
+        keras.Input((32, 32, 3)),
+        layers.Conv2D(16, (3, 3), padding="same"), layers.ReLU(), layers.MaxPooling2D((2, 2), strides=2),
+        layers.Conv2D(32, (3, 3), padding="same"), layers.ReLU(), layers.MaxPooling2D((2, 2), strides=2),
+        layers.Reshape((2048,)), layers.Dropout(0.1), layers.Dense(10),
+    ])
+"""),
+        network(pool1='layers.MaxPooling2D(2, strides=2, padding="same")(x)'),
+    ],
+    "02.2": [
+        pooled("np.array([[4, 6], [8, 5]])", "((2.0, 3.0), (3.0, 3.0))", "44 / 16"),
+        pooled("grid.reshape(2, 2, 2, 2).max(axis=(1, 3))", "grid.reshape(2, 2, 2, 2).mean((1, 3))", "grid.mean()"),
+    ],
+    "02.3": [
+        cell("""
+def shift_consistency(predict, images, shift):
+    n, h, w, c = images.shape
+    if shift <= 0 or h - shift <= 0 or w - shift <= 0:
+        raise ValueError("no such window")
+    windows = [images[:, start : h - shift + start, start : w - shift + start] for start in (0, shift)]
+    first, second = (np.asarray(predict(window)).argmax(axis=1) for window in windows)
+    return sum(int(a == b) for a, b in zip(first, second)) / n
+"""),
+    ],
+    "02.4": [
+        cell("""
+def field_of(stack):
+    if any(number < 1 for layer in stack for number in layer):
+        raise ValueError("below 1")
+    size = 1
+    for kernel, stride, dilation in stack[::-1]:
+        size = (size - 1) * stride + dilation * (kernel - 1) + 1
+    return size, int(np.prod([stride for _, stride, _ in stack]))
+"""),
+        cell("""
+def field_of(stack):
+    field = arithmetic.receptive_field(stack)
+    return [field.size, field.jump]
+"""),
+    ],
+    "02.5": [
+        [(2, 1), (2, 2), (2, 4), (2, 8), (2, 16)],
+        [[3, 8], [3, 4], [3, 2], [3, 1]],
+        ((4, 1), (2, 4), (2, 8), (2, 16)),
+        cell("design = np.array([(3, 1), (3, 3), (3, 9), (3, 2)])"),
+    ],
+    "02.6": [
+        cell("""
+def layers_to_see(pixels, kernel=3, growth=1):
+    if pixels < 1 or kernel < 1 or growth < 1:
+        raise ValueError("below 1")
+    if pixels == 1:
+        return 0
+    if kernel == 1:
+        raise ValueError("sees no neighbour")
+    count = 0
+    while 1 + (kernel - 1) * sum(growth**n for n in range(count)) < pixels:
+        count += 1
+    return count
+"""),
+    ],
+}
+
+globals().update(standard_tests("02", WRONG, EQUIVALENT))
