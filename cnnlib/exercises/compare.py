@@ -18,6 +18,7 @@ import numpy as np
 _MAX_ITEMS = 200_000  # of nested lists; arrays may be larger
 _MAX_BYTES = 512 * 1024**2
 _DEPTH = 20
+_EXACT = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _TENSOR_MODULES = ("torch", "jax", "jaxlib", "tensorflow", "keras")
 
 
@@ -44,7 +45,7 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
     if left[0] < 0 or depth < 0:
         return Opaque("a list too long or too deep to look at")
     kind = type(value)
-    if value is None or value is Ellipsis or kind in (bool, int, float, complex, str, bytes):
+    if value is Ellipsis or kind in _EXACT:
         return value
     for base, exact in ((int, int.__index__), (float, float.__pos__), (complex, complex.__pos__), (str, str.__str__)):
         if issubclass(kind, base):
@@ -53,6 +54,10 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
         return _plain_array(value, left, depth)
     if issubclass(kind, (list, tuple)):
         iterate = list.__iter__ if issubclass(kind, list) else tuple.__iter__
+        kinds = set(map(type, iterate(value)))
+        if kinds <= _EXACT:
+            items = list(iterate(value))
+            return _compact(items) if len(items) > 1000 and kinds <= {int, float} else items
         return [_plain(item, left, depth - 1) for item in _limited(iterate(value), left)]
     if issubclass(kind, dict):
         return {_key(k): _plain(v, left, depth - 1) for k, v in _limited(dict.items(value), left)}
@@ -65,6 +70,12 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
     if array is not None:
         return _plain_array(array, left, depth)
     return Opaque(_what(value))
+
+
+def _compact(items: list) -> Any:
+    """A long list of numbers as an array, which is faster to work with and the same to a comparison."""
+    array = np.array(items)
+    return items if array.dtype.kind == "O" else array
 
 
 def _limited(items: Iterable, left: list[int]) -> Iterable:
@@ -137,6 +148,7 @@ def _what(value: Any) -> str:
     if name in ("map", "filter", "zip", "enumerate", "reversed") or name.endswith("iterator"):
         return f"a {name} object (its values are not computed until it is put into list(…))"
     if inspect.iscoroutine(value):
+        value.close()  # or Python complains later that it was never awaited
         return "a coroutine (a call of an async function)"
     if inspect.isroutine(value):
         return f"the function {str(getattr(value, '__name__', '?'))!r} itself (is a pair of parentheses missing?)"
@@ -272,7 +284,7 @@ def _close(came: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> 
         kind = complex if "c" in (came.dtype.kind, expected.dtype.kind) else np.float64
         left, right = came.astype(kind), expected.astype(kind)
         same = np.abs(left - right) <= atol + rtol * np.abs(right)
-        return same | (left == right) | (np.isnan(left) & np.isnan(right))
+        return (same & np.isfinite(right)) | (left == right) | (np.isnan(left) & np.isnan(right))
 
 
 def _as_numeric(value: Any) -> np.ndarray | None:
@@ -283,6 +295,11 @@ def _as_numeric(value: Any) -> np.ndarray | None:
         return _wide(value)
     if not isinstance(value, list):
         return None
+    kinds = set(map(type, value))
+    if kinds and kinds <= {int, float} or kinds == {bool}:
+        array = np.array(value)
+        if array.dtype.kind != "O":
+            return array
     parts = [_as_numeric(item) for item in value]
     if any(part is None for part in parts) or len({part.shape for part in parts}) > 1:
         return None

@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
     """The content of the file; empty if there is none. A damaged file is moved aside."""
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _empty()
     except UnicodeDecodeError:
         return _set_aside(path)

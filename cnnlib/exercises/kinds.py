@@ -108,7 +108,7 @@ class Misconception:
             raise ValueError("a misconception needs a message to the learner")
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Exercise:
     """What the three kinds share: hints, the reference answer, the record of progress.
 
@@ -180,9 +180,11 @@ class Exercise:
             notes.append(f'`exercise("{self.id}").hint()` gives a hint.' if more_hints else self._after_hints())
         return Result(self.id, self.title, outcome, says, tuple(rows), tuple(notes), **more)
 
-    def _crashed(self, attempt: Attempt, sandbox: Sandbox, rows: list[tuple[str, str]], **more: Any) -> Result:
+    def _crashed(
+        self, attempt: Attempt, sandbox: Sandbox, rows: Iterable[tuple[str, str]] = (), likely: str = "", **more: Any
+    ) -> Result:
         says, explained = _explain(attempt, sandbox)
-        rows = rows + explained + _printed(sandbox)
+        rows = [*rows, *explained, *([("Likely", likely)] if likely else []), *_printed(sandbox)]
         return self._result(Outcome.CRASHED, says, rows, notes=_notes(sandbox), **more)
 
 
@@ -197,7 +199,7 @@ class _Reaction:
     error: BaseException | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class FunctionExercise(Exercise):
     """A function to write.
 
@@ -216,6 +218,10 @@ class FunctionExercise(Exercise):
     rtol: float = field(default=1e-5, kw_only=True)
     atol: float = field(default=1e-6, kw_only=True)
     compare: Callable[[Any, Any], bool] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.misconceptions = tuple(self.misconceptions)
 
     def _check(self, answer: Any, rng: np.random.Generator) -> Result:
         if not callable(answer):
@@ -238,9 +244,8 @@ class FunctionExercise(Exercise):
         rows = [("Tried", code(self._call(answer, case)) + (f" ({case.about})" if case.about else ""))]
         call = {"args": copied(case.args), "kwargs": copied(dict(case.kwargs))}
         likely = self._likely(cases, attempts, expected, faults, first, sandbox)
-        if attempt.failed and case.raises is None:
-            rows += [("Likely", likely)] if likely else []
-            return self._crashed(attempt, sandbox, rows, **call)
+        if attempt.failed and (case.raises is None or attempt.stopped):
+            return self._crashed(attempt, sandbox, rows, likely, **call)
         rows += faults[first] + ([("Likely", likely)] if likely else []) + _printed(sandbox)
         return self._result(Outcome.WRONG, "", rows, notes=notes, **call)
 
@@ -284,15 +289,15 @@ class FunctionExercise(Exercise):
         """Call the learner's function in every case, on copies; also which of its arguments it changes."""
         attempts: list[Attempt] = []
         changed: list[str] = []
+        names = _parameter_names(self.reference, max((len(case.args) for case in cases), default=0))
         for case in cases:
             args, kwargs = copied(case.args), copied(dict(case.kwargs))
             attempts.append(sandbox.call(answer, *args, **kwargs))
-            names = _parameter_names(self.reference, len(args))
-            given = [
-                *zip(names, args, case.args),
-                *((name, kwargs.get(name), case.kwargs[name]) for name in case.kwargs),
-            ]
-            changed += [name for name, after, before in given if name not in changed and _was_changed(after, before)]
+            given = [*zip(names, args, case.args), *((name, kwargs[name], case.kwargs[name]) for name in case.kwargs)]
+            given = [each for each in given if isinstance(each[2], (np.ndarray, list, tuple, dict, set))]
+            for name, after, before in given:
+                if name not in changed and sandbox.run(lambda: _was_changed(after, before), at_least=1.0).value:  # noqa: B023
+                    changed.append(name)
             if attempts[-1].stopped:
                 break
         return attempts, changed
@@ -314,7 +319,7 @@ class FunctionExercise(Exercise):
         return _difference_rows(attempt.value, expected.value, said) if said else []
 
     def _compared(self, attempt: Attempt, expected: _Reaction, sandbox: Sandbox) -> list[tuple[str, str]]:
-        judged = sandbox.run(lambda: self.compare(attempt.value, expected.value))
+        judged = sandbox.run(lambda: self.compare(attempt.value, expected.value), at_least=1.0)
         if isinstance(judged.error, Wrong):
             shown = judged.error.rows()
             return ([("Wrong", judged.error.message)] if judged.error.message else []) + list(shown)
@@ -359,8 +364,8 @@ class FunctionExercise(Exercise):
             if cases[number].raises is not None and not faults[number]:
                 continue  # whoever refuses bad input may still have the wrong idea of good input
             if misconception.predicate:
-                if faults[number] and not attempt.failed:
-                    if not misconception.wrong(attempt.value, expected[number].value, cases[number]):
+                if faults[number] and not attempt.failed and cases[number].raises is None:
+                    if not _holds(misconception.wrong, attempt.value, expected[number].value, cases[number]):
                         return set()
                     explained.add(number)
                 continue
@@ -396,6 +401,13 @@ def _react(function: Callable[..., Any], case: Case) -> _Reaction:
             return _Reaction(error=error)
 
 
+def _holds(predicate: Callable[..., Any], *values: Any) -> bool:
+    try:
+        return bool(predicate(*values))
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        return False  # it is about another kind of value
+
+
 def _related(one: BaseException, other: BaseException) -> bool:
     return isinstance(one, type(other)) or isinstance(other, type(one))
 
@@ -412,9 +424,7 @@ def _was_changed(after: Any, before: Any) -> bool:
     if isinstance(before, np.ndarray):
         same_kind = isinstance(after, np.ndarray) and after.shape == before.shape and after.dtype == before.dtype
         return not same_kind or not np.array_equal(after, before, equal_nan=before.dtype.kind in "fc")
-    if isinstance(before, (list, tuple, dict, set)):
-        return difference(plain(after), before, 0.0, 0.0) is not None
-    return False
+    return difference(plain(after), before, 0.0, 0.0) is not None
 
 
 def _changed_notes(changed: list[str]) -> list[str]:
@@ -518,7 +528,7 @@ _SUGGESTIONS: tuple[tuple[str, Callable[[np.ndarray, np.ndarray], bool]], ...] =
 # --- a value ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ValueExercise(Exercise):
     """A value to find: a number, a text, an option, a list or a dictionary of them.
 
@@ -537,18 +547,22 @@ class ValueExercise(Exercise):
     atol: float = field(default=1e-9, kw_only=True)
     compare: Callable[[Any, Any], bool] | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.misconceptions = tuple(self.misconceptions)
+
     def _check(self, answer: Any, rng: np.random.Generator) -> Result:
         expected = _folded(plain(self.expected() if callable(self.expected) else self.expected))
         with Sandbox(self.time_limit) as sandbox:
             attempt = sandbox.run(lambda: plain(answer))
             if attempt.failed:
-                return self._crashed(attempt, sandbox, [])
+                return self._crashed(attempt, sandbox)
             came = attempt.value
-            judged = sandbox.run(lambda: self._judge(came, expected))
+            judged = sandbox.run(lambda: self._judge(came, expected), at_least=1.0)
         if isinstance(judged.error, Wrong):
             return self._result(Outcome.WRONG, judged.error.message, judged.error.rows(), notes=_notes(sandbox))
         if judged.failed:
-            return self._crashed(judged, sandbox, [])
+            return self._crashed(judged, sandbox)
         if judged.value:
             return self._result(Outcome.RIGHT, notes=_notes(sandbox))
         rows = [("Came", came.what if isinstance(came, Opaque) else code(describe(came)))]
@@ -569,10 +583,7 @@ class ValueExercise(Exercise):
             return ""
         for misconception in self.misconceptions:
             if callable(misconception.wrong):
-                try:
-                    holds = bool(misconception.wrong(came))
-                except (TypeError, ValueError, KeyError, IndexError, AttributeError):
-                    holds = False  # it is about another kind of value
+                holds = _holds(misconception.wrong, came)
             else:
                 holds = self._equal(came, _folded(plain(misconception.wrong)))
             if holds:
@@ -661,12 +672,12 @@ class CheckExercise(Exercise):
         with Sandbox(self.time_limit) as sandbox:
             attempt = sandbox.run(lambda: self._examine(copied(answer), rng), besides=self._examine)
             error = attempt.error
-            what = sandbox.run(lambda: describe(answer)).value if attempt.failed else ""
+            what = sandbox.run(lambda: describe(answer), at_least=1.0).value if attempt.failed else ""
         notes = _notes(sandbox)
         if isinstance(error, Wrong):
             return self._result(Outcome.WRONG, error.message, [*error.rows(), *_printed(sandbox)], notes=notes)
         if attempt.failed and (attempt.line is not None or attempt.stopped or not isinstance(error, Exception)):
-            return self._crashed(attempt, sandbox, [])
+            return self._crashed(attempt, sandbox)
         if attempt.failed:
             says = f"The check cannot work with your answer: {what or 'something of an unknown kind'}."
             rows = [("Error", code(_error_text(attempt))), *_printed(sandbox)]
@@ -800,14 +811,11 @@ def _explain(attempt: Attempt, sandbox: Sandbox) -> tuple[str, list[tuple[str, s
     """An error for a learner: a sentence, and rows for the error's own text and the learner's line."""
     where = [("Your line", _line_text(attempt.line))] if attempt.line else []
     if attempt.stopped in ("time", "left behind"):
-        says = (
-            f"Your code was still running after {sandbox.seconds:.3g} seconds and was stopped. Does a loop never end?"
-        )
+        says = f"Your code was still running after {sandbox.seconds:.3g} seconds "
         if attempt.stopped == "left behind":
-            says = (
-                f"Your code was still running after {sandbox.seconds:.3g} seconds and could not be stopped. "
-                "Restart the kernel before you go on."
-            )
+            says += "and could not be stopped. Restart the kernel before you go on."
+        else:
+            says += "and was stopped. Does a loop never end?"
         return says, where
     if attempt.stopped == "memory":
         says = f"Your code took more than {sandbox.memory / 1024**3:.2g} GB of memory and was stopped."
@@ -852,7 +860,7 @@ def _notes(sandbox: Sandbox) -> list[str]:
     if not sandbox.left_behind:
         return []
     many = "a thread" if sandbox.left_behind == 1 else f"{sandbox.left_behind} threads"
-    return [f"Your code left {many} running."]
+    return [f"Your code left {many} running; restarting the kernel ends that."]
 
 
 def _generator() -> np.random.Generator:

@@ -66,7 +66,7 @@ class Result:
         """All that the result says, as text."""
         lines = [self.says] if self.says else []
         lines += [f"{name}: {text}" for name, text in self.rows]
-        return "\n".join([*lines, *self.notes])
+        return _clean("\n".join([*lines, *self.notes]))
 
     def row(self, name: str) -> str:
         """One row of the result, such as ``"Expected"``; empty if it has none of that name."""
@@ -137,7 +137,7 @@ def _text(look: _Look, heading: str, says: str, rows: tuple[tuple[str, str], ...
             lines += [first + wrapped[0].rstrip(), *(" " * (width + 2) + more.strip() for more in wrapped[1:])]
     for note in notes:
         lines += textwrap.wrap(_unmarked(note), 110, initial_indent="  ", subsequent_indent="  ")
-    return "\n".join(line.rstrip() for line in lines)
+    return _clean("\n".join(line.rstrip() for line in lines))
 
 
 def _card(look: _Look, heading: str, says: str, rows: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> str:
@@ -154,7 +154,7 @@ def _card(look: _Look, heading: str, says: str, rows: tuple[tuple[str, str], ...
             parts.append(f'<dt style="{_TERM}">{html.escape(name)}</dt><dd style="{_ITEM}">{_marked(text)}</dd>')
         parts.append("</dl>")
     parts += [f'<p style="margin:.35em 0 0">{_marked(note)}</p>' for note in notes]
-    return "\n".join([*parts, "</div>"])
+    return _clean("\n".join([*parts, "</div>"]))
 
 
 def code(text: str) -> str:
@@ -176,3 +176,9 @@ def _marked(text: str) -> str:
 
 def _unmarked(text: str) -> str:
     return text.replace("`", "")
+
+
+def _clean(text: str) -> str:
+    """Without what a learner's text may hold and a notebook cannot: control characters, lone surrogates."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(character if character in "\n\t" or character.isprintable() else "�" for character in text)

@@ -6,9 +6,10 @@ what it prints is kept up to a bound, exits do not exit, and what it changed of 
 filters, functions of NumPy, the working folder, ...) is put back at the end.
 
 How running code is stopped. In the main thread of Linux and macOS a timer signal raises :class:`TimeLimit` inside it.
-Code that catches it (``except: pass`` in a loop) gets it again and again, at irregular moments and at the next lines of
-its own handlers, until one is out of its reach. On Windows, which has no timer signal, a thread raises an interrupt
-instead. Outside the main thread the code runs in a thread of its own, which is left behind if it does not stop.
+Code that catches it (``except: pass`` in a loop) gets it again: when the handler lets go of the exception, its
+finalizer sees to it that the next line that runs raises it anew, and that line is further out. Signals at irregular
+moments do the rest. On Windows, which has no timer signal, a thread raises an interrupt instead. Outside the main
+thread the code runs in a thread of its own, which is left behind if it does not stop.
 """
 
 import builtins
@@ -41,6 +42,7 @@ from cnnlib.exercises import compare
 KEPT_CHARACTERS = 4000
 MEMORY = 2 * 1024**3
 _TICK = 0.25  # seconds between looks at the clock and at the memory
+_LOOKS = 1.0
 _GRACE = 1.5  # seconds that a thread gets to stop before it is left behind
 
 # The engine's own: while the learner's code runs, these are replaced, and it may have replaced others before.
@@ -48,6 +50,8 @@ _now = time.monotonic
 _set_signal = signal.signal
 _set_timer = getattr(signal, "setitimer", None)
 _set_trace = sys.settrace
+_raise_signal = signal.raise_signal
+_kill_thread = getattr(signal, "pthread_kill", None)
 
 
 class TimeLimit(BaseException):
@@ -90,10 +94,19 @@ class _Watch:
 
     deadline: float
     memory: int  # bytes of the process
+    mend: Callable[[], None] = lambda: None  # called as soon as the code has ended
     armed: bool = False
     fired: int = 0
     why: str = ""
     delays: Iterator[float] = field(default_factory=lambda: itertools.cycle((1e-4, 3e-4, 1.7e-4, 7e-4, 2.3e-3)))
+
+    def __post_init__(self) -> None:
+        def caught(error: BaseException) -> None:
+            if self.armed:
+                _raise_at_next_line(sys._getframe(1), self)
+
+        # A class of its own, since an asynchronous exception is raised by its class.
+        self.error = type("TimeLimit", (TimeLimit,), {"__del__": caught})
 
     def reason(self) -> str:
         """Why the code has to stop now; empty if it may go on."""
@@ -118,6 +131,7 @@ class Sandbox:
         self.output = BoundedText(KEPT_CHARACTERS)
         self.left_behind = 0  # threads that still run
         self._used = 0.0
+        self._looks = _LOOKS  # seconds left for looks at errors of the learner's own making
         self._stack = contextlib.ExitStack()
         self._main = threading.current_thread() is threading.main_thread()
 
@@ -128,15 +142,13 @@ class Sandbox:
             stack.enter_context(_forbidden())
             stack.enter_context(_redirected(self.output))
             stack.enter_context(_address_space_limit())
+            self._mend = _mender()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
-        new = [thread for thread in threading.enumerate() if thread not in self._threads]
-        for thread in new[:20]:
-            thread.join(0.02)
-        self.left_behind = sum(thread.is_alive() for thread in new)
+        self.left_behind = _end_threads(self._threads)
 
     @property
     def remaining(self) -> float:
@@ -147,15 +159,17 @@ class Sandbox:
         """Call the learner's function and turn its result into plain data."""
         return self.run(lambda: compare.plain(function(*args, **kwargs)))
 
-    def run(self, job: Callable[[], Any], besides: Callable[..., Any] | None = None) -> Attempt:
+    def run(self, job: Callable[[], Any], besides: Callable[..., Any] | None = None, at_least: float = 0.0) -> Attempt:
         """Call ``job``, which calls the learner's code; the attempt's value is what it returns, untouched.
 
-        The lines of the function ``besides`` are not the learner's.
+        The lines of the function ``besides`` are not the learner's. ``at_least`` so many seconds are given, even if
+        the time is over: for the engine's own look at a learner's object.
         """
         started = _now()
-        if self.remaining <= 0:
+        seconds = max(self.remaining, at_least)
+        if seconds <= 0:
             return Attempt(error=TimeLimit(), stopped="time")
-        watch = _Watch(started + self.remaining, _memory_in_use() + self.memory)
+        watch = _Watch(started + seconds, _memory_in_use() + self.memory, self._mend)
         value, error = self._stoppable(job, watch)
         seconds = _now() - started
         self._used += seconds
@@ -166,7 +180,8 @@ class Sandbox:
         line = learners_line(error.__traceback__, getattr(besides, "__code__", None))
         stopped = "left behind" if isinstance(error, _LeftBehind) else watch.why
         message = "" if stopped else self._text_of(error)
-        _forget_frames(error)
+        if not self._look(lambda: _forget_frames(error)):  # which runs finalizers, the learner's too
+            stopped = stopped or "time"
         return Attempt(error=error, line=line, message=message, stopped=stopped, seconds=seconds)
 
     def _stoppable(self, job: Callable[[], Any], watch: "_Watch") -> tuple[Any, BaseException | None]:
@@ -176,9 +191,17 @@ class Sandbox:
 
     def _text_of(self, error: BaseException) -> str:
         """What an error says; its class may be the learner's, with a ``__str__`` that fails or does not end."""
-        watch = _Watch(_now() + 0.5, _memory_in_use() + self.memory)
-        text, failed = self._stoppable(lambda: str.__str__(str(error))[:2000], watch)
-        return "" if failed is not None else text
+        return self._look(lambda: str.__str__(str(error))[:2000]) or ""
+
+    def _look(self, job: Callable[[], Any]) -> Any:
+        """A short look at something of the learner's; None if it fails or the time for all looks is over."""
+        if self._looks <= 0:
+            return None
+        started = _now()
+        watch = _Watch(started + min(0.3, self._looks), sys.maxsize, self._mend)
+        value, error = self._stoppable(job, watch)
+        self._looks -= _now() - started
+        return None if error is not None or watch.why else value
 
 
 # --- stopping --------------------------------------------------------------------------------------------------------
@@ -197,6 +220,7 @@ def _guarded(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseException 
     except BaseException as caught:
         watch.armed = False
         error = caught
+    watch.mend()
     return value, error
 
 
@@ -210,7 +234,7 @@ def _with_timer_signal(job: Callable[[], Any], watch: _Watch) -> tuple[Any, Base
         if watch.fired > 2:  # it catches the interrupt: repeat fast, and within its handlers too
             _set_timer(signal.ITIMER_REAL, next(watch.delays))
             _raise_at_next_line(frame, watch)
-        raise TimeLimit()
+        raise watch.error()
 
     previous = signal.getsignal(signal.SIGALRM)
     trace = sys.gettrace()
@@ -230,17 +254,22 @@ def _with_timer_signal(job: Callable[[], Any], watch: _Watch) -> tuple[Any, Base
 
 def _raise_at_next_line(frame: FrameType | None, watch: _Watch) -> None:
     """Make the next line that runs in any frame of the learner's code raise: that line may belong to its handler."""
+    frames = []
+    while frame is not None and frame.f_code is not _guarded.__code__:
+        frames.append(frame)
+        frame = frame.f_back
+    if frame is None or frame.f_locals.get("watch") is not watch:
+        return  # the interpreter collects garbage while something else runs
 
     def trace(traced: FrameType, event: str, argument: Any) -> Any:
         if not watch.armed or traced.f_code.co_filename == __file__:
             return None
         if event in ("line", "call"):
-            raise TimeLimit()
+            raise watch.error()
         return trace
 
-    while frame is not None and frame.f_code is not _guarded.__code__:
-        frame.f_trace = trace
-        frame = frame.f_back
+    for each in frames:
+        each.f_trace = trace
     _set_trace(trace)
 
 
@@ -254,7 +283,7 @@ def _with_interrupt(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseExc
             watch.fired += 1
             if watch.fired > 2:
                 _raise_at_next_line(frame, watch)
-            raise TimeLimit()
+            raise watch.error()
         raise KeyboardInterrupt
 
     done = threading.Event()
@@ -285,9 +314,9 @@ def _with_interrupt(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseExc
 def _interrupt_main() -> None:
     """Interrupt the main thread as Ctrl-C does, out of a ``time.sleep`` too."""
     if sys.platform == "win32":
-        signal.raise_signal(signal.SIGINT)
+        _raise_signal(signal.SIGINT)
     else:
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        _kill_thread(threading.main_thread().ident, signal.SIGINT)
 
 
 class _LeftBehind(TimeLimit):
@@ -309,10 +338,37 @@ def _in_thread(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseExceptio
             watch.fired += 1
             give_up = min(give_up, _now() + _GRACE)
             wait = 0.02
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(TimeLimit))
+            _raise_in(thread, watch.error)
         if _now() > give_up:
             return None, _LeftBehind()
     return box[0] if box else (None, TimeLimit())
+
+
+def _end_threads(before: set[threading.Thread]) -> int:
+    """Stop the learner's threads that were not there before; how many go on all the same."""
+    end = _now() + 0.5
+    while True:
+        new = [each for each in threading.enumerate() if each not in before and each.is_alive()]
+        frames = sys._current_frames()
+        theirs = [each for each in new if each.ident in frames and _runs_learners_code(frames[each.ident])]
+        frames = None
+        if not theirs or _now() > end:
+            return len(theirs)
+        for thread in theirs:
+            _raise_in(thread, TimeLimit)
+            thread.join(0.01)
+
+
+def _runs_learners_code(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if is_learners(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _raise_in(thread: threading.Thread, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(error))
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
@@ -342,9 +398,9 @@ def _affordable(memory: int) -> int:
 def _address_space_limit() -> Iterator[None]:
     """Let one huge allocation fail at once with a MemoryError, where Linux would grant it and then end the process.
 
-    Generous, because thread pools reserve addresses that they never use; not with an NVIDIA driver, which reserves all.
+    Generous, because thread pools reserve addresses that they never use; not beside a GPU, whose driver reserves more.
     """
-    if not sys.platform.startswith("linux") or os.path.exists("/dev/nvidiactl"):
+    if not sys.platform.startswith("linux") or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/kfd"))):
         yield
         return
     import resource
@@ -449,6 +505,9 @@ def _forbidden() -> Iterator[None]:
         (os, "_exit", leave),
         (os, "abort", leave),
         (os, "kill", not_here),
+        (os, "killpg", not_here),
+        (signal, "raise_signal", not_here),
+        (signal, "pthread_kill", not_here),
         (os, "fork", not_here),
         (os, "execv", not_here),
         (os, "execve", not_here),
@@ -466,6 +525,7 @@ def _forbidden() -> Iterator[None]:
     shell = _shell()
     if shell is not None:
         replaced.append((shell, "ask_exit", leave))  # what exit() calls in a notebook
+        replaced.append((shell.display_pub, "publish", lambda *args, **kwargs: None))  # without a bound on its amount
     with contextlib.ExitStack() as stack:
         for owner, name, value in replaced:
             if hasattr(owner, name):
@@ -516,22 +576,30 @@ _RESTORED_MODULES = (
     "keras.layers",
 )
 
+_ENGINE = tuple(f"cnnlib.exercises.{name}" for name in ("compare", "sandbox", "kinds", "outcome"))
+
 
 @contextlib.contextmanager
 def _restored_world() -> Iterator[None]:
     """Put back what the learner's code may have changed: random state, settings, and functions of modules."""
-    modules = [(module, dict(vars(module))) for module in _modules()]
+    owners = [(owner, dict(vars(owner))) for owner in _owners()]
     saved_random, saved_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (the global one)
     errors, printing = np.geterr(), np.get_printoptions()
     recursion, folder, path = sys.getrecursionlimit(), _folder(), list(sys.path)
-    environment = dict(os.environ)
+    environment, loaded = dict(os.environ), dict(sys.modules)
+    settings = _keras_settings()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for module, before in modules:
-            _put_back(module, before)
+        for name, module in loaded.items():
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+        for owner, before in owners:
+            _put_back(owner, before)
+        for setting, value in settings:
+            setting(value)
         random.setstate(saved_random)
         np.random.set_state(saved_numpy)  # noqa: NPY002
         np.seterr(**errors)
@@ -548,17 +616,50 @@ def _restored_world() -> Iterator[None]:
             os.environ.update(environment)
 
 
-def _modules() -> list[ModuleType]:
+def _keras_settings() -> list[tuple[Callable[[Any], None], Any]]:
+    """What sets each global setting of Keras, and its value now."""
+    if "keras" not in sys.modules:
+        return []
+    config = sys.modules["keras"].config
+    return [
+        (config.set_floatx, config.floatx()),
+        (config.set_epsilon, config.epsilon()),
+        (config.set_image_data_format, config.image_data_format()),
+        (config.set_dtype_policy, config.dtype_policy()),
+    ]
+
+
+def _owners() -> list[ModuleType]:
+    """The modules whose functions are put back."""
     names = [*_RESTORED_MODULES, *(name for name in sys.modules if name.split(".")[0] == "cnnlib")]
     return [sys.modules[name] for name in names if isinstance(sys.modules.get(name), ModuleType)]
 
 
-def _put_back(module: ModuleType, before: dict[str, Any]) -> None:
+def _mender() -> Callable[[], None]:
+    """What puts the engine itself and the built-in functions back; needs neither of them for it."""
+    owners = [builtins, *(sys.modules[name] for name in _ENGINE if name in sys.modules)]
+    owners += [value for owner in owners[1:] for value in vars(owner).values() if _is_engine_class(value)]
+    kept = [(owner, vars(owner), {**vars(owner)}) for owner in owners]
+
+    def mend(setattr: Callable[..., None] = setattr) -> None:
+        for owner, now, before in kept:
+            for name, value in before.items():
+                if now.get(name) is not value:
+                    setattr(owner, name, value)
+
+    return mend
+
+
+def _is_engine_class(value: Any) -> bool:
+    return isinstance(value, type) and value.__module__ in _ENGINE
+
+
+def _put_back(owner: ModuleType, before: dict[str, Any]) -> None:
     """Restore the functions and classes of a module; its other values may change for good reasons."""
-    now = vars(module)
+    now = vars(owner)
     for name, value in before.items():
         if callable(value) and now.get(name) is not value:
-            setattr(module, name, value)
+            setattr(owner, name, value)
 
 
 def _folder() -> str | None:
@@ -600,13 +701,14 @@ def is_learners(file: str) -> bool:
     return not file.startswith(_LIBRARIES)
 
 
-def _forget_frames(error: BaseException) -> None:
-    """Drop the frames of an error, which hold large arrays and the engine's own objects."""
+def _forget_frames(error: BaseException) -> bool:
+    """Drop the frames of an error, which hold large arrays and the engine's own objects; True when it is done."""
     with contextlib.suppress(Exception):
         traceback.clear_frames(error.__traceback__)
     with contextlib.suppress(Exception):
         error.__traceback__ = None
         error.__context__ = None
+    return True
 
 
 # --- arguments -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ that the three cannot differ.
 import ast
 import io
 import re
-import textwrap
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -272,31 +271,34 @@ def _parse(text: str, complaint: str) -> ast.Module:
 
 
 def _stub_lines(tree: ast.Module, block: Block, lines: list[str]) -> list[str]:
-    body = textwrap.dedent("\n".join(lines[block.begin + 1 : block.end]))
-    statements = _parse_answer(body, block)
+    statements = _statements(tree, block)
+    covered = {line for each in statements for line in range(each.lineno - 1, each.end_lineno)}
+    loose = [line for line in range(block.begin + 1, block.end) if _is_code(lines[line]) and line not in covered]
+    if loose:
+        raise MarkerError(f"line {loose[0] + 1}: what stands between the markers is not whole statements")
     if not statements:
         raise MarkerError(f"line {block.begin + 1}: nothing stands between the markers")
+    if any(each.col_offset != len(block.indent) for each in statements):
+        raise MarkerError(f"line {block.begin + 1}: the markers are indented differently from the answer")
     if _inside_function(tree, block):
         return [f"{block.indent}..."]
-    targets: list[str] = []
-    for statement in statements:
-        for target in _assigned(statement, block):
-            if target not in targets:
-                targets.append(target)
+    targets = list(dict.fromkeys(target for each in statements for target in _assigned(each, block)))
     return [f"{block.indent}{target} = ..." for target in targets] or [f"{block.indent}..."]
 
 
-def _parse_answer(body: str, block: Block) -> list[ast.stmt]:
-    """The statements between the markers; wrapped in a function so that ``return`` is allowed."""
-    if not body.strip():
-        return []
-    try:
-        wrapped = ast.parse("async def answer():\n" + textwrap.indent(body, "    ") + "\n    pass")
-    except SyntaxError as error:
-        raise MarkerError(
-            f"line {block.begin + 1}: what stands between the markers is not whole statements ({error.msg})"
-        ) from None
-    return wrapped.body[0].body[:-1]
+def _is_code(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _statements(tree: ast.Module, block: Block) -> list[ast.stmt]:
+    """The statements that lie between the markers, without those inside them, in order."""
+    inside = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.stmt) and block.begin < node.lineno - 1 and node.end_lineno - 1 < block.end
+    ]
+    nested = {inner for node in inside for inner in ast.walk(node) if inner is not node}
+    return sorted((node for node in inside if node not in nested), key=lambda node: node.lineno)
 
 
 def _inside_function(tree: ast.Module, block: Block) -> bool:
