@@ -62,7 +62,8 @@ def path(experiment: str) -> Path:
 
 def load(file: Path) -> dict[str, Any]:
     """Read a file of results: experiment, command, date, setting (device, versions) and runs."""
-    mend = "It is made by: python tools/run_experiments.py --lesson NN (the number of the lesson that records it)"
+    number = file.stem[:2] if file.stem[:2].isdigit() else "NN"  # experiments are named after their lesson: 03_rates
+    mend = f"It is made by: python tools/run_experiments.py --lesson {number}"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not all(isinstance(run["seed"], int) for run in content["runs"]):

@@ -120,7 +120,7 @@ def test_while_recording_there_are_no_stored_runs(folder, recording):
 
 def test_a_missing_file_is_named_with_the_command_that_makes_it(folder):
     store(folder, [], name="03_sizes")
-    with pytest.raises(FileNotFoundError, match=r"'03_rates'.*Stored are: 03_sizes\..*run_experiments.py --lesson"):
+    with pytest.raises(FileNotFoundError, match=r"'03_rates'.*Stored are: 03_sizes\..*run_experiments.py --lesson 03"):
         results.stored("03_rates")
 
 
