@@ -34,4 +34,6 @@ def pack_weights(arrays: dict[str, np.ndarray]) -> bytes:
 
 def model_arrays(model) -> dict[str, np.ndarray]:
     """The weights of a Keras model by path ("stem_conv/kernel"), trainable or not."""
-    return {variable.path: np.asarray(variable.value) for variable in model.weights}
+    import keras  # here, because packing needs no Keras
+
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in model.weights}
