@@ -19,7 +19,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from exercise_harness import needed_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -42,6 +41,7 @@ from cnnlib.exercises import (
     kinds,
     plain,
     progress,
+    replay,
     sandbox,
     source,
 )
@@ -1867,12 +1867,25 @@ def test_the_stub_with_code_around_it_is_not_attempted(tmp_path, monkeypatch):
         assert sizes(cases=cases).check(namespace["output_size"]).outcome == outcome
 
 
-def test_the_harness_finds_the_cells_that_an_answer_uses(tmp_path):
+def test_the_cells_that_an_answer_uses_are_found(tmp_path):
     earlier = [each for each in source.cells(write_lesson(tmp_path)) if each.kind == "code"][:4]
     answer = source.answer_source("01.2", tmp_path / "01_a_lesson.py")
-    assert needed_cells(answer, earlier, {"math", "np"}) == {2}
-    assert needed_cells("x = unused + BASE", earlier, {"math"}) == {2, 3}
-    assert needed_cells("def f(size):\n    return len(size)", earlier, set()) == set()
+    assert replay.needed_cells(answer, earlier, {"math", "np"}) == {2}
+    assert replay.needed_cells("x = unused + BASE", earlier, {"math"}) == {2, 3}
+    assert replay.needed_cells("def f(size):\n    BASE = 1\n    return len(size) + BASE", earlier, set()) == set()
+    assert replay.needed_cells("def f():\n    return [BASE for BASE in range(3)]", earlier, set()) == set()
+    assert replay.needed_cells("def f():\n    return lambda x: x + BASE", earlier, {"math"}) == {2}
+
+
+def test_an_answer_runs_in_the_place_of_its_cell(tmp_path):
+    lesson = replay.Lesson("01", write_lesson(tmp_path))
+    (output_size,) = lesson.reference("01.2")
+    assert output_size(5, 3) == 3
+    (stub,) = lesson.stub("01.2")
+    assert stub(5, 3) is None
+    assert lesson.answers("01.3", "first = 1\nsecond = first + 1") == (1, 2)
+    assert lesson.reference("01.3") == (3, [4])
+    assert "unused" not in lesson.before("01.2")
 
 
 # --- in a kernel -----------------------------------------------------------------------------------------------------
