@@ -120,6 +120,11 @@ WRONG = {
         (output_size(f"({PADDED} - span) // stride + 1", refusal=f"span >= {PADDED}"), "It has one place to stand"),
         (output_size(f"({PADDED} - span) // stride + 1", refusal=f"kernel > {PADDED}"), "the number of taps"),
         (output_size(f"({PADDED} - span) // stride + 1", refusal="span > size"), "You refuse a kernel that fits"),
+        (
+            output_size("(size + padding - kernel) // stride + 1", refusal="False"),
+            "Two things. The padding counts once",
+        ),
+        (output_size(f"({PADDED} - kernel) // stride", refusal="False"), "And: One output is missing"),
         (cell("def output_size(size, kernel, stride, padding, dilation):\n    return size"), "Keep the def line"),
         (
             cell("def output_size(size, kernel, stride=1, padding=0, dilation=1):\n    (size - kernel) // stride"),
@@ -404,6 +409,10 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
         (
             transposed_size("(size - 1) * stride - 2 * padding + max(kernel, stride) + output_padding"),
             'Keras\'s "valid"',
+        ),
+        (
+            transposed_size("size * stride + kernel - padding + output_padding"),
+            "Two things. You count one step too many",
         ),
         (transposed_size("size * stride"), 'what Keras returns for "same"'),
         (

@@ -7,7 +7,8 @@ it refuses what the reference refuses, unless not refusing is the error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -53,6 +54,32 @@ def _formulas(right: Callable, wrong: Sequence[tuple[Callable, str]]) -> list[Mi
     return sharp + [_returns(formula, message) for formula, message in wrong]
 
 
+def _two_errors(
+    right: Callable, build: Callable, parts: Mapping[str, Sequence[tuple[Callable, str]]], probes: Sequence[tuple]
+) -> list[Misconception]:
+    """Misconceptions of learners who have two parts of a formula wrong, with what there is to say to each.
+
+    Args:
+        right: the reference.
+        build: makes the formula; called with the wrong parts, by name.
+        parts: for each part the wrong ideas of it, each with its message, the most common first; four are combined.
+        probes: arguments that tell formulas apart; a pair of errors that shows as one, or as none, is left out.
+    """
+
+    def seen_as(formula: Callable) -> tuple:
+        return tuple(formula(*probe) for probe in probes)
+
+    known = {seen_as(right), *(seen_as(build(**{name: part})) for name, ideas in parts.items() for part, _ in ideas)}
+    found = []
+    for (one, ideas), (other, more_ideas) in itertools.combinations(parts.items(), 2):
+        for (part, message), (other_part, other_message) in itertools.product(ideas[:4], more_ideas[:4]):
+            formula = build(**{one: part, other: other_part})
+            if seen_as(formula) not in known:
+                known.add(seen_as(formula))
+                found.append(Misconception(_refusing(right, formula), f"Two things. {message} And: {other_message}"))
+    return found
+
+
 # 01.1 Output size -----------------------------------------------------------------------------------------------------
 
 
@@ -74,7 +101,7 @@ def _output_size_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((6 * size + 2, 3), {"stride": 3}, about="a stride of 3 that drops two pixels")
     yield Case((size, 3), {"dilation": int(rng.integers(2, 5))}, about="dilation")
     yield Case((224, 7), {"stride": 2, "padding": 3}, about="the first layer of ResNet")
-    for _ in range(30):
+    for _ in range(18):
         size, kernel, stride, padding, dilation = _draw_layer(rng)
         yield Case(
             (size, kernel), {"stride": stride, "padding": padding, "dilation": dilation}, about="everything at once"
@@ -119,68 +146,80 @@ def _refuse_if(too_wide: Callable[[int, int, int, int], bool]) -> Callable:
     return model
 
 
-_WRONG_OUTPUT_SIZE = (
-    (
-        _stops(count=lambda room, stride: room // stride),
-        "One output is missing every time. The division counts the *steps* of the window. How many places does it "
-        "stand on when it has taken no step at all?",
+_SIZE_PARTS = {
+    "padded": (
+        (
+            lambda size, padding: size + padding,
+            "The padding counts once in your answer. It is added at both ends.",
+        ),
+        (
+            lambda size, padding: size,
+            "Your answer does not change with the padding. Padded pixels are pixels: the window stands on them too.",
+        ),
     ),
-    (
-        _stops(padded=lambda size, padding: size + padding),
-        "The padding counts once in your answer. It is added at both ends.",
+    "span": (
+        (
+            lambda kernel, dilation: kernel * dilation,
+            "Your dilated kernel is too wide. Count for 3 taps that are 2 pixels apart: x . x . x is 5 pixels, not 6, "
+            "because there is nothing behind the last tap.",
+        ),
+        (
+            lambda kernel, dilation: kernel + dilation - 1,
+            "The dilation widens *every* gap between two taps. A kernel of K taps has K - 1 gaps; your answer widens "
+            "one of them.",
+        ),
+        (
+            lambda kernel, dilation: kernel,
+            "Your answer does not change with the dilation. How many pixels lie from the first tap to the last?",
+        ),
+        (
+            lambda kernel, dilation: dilation * (kernel - 1),
+            "Your window is one pixel too narrow. From pixel a to pixel b there are b - a steps, and one pixel more.",
+        ),
+        (
+            lambda kernel, dilation: dilation * kernel + 1,
+            "Your dilated kernel is too wide. K taps have K - 1 gaps between them.",
+        ),
     ),
-    (
-        _stops(padded=lambda size, padding: size),
-        "Your answer does not change with the padding. Padded pixels are pixels: the window stands on them too.",
+    "count": (
+        (
+            lambda room, stride: room // stride,
+            "One output is missing every time. The division counts the *steps* of the window. How many places does it "
+            "stand on when it has taken no step at all?",
+        ),
+        (
+            lambda room, stride: room + 1,
+            "Your answer does not change with the stride. With stride S the window takes every S-th place.",
+        ),
+        (
+            lambda room, stride: (room + 1) // stride,
+            "The first place of the window costs no step. Divide the room that is left to move in by the stride, and "
+            "add the first place after that.",
+        ),
+        (
+            lambda room, stride: -(-room // stride) + 1,
+            "You round up. A last step that would carry the window over the edge is not taken.",
+        ),
+        (
+            lambda room, stride: round(room / stride) + 1,
+            "You round to the nearest. A last step that would carry the window over the edge is never taken: round "
+            "down.",
+        ),
+        (
+            lambda room, stride: room / stride + 1,
+            "A window cannot stop two and a half times. What happens to a step that does not fit any more?",
+        ),
     ),
-    (
-        _stops(span=lambda kernel, dilation: kernel * dilation),
-        "Your dilated kernel is too wide. Count for 3 taps that are 2 pixels apart: x . x . x is 5 pixels, not 6, "
-        "because there is nothing behind the last tap.",
-    ),
-    (
-        _stops(span=lambda kernel, dilation: kernel + dilation - 1),
-        "The dilation widens *every* gap between two taps. A kernel of K taps has K - 1 gaps; your answer widens one "
-        "of them.",
-    ),
-    (
-        _stops(span=lambda kernel, dilation: kernel),
-        "Your answer does not change with the dilation. How many pixels lie from the first tap to the last?",
-    ),
-    (
-        _stops(span=lambda kernel, dilation: dilation * (kernel - 1)),
-        "Your window is one pixel too narrow. From pixel a to pixel b there are b - a steps, and one pixel more.",
-    ),
-    (
-        _stops(span=lambda kernel, dilation: dilation * kernel + 1),
-        "Your dilated kernel is too wide. K taps have K - 1 gaps between them.",
-    ),
-    (
-        _stops(count=lambda room, stride: room + 1),
-        "Your answer does not change with the stride. With stride S the window takes every S-th place.",
-    ),
-    (
-        _stops(count=lambda room, stride: (room + 1) // stride),
-        "The first place of the window costs no step. Divide the room that is left to move in by the stride, and add "
-        "the first place after that.",
-    ),
-    (
-        _stops(count=lambda room, stride: -(-room // stride) + 1),
-        "You round up. A last step that would carry the window over the edge is not taken.",
-    ),
-    (
-        _stops(count=lambda room, stride: round(room / stride) + 1),
-        "You round to the nearest. A last step that would carry the window over the edge is never taken: round down.",
-    ),
-    (
-        _stops(count=lambda room, stride: room / stride + 1),
-        "A window cannot stop two and a half times. What happens to a step that does not fit any more?",
-    ),
+}
+_WRONG_SIZES = (
+    *((_stops(**{name: part}), message) for name, ideas in _SIZE_PARTS.items() for part, message in ideas),
     (
         lambda size, kernel, stride=1, padding=0, dilation=1: -(-size // stride),
         'This is the size for padding="same". Here the padding is given as a number, and the kernel matters.',
     ),
 )
+_SIZE_PROBES = tuple(itertools.product((29, 30), (1, 2, 4), (1, 2, 3), (0, 1, 2), (1, 2, 3)))
+
 
 OUTPUT_SIZE = FunctionExercise(
     "01.1",
@@ -206,7 +245,8 @@ OUTPUT_SIZE = FunctionExercise(
             "Your sizes are right where the kernel fits. Where it does not, your function returns a number, as if "
             "there were an output. Raise a ValueError there.",
         ),
-        *_formulas(arithmetic.output_size, _WRONG_OUTPUT_SIZE),
+        *_formulas(arithmetic.output_size, _WRONG_SIZES),
+        *_two_errors(arithmetic.output_size, _stops, _SIZE_PARTS, _SIZE_PROBES),
     ],
     hints=(
         "Draw 7 pixels and a window of 3, and move it in steps of 2. How much room does it have to move in?",
@@ -232,7 +272,7 @@ def _same_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((size, 4), {"dilation": 3}, about="an even kernel with dilation")
     yield Case((2 * size, 1), {"stride": 2}, about="a kernel of 1 with a stride")
     yield Case((12, 2), {"stride": 4}, about="a stride longer than the kernel")
-    for _ in range(30):
+    for _ in range(18):
         size, kernel, stride, _, dilation = _draw_layer(rng)
         yield Case((size, kernel), {"stride": stride, "dilation": dilation}, about="everything at once")
     for args, settings in (
@@ -1081,7 +1121,7 @@ def _transposed_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((size, 3), {"stride": 2, "padding": 1}, about="a stride and padding")
     yield Case((size, 3), {"stride": 2, "padding": 1, "output_padding": 1}, about="output padding")
     yield Case((112, 7), {"stride": 2, "padding": 3, "output_padding": 1}, about="the first layer of ResNet, backwards")
-    for _ in range(25):
+    for _ in range(16):
         kernel, stride = int(rng.integers(1, 8)), int(rng.integers(1, 6))
         padding = int(rng.integers(0, (kernel + 1) // 2 + 1))
         output_padding = int(rng.integers(0, stride))
@@ -1097,11 +1137,17 @@ def _transposed_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((2, 3), {"padding": 3, "stride": 2}, raises=ValueError, about="padding that leaves no pixel")
 
 
-def _transposed(formula: Callable) -> Callable:
-    """``formula(w, k, s, p, a)`` with the arguments of the answer."""
-    return lambda size, kernel, stride=1, padding=0, output_padding=0: formula(
-        size, kernel, stride, padding, output_padding
-    )
+def _stamped(
+    strip: Callable[[int, int, int], int] = lambda w, k, s: (w - 1) * s + k,
+    cut: Callable[[int], int] = lambda p: 2 * p,
+    added: Callable[[int], int] = lambda a: a,
+) -> Callable:
+    """The size with one of its parts exchanged: what the stamps cover, what is cut off, what is added."""
+
+    def model(size, kernel, stride=1, padding=0, output_padding=0):
+        return strip(size, kernel, stride) - cut(padding) + added(output_padding)
+
+    return model
 
 
 def _transposed_refusing(output_padding_of_stride: bool, leaves_nothing: bool) -> Callable:
@@ -1135,61 +1181,64 @@ def _transposed_allowing_zero(size, kernel, stride=1, padding=0, output_padding=
     return _transposed_size(size, kernel, stride, padding, output_padding)
 
 
-_WRONG_TRANSPOSED_SIZE = (
+_STAMP_PARTS = {
+    "strip": (
+        (
+            lambda w, k, s: w * s,
+            "The kernel does not take part in your answer. The last stamp reaches over a whole kernel.",
+        ),
+        (
+            lambda w, k, s: (w - 1) * s,
+            "You count where the stamps begin. The last one reaches over a whole kernel from there.",
+        ),
+        (
+            lambda w, k, s: w * s + k,
+            "You count one step too many: W stamps are W - 1 steps apart.",
+        ),
+        (
+            lambda w, k, s: (w - 1) * s + k - 1,
+            "One pixel is missing: the last stamp covers K pixels, its first one included.",
+        ),
+        (
+            lambda w, k, s: w - 1 + k,
+            "Your answer does not change with the stride. The stamps lie S pixels apart.",
+        ),
+        (
+            lambda w, k, s: (w - 1) * s + max(k, s),
+            'This is Keras\'s "valid", which fills up to the stride where the kernel is shorter. The formula here '
+            "does not.",
+        ),
+    ),
+    "cut": (
+        (
+            lambda p: -2 * p,
+            "Your output grows with the padding. Here padding undoes the padding of a convolution: it cuts pixels off.",
+        ),
+        (lambda p: p, "You cut the padding off one end. It comes off both."),
+        (lambda p: 0, "Your answer does not change with the padding. It cuts pixels off both ends."),
+    ),
+    "added": (
+        (lambda a: 0, "Your answer does not change with the output padding."),
+        (lambda a: 2 * a, "You add the output padding at both ends. It is added at the end only."),
+    ),
+}
+_WRONG_STAMPS = (
+    *((_stamped(**{name: part}), message) for name, ideas in _STAMP_PARTS.items() for part, message in ideas),
     (
-        _transposed(lambda w, k, s, p, a: (w + 2 * p - k) // s + 1),
+        lambda size, kernel, stride=1, padding=0, output_padding=0: (size + 2 * padding - kernel) // stride + 1,
         "This is the size of a convolution. A transposed one goes the other way: its output is larger.",
     ),
     (
-        _transposed(lambda w, k, s, p, a: w * s),
+        lambda size, kernel, stride=1, padding=0, output_padding=0: size * stride,
         'This is what Keras returns for "same". With padding as a number, the kernel and the padding take part.',
     ),
-    (
-        _transposed(lambda w, k, s, p, a: w * s - 2 * p + a),
-        "The kernel does not take part in your answer. The last stamp reaches over a whole kernel.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + a),
-        "You count where the stamps begin. The last one reaches over a whole kernel from there.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: w * s - 2 * p + k + a),
-        "You count one step too many: W stamps are W - 1 steps apart.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k - 1 + a),
-        "One pixel is missing: the last stamp covers K pixels, its first one included.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s + 2 * p + k + a),
-        "Your output grows with the padding. Here padding undoes the padding of a convolution: it cuts pixels off.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - p + k + a),
-        "You cut the padding off one end. It comes off both.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s + k + a),
-        "Your answer does not change with the padding. It cuts pixels off both ends.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k),
-        "Your answer does not change with the output padding.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + k + 2 * a),
-        "You add the output padding at both ends. It is added at the end only.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) - 2 * p + k + a),
-        "Your answer does not change with the stride. The stamps lie S pixels apart.",
-    ),
-    (
-        _transposed(lambda w, k, s, p, a: (w - 1) * s - 2 * p + max(k, s) + a),
-        'This is Keras\'s "valid", which fills up to the stride where the kernel is shorter. The formula here '
-        "does not.",
-    ),
 )
+_STAMP_PROBES = tuple(
+    (size, kernel, stride, padding, output_padding)
+    for size, kernel, stride, padding in itertools.product((9, 10), (1, 2, 4), (1, 2, 3), (0, 1, 2))
+    for output_padding in range(stride)
+)
+
 
 TRANSPOSED_SIZE = FunctionExercise(
     "01.7",
@@ -1224,7 +1273,8 @@ TRANSPOSED_SIZE = FunctionExercise(
             "Your sizes are right. But your function returns a number for everything: raise a ValueError where the "
             "output padding is not smaller than the stride, and where no pixel is left.",
         ),
-        *_formulas(_transposed_size, _WRONG_TRANSPOSED_SIZE),
+        *_formulas(_transposed_size, _WRONG_STAMPS),
+        *_two_errors(_transposed_size, _stamped, _STAMP_PARTS, _STAMP_PROBES),
     ],
     hints=(
         "Draw it: 3 stamps of 4 pixels, each 2 further on than the one before. How long is the strip that they cover?",
