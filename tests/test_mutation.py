@@ -1,0 +1,311 @@
+"""tools/mutate.py: what it changes, that it finds a weak check, and a sample of the mutants of every exercise."""
+
+import ast
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnlib import runtime
+from cnnlib.exercises import (
+    Case,
+    CheckExercise,
+    FunctionExercise,
+    Misconception,
+    ValueExercise,
+    Wrong,
+    catalogue,
+    replay,
+)
+from cnnlib.exercises import source as lessons
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import mutate
+
+LESSON = '''
+# %%
+import numpy as np
+
+# %%
+SHIFT = 1
+
+# %%
+def output_size(size, kernel, stride=1):
+    """The size."""
+    ### BEGIN SOLUTION
+    if kernel > size:
+        raise ValueError("too wide")
+    return (size - kernel) // stride + SHIFT
+    ### END SOLUTION
+
+# %%
+exercise("01.1").check(output_size)
+
+# %%
+### BEGIN SOLUTION
+share = 0.25
+### END SOLUTION
+
+# %%
+exercise("01.2").check(share)
+
+# %%
+def endless(n):
+    ### BEGIN SOLUTION
+    total = 0
+    while n > 0:
+        total += n
+        n -= 1
+    return total
+    ### END SOLUTION
+
+# %%
+exercise("01.3").check(endless)
+'''
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    path = tmp_path / "01_sizes.py"
+    path.write_text(LESSON)
+    return replay.Lesson("01", path)
+
+
+def output_size(size, kernel, stride=1):
+    if kernel > size:
+        raise ValueError
+    return (size - kernel) // stride + 1
+
+
+def strong(rng):
+    for size, kernel, stride in ((8, 3, 1), (8, 3, 2), (9, 3, 2), (7, 7, 3), *rng.integers(1, 9, size=(20, 3))):
+        if kernel <= size:
+            yield Case((int(size), int(kernel)), {"stride": int(stride)})
+    yield Case((3, 4), raises=ValueError)
+
+
+def weak(rng):
+    yield Case((8, 3))
+
+
+def lucky(rng):
+    yield Case((8, 3), {"stride": int(rng.integers(1, 3))})
+    yield Case((3, 9), raises=ValueError)
+
+
+def made(cases):
+    return FunctionExercise("01.1", "Size", reference=output_size, cases=cases)
+
+
+def changed(body):
+    """The mutants of the body of a function, as the text of their changed lines."""
+    text = "def f(a, b):\n    ### BEGIN SOLUTION\n"
+    text += textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n    ### END SOLUTION"
+    found = mutate.mutants(text)
+    assert len({mutant.name for mutant in found}) == len(found)
+    return [mutant.after for mutant in found]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return a + 2", ["return a - 2", "return a * 2", "return a", "return 2", "return a + 3", "return a + 1"]),
+        ("return a // b", ["return a / b", "return a * b", "return a % b", "return b // a", "return a // a", "return"]),
+        ("return a - b", ["return a + b", "return b - a", "return b", "return a - a"]),
+        ("return a ** 2", ["return a * 2", "return 2 ** a", "return a ** 3"]),
+        ("return a @ b", ["return a * b", "return b @ a"]),
+        ("return a % b", ["return a // b"]),
+        ("return -a", ["return a", "return -b"]),
+        ("return not a", ["return a"]),
+        ("return a < b", ["return a <= b", "return a >= b", "return a != b"]),
+        ("return a >= b", ["return a > b", "return a < b", "return a == b"]),
+        ("return a == b", ["return a != b", "return a <= b"]),
+        ("return a != b", ["return a == b"]),
+        ("return a in b", ["return a not in b"]),
+        ("return a is None", ["return a is not None"]),
+        ("return a and b", ["return a or b", "return b", "return a"]),
+        ("return True", ["return False"]),
+        ("return 0.5", ["return 0.55", "return -0.5"]),
+        ("return 0", ["return 1", "return -1"]),
+        ("return a[1:b]", ["return a[:b]", "return a[1:]", "return a[2:b]", "return a[0:b]",
+         "return a[1:b + 1]", "return a[1:b - 1]"]),
+        ("return a[::2]", ["return a[:]", "return a[::3]"]),
+        ("return a[b]", ["return a[b + 1]", "return a[b - 1]"]),
+        ("return a.sum(axis=0)", ["return a.sum()", "return a.sum(axis=1)", "return a.sum(axis=-1)",
+         "return a.mean(axis=0)", "return a"]),
+        ("return max(a, b)", ["return min(a, b)", "return a", "return max(b, b)"]),
+        ("return np.maximum(a, 0)", ["return np.minimum(a, 0)", "return np.maximum(a, 1)", "return a"]),
+        ("return pow(a, b)", ["return pow(b, a)", "return pow(a)", "return a"]),
+        ("return a.T", ["return a"]),
+        ("return a, b", ["return (b, a)"]),
+        ("return list(range(a))", ["return list(range(a + 1))", "return list(range(a - 1))", "return range(a)"]),
+        ("return [x for x in a if x > b]", ["return [x for x in a]", "return [x for x in a if x >= b]"]),
+        ("return 1 if a else 2", ["return 1 if not a else 2", "return 1 if True else 2", "return 1 if False else 2"]),
+        ("return np.pad(a, 1, mode='reflect')", ["return np.pad(a, 1, mode='symmetric')", "return np.pad(a, 1)"]),
+        ("x = a\nx += b\nreturn x", ["x -= b", "x = b", "(nothing)", "x += a"]),
+        ("while a < 3:\n    a += 1\nreturn a", ["while False:", "while a <= 3:", "while not a < 3:", "a -= 1", "pass"]),
+        ("for x in a:\n    if x:\n        break\nreturn x", ["continue", "if not x:", "pass"]),
+        ("if a:\n    raise ValueError('no')\nreturn b", ["raise TypeError", "if not a:", "if False:", "pass"]),
+        ("h, w = a\nreturn h / w", ["w, h = a", "return h / h", "return w / w", "return w / h"]),
+        ("x = [a, b]\nreturn x", ["x = [b, a]"]),
+    ],
+)  # fmt: skip
+def test_what_is_changed(body, expected):
+    found = changed(body)
+    missing = [each for each in expected if each not in found]
+    assert not missing, found
+
+
+def test_only_the_answer_is_changed():
+    text = '''
+def f(a, b=1):
+    """Text with 3 words."""
+    c = 5
+    ### BEGIN SOLUTION
+    """No docstring."""
+    d = c + 1
+    ### END SOLUTION
+    return d * 7
+'''
+    found = mutate.mutants(text)
+    assert found
+    for mutant in found:
+        assert "c = 5" in mutant.source
+        assert "return d * 7" in mutant.source
+        assert "b=1" in mutant.source
+        assert "3 words" in mutant.source
+
+
+def test_every_mutant_is_valid_and_different():
+    text = LESSON.split("# %%")[3]
+    found = mutate.mutants(text)
+    assert len(found) > 20
+    assert len({mutant.source for mutant in found}) == len(found)
+    assert len({mutant.name for mutant in found}) == len(found)
+    for mutant in found:
+        assert ast.unparse(ast.parse(mutant.source)) == mutant.source
+        assert mutant.source != ast.unparse(ast.parse(text))
+    assert "raise ValueError('too wid')" not in [mutant.after for mutant in found], (
+        "the text of an error is not checked"
+    )
+
+
+def test_a_strong_check_lets_nothing_pass(lesson):
+    report = mutate.attack(made(strong), lesson, {}, seeds=3)
+    assert report.clean, report
+    assert report.tried == report.killed > 20
+
+
+def test_a_weak_check_is_found_out(lesson):
+    report = mutate.attack(made(weak), lesson, {}, seeds=2)
+    survived = [mutant.after for mutant in report.survived]
+    assert "return (size - kernel) * stride + SHIFT" in survived
+    assert "return size - kernel + SHIFT" in survived
+    assert "if kernel >= size:" in survived
+    assert "return (size - kernel) // stride" not in survived
+    assert report.killed + len(report.survived) == report.tried
+    assert not report.clean
+
+
+def test_a_check_that_sometimes_lets_a_mistake_pass_is_found_out(lesson):
+    report = mutate.attack(made(lucky), lesson, {}, seeds=5)
+    found = {mutant.after: (passed, seeds) for mutant, passed, seeds in report.lucky}
+    passed, seeds = found["return size - kernel + SHIFT"]
+    assert seeds == 5
+    assert 0 < passed < 5
+
+
+def test_equivalent_mutants_are_counted_apart_and_the_list_is_kept_right(lesson):
+    first = mutate.attack(made(weak), lesson, {}, seeds=1)
+    name = next(mutant.name for mutant in first.survived if "(size - kernel) * stride" in mutant.after)
+    killed = "return (size - kernel) // stride + SHIFT  ->  return (size + kernel) // stride + SHIFT"
+    known = {name: "a reason", killed: "wrong", "return 1  ->  return 2": "of another answer"}
+    report = mutate.attack(made(weak), lesson, known, seeds=1)
+    assert report.equivalent == 1
+    assert name not in [mutant.name for mutant in report.survived]
+    assert sorted(report.unneeded) == sorted([killed, "return 1  ->  return 2"])
+
+
+def test_the_exercise_is_left_as_it_was(lesson):
+    exercise = made(strong)
+    exercise.misconceptions = (Misconception(lambda *args: 0, "zero"),)
+    mutate.attack(exercise, lesson, {}, seeds=1, only=lambda number: number < 2)
+    assert exercise.time_limit == 5.0
+    assert len(exercise.misconceptions) == 1
+
+
+def test_values_are_attacked(lesson):
+    report = mutate.attack(ValueExercise("01.2", "Share", expected=0.25), lesson, {}, seeds=1)
+    assert report.clean
+    assert report.tried == 3  # left out, ten per cent more, of the other sign
+    report = mutate.attack(ValueExercise("01.2", "Share", expected=0.25, rtol=0.2), lesson, {}, seeds=1)
+    assert [mutant.after for mutant in report.survived] == ["share = 0.275"]
+
+
+def test_mutants_that_do_not_end_are_killed(lesson, monkeypatch):
+    monkeypatch.setattr(mutate, "TIME_LIMIT", 0.1)
+
+    def check(answer, rng):
+        n = int(rng.integers(3, 9))
+        if answer(n) != n * (n + 1) / 2:
+            raise Wrong("no")
+
+    exercise = CheckExercise("01.3", "Sum", check=check, time_limit=0.2)
+    known = {
+        "while n > 0:  ->  while n != 0:": "n falls by one to 0",
+        "while n > 0:  ->  while n > -1:": "adds nothing",
+    }
+    report = mutate.attack(exercise, lesson, known, seeds=2)
+    assert report.clean, report
+    assert report.killed > 8
+
+
+def test_the_command_reports_survivors(monkeypatch, capsys, lesson):
+    monkeypatch.setattr(catalogue, "listed", lambda: {"01.1": "Size"})
+    monkeypatch.setattr(catalogue, "exercise", lambda id: made(weak))
+    monkeypatch.setattr(replay, "lesson", lambda number: lesson)
+    monkeypatch.setattr(mutate, "EQUIVALENT", Path("none"))
+    monkeypatch.setattr(mutate, "equivalents", dict)
+    assert mutate.main(["--lesson", "1", "--seeds", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "+ return (size - kernel) * stride + SHIFT" in said
+    monkeypatch.setattr(catalogue, "exercise", lambda id: made(strong))
+    assert mutate.main(["--exercise", "01.1", "--seeds", "1", "-v"]) == 0
+    said = capsys.readouterr().out
+    assert "killed             return (size - kernel) // stride + SHIFT" in said
+    with pytest.raises(SystemExit):
+        mutate.main(["--lesson", "77"])
+
+
+# --- the exercises of the course -------------------------------------------------------------------------------------
+
+
+def answers(id):
+    path = replay.lesson(id.split(".")[0]).path
+    return [mutant for cell in lessons.answer_cells(id, path) for mutant in mutate.mutants(cell.source)]
+
+
+def test_the_list_of_equivalent_mutants_names_mutants_and_gives_reasons():
+    for id, known in mutate.equivalents().items():
+        names = {mutant.name for mutant in answers(id)}
+        for name, reason in known.items():
+            assert name in names, f"{id}: no such mutant: {name}"
+            assert len(reason) > 10, f"{id}: {name} needs a reason"
+
+
+@pytest.mark.parametrize("id", list(catalogue.listed()))
+def test_a_sample_of_mutants_is_rejected(id):
+    """All of them are tried by ``python tools/mutate.py``, which takes minutes."""
+    runtime.setup()
+    known = mutate.equivalents().get(id, {})
+    names = [mutant.name for mutant in answers(id)]
+    step = max(1, len(names) // 8)
+    chosen = {n for n in range(0, len(names), step) if names[n] not in known}
+    lesson = replay.lesson(id.split(".")[0])
+    report = mutate.attack(catalogue.exercise(id), lesson, {}, seeds=2, only=lambda number: number in chosen)
+    passed = [mutant.name for mutant in [*report.survived, *(mutant for mutant, _, _ in report.lucky)]]
+    assert not passed
+    assert report.tried
+    assert np.isfinite(report.seconds)

@@ -1,0 +1,601 @@
+"""Attack the checks of the exercises: change the reference answer in one place at a time, and see who lets it pass.
+
+    python tools/mutate.py                        # every lesson
+    python tools/mutate.py --lesson 01            # one lesson
+    python tools/mutate.py --exercise 01.3 -v     # one exercise, each mutant shown
+    python tools/mutate.py --lesson 01 --backend jax
+
+What is changed, between the markers of the answer only: operators, comparisons, `and` and `or`, constants, bounds of
+slices and ranges, keywords and their values, the order of arguments, functions that learners mix up (`min` and `max`,
+`sum` and `mean`, ...), conditions, statements left out, and one variable in the place of another.
+
+Every mutant is checked with several draws of cases. It is *killed* if every draw rejects it, it *survives* if none
+does, and it is *lucky* if some do: a learner with that mistake would pass now and then, so it counts as a survivor.
+Some mutants are no mistakes: `a + b` for `b + a`. Those stand in `tests/data/equivalent_mutants.json`, each with the
+reason, and are counted apart. The command fails if anything survives, or if the list names what is not a survivor.
+"""
+
+import argparse
+import ast
+import contextlib
+import copy
+import difflib
+import io
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.json"
+SEEDS = 5
+TIME_LIMIT = 1.0
+
+
+# --- mutants ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An answer changed in one place: its source, and what was changed, as text."""
+
+    source: str
+    before: str
+    after: str
+
+    @property
+    def name(self) -> str:
+        """What the list of equivalent mutants calls it."""
+        return f"{self.before}  ->  {self.after}"
+
+
+BINARY: dict[type, tuple[type, ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Add, ast.Div, ast.Pow),
+    ast.Div: (ast.Mult, ast.FloorDiv),
+    ast.FloorDiv: (ast.Div, ast.Mult, ast.Mod),
+    ast.Mod: (ast.FloorDiv, ast.Mult),
+    ast.Pow: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+    ast.LShift: (ast.RShift,),
+    ast.RShift: (ast.LShift,),
+}
+COMPARISONS: dict[type, tuple[type, ...]] = {
+    ast.Lt: (ast.LtE, ast.GtE, ast.NotEq),
+    ast.LtE: (ast.Lt, ast.Gt, ast.Eq),
+    ast.Gt: (ast.GtE, ast.LtE, ast.NotEq),
+    ast.GtE: (ast.Gt, ast.Lt, ast.Eq),
+    ast.Eq: (ast.NotEq, ast.LtE, ast.GtE),
+    ast.NotEq: (ast.Eq, ast.Lt, ast.Gt),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
+FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "min": ("max",), "max": ("min",), "minimum": ("maximum",), "maximum": ("minimum",), "sum": ("mean", "max"),
+    "mean": ("sum",), "any": ("all",), "all": ("any",), "floor": ("ceil",), "ceil": ("floor",), "zeros": ("ones",),
+    "ones": ("zeros",), "zeros_like": ("ones_like",), "ones_like": ("zeros_like",), "argmax": ("argmin",),
+    "argmin": ("argmax",), "std": ("var",), "var": ("std",), "sin": ("cos",), "cos": ("sin",), "exp": ("log",),
+    "log": ("exp",), "sqrt": ("square",), "append": ("clear",), "extend": ("append",), "tanh": ("sigmoid",),
+    "flipud": ("fliplr",), "fliplr": ("flipud",), "enumerate": ("zip",),
+}  # fmt: skip
+SYMMETRIC = ("min", "max", "minimum", "maximum", "add", "multiply", "isclose", "allclose", "array_equal", "gcd")
+TEXTS: dict[str, tuple[str, ...]] = {
+    "valid": ("same",), "same": ("valid",), "full": ("valid",), "constant": ("edge",), "reflect": ("symmetric",),
+    "edge": ("constant",), "symmetric": ("reflect",), "relu": ("linear",), "linear": ("relu",),
+}  # fmt: skip
+
+
+def mutants(source_with_markers: str) -> list[Mutant]:
+    """All mutants of an answer, given its cell with the markers; each differs from the answer and from the others."""
+    from cnnlib.exercises import source
+
+    tree = ast.parse(source_with_markers)
+    spans = [(block.begin + 1, block.end) for block in source.blocks(source_with_markers)]
+    original = ast.unparse(tree)
+    found: list[Mutant] = []
+    seen = {original}
+    for changed in _changes(tree, spans):
+        text = ast.unparse(ast.fix_missing_locations(changed))
+        if text in seen:
+            continue
+        seen.add(text)
+        with contextlib.suppress(SyntaxError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<mutant>", "exec")
+            found.append(Mutant(text, *_difference(original, text)))
+    return _numbered(found)
+
+
+def _difference(original: str, text: str) -> tuple[str, str]:
+    """The lines that differ, before and after, without their indentation."""
+    before, after = [], []
+    for line in difflib.ndiff(original.splitlines(), text.splitlines()):
+        if line.startswith("- "):
+            before.append(line[2:].strip())
+        elif line.startswith("+ "):
+            after.append(line[2:].strip())
+    return " | ".join(before), " | ".join(after) or "(nothing)"
+
+
+def _numbered(found: list[Mutant]) -> list[Mutant]:
+    """The same, where two mutants of equal lines are told apart by a number."""
+    counts: dict[str, int] = {}
+    result = []
+    for mutant in found:
+        counts[mutant.name] = counts.get(mutant.name, 0) + 1
+        number = counts[mutant.name]
+        result.append(mutant if number == 1 else Mutant(mutant.source, mutant.before, f"{mutant.after} ({number})"))
+    return result
+
+
+@dataclass
+class _Place:
+    """A node of the tree that may be changed, and how to reach it in a copy."""
+
+    node: ast.AST
+    path: tuple[tuple[str, int | None], ...]
+    names: tuple[tuple[str, ...], ...] = field(default=())  # groups of names that stand for like things
+
+
+def _changes(tree: ast.Module, spans: list[tuple[int, int]]) -> Iterator[ast.Module]:
+    """Copies of the tree, each changed in one place within the spans of lines."""
+    for place in _places(tree, (), (), spans):
+        for replacement in _replacements(place):
+            yield _with(tree, place.path, replacement)
+
+
+def _places(
+    node: ast.AST, path: tuple, names: tuple[tuple[str, ...], ...], spans: list[tuple[int, int]]
+) -> Iterator[_Place]:
+    if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        names = (tuple(each.arg for each in (*node.args.args, *node.args.kwonlyargs)), *_groups(node), *names)
+    if path and _within(node, spans):
+        yield _Place(node, path, names)
+    for name, value in ast.iter_fields(node):
+        if isinstance(node, ast.Raise) or name in ("annotation", "returns", "type_comment", "decorator_list"):
+            continue  # the text of an error is not checked
+        if isinstance(value, ast.AST):
+            yield from _places(value, (*path, (name, None)), names, spans)
+        elif isinstance(value, list):
+            for position, item in enumerate(value):
+                if isinstance(item, ast.AST) and not _is_docstring(node, name, position, item):
+                    yield from _places(item, (*path, (name, position)), names, spans)
+
+
+def _groups(function: ast.AST) -> tuple[tuple[str, ...], ...]:
+    """Names assigned together, `height, width = ...`."""
+    groups = []
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Store):
+            group = tuple(each.id for each in node.elts if isinstance(each, ast.Name))
+            if len(group) > 1:
+                groups.append(group)
+    return tuple(groups)
+
+
+def _is_docstring(node: ast.AST, name: str, position: int, item: ast.AST) -> bool:
+    first = name == "body" and position == 0 and isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    return first and isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)
+
+
+def _within(node: ast.AST, spans: list[tuple[int, int]]) -> bool:
+    line = getattr(node, "lineno", None)
+    return line is not None and any(begin < line <= end for begin, end in spans)
+
+
+def _with(tree: ast.Module, path: tuple, replacement: Any) -> ast.Module:
+    """A copy of the tree in which the node at the path is replaced, or left out (a statement, if None)."""
+    result = copy.deepcopy(tree)
+    owner: Any = result
+    for name, position in path[:-1]:
+        owner = getattr(owner, name) if position is None else getattr(owner, name)[position]
+    name, position = path[-1]
+    if position is None:
+        setattr(owner, name, replacement)
+    elif replacement is None:
+        body = getattr(owner, name)
+        del body[position]
+        if not body and name == "body":
+            body.append(ast.Pass())
+    else:
+        getattr(owner, name)[position] = replacement
+    return result
+
+
+def _replacements(place: _Place) -> Iterator[Any]:
+    """What can stand in the place of a node."""
+    node = place.node
+    for kind, change in _OPERATORS:
+        if isinstance(node, kind):
+            yield from change(copy.deepcopy(node))
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield from _other_names(node, place.names)
+
+
+def _changed(node: ast.AST, **fields: Any) -> ast.AST:
+    result = copy.deepcopy(node)
+    for name, value in fields.items():
+        setattr(result, name, value)
+    return result
+
+
+def _binary(node: ast.BinOp) -> Iterator[ast.AST]:
+    for other in BINARY.get(type(node.op), ()):
+        yield _changed(node, op=other())
+    yield node.left
+    yield node.right
+    if not isinstance(node.op, (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)):
+        yield _changed(node, left=node.right, right=node.left)
+
+
+def _augmented(node: ast.AugAssign) -> Iterator[ast.AST]:
+    for other in BINARY.get(type(node.op), ()):
+        yield _changed(node, op=other())
+    yield ast.Assign(targets=[node.target], value=node.value)
+
+
+def _unary(node: ast.UnaryOp) -> Iterator[ast.AST]:
+    if not isinstance(node.operand, ast.Constant) or isinstance(node.op, ast.Not):
+        yield node.operand
+
+
+def _comparison(node: ast.Compare) -> Iterator[ast.AST]:
+    for position, op in enumerate(node.ops):
+        for other in COMPARISONS.get(type(op), ()):
+            yield _changed(node, ops=[other() if n == position else each for n, each in enumerate(node.ops)])
+
+
+def _boolean(node: ast.BoolOp) -> Iterator[ast.AST]:
+    yield _changed(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
+    for position in range(len(node.values)):
+        rest = [each for n, each in enumerate(node.values) if n != position]
+        yield rest[0] if len(rest) == 1 else _changed(node, values=rest)
+
+
+def _condition(node: ast.If | ast.IfExp | ast.While) -> Iterator[ast.AST]:
+    yield _changed(node, test=ast.UnaryOp(op=ast.Not(), operand=node.test))
+    if not isinstance(node, ast.While):
+        yield _changed(node, test=ast.Constant(True))
+    yield _changed(node, test=ast.Constant(False))
+
+
+def _constant(node: ast.Constant) -> Iterator[ast.AST]:
+    value = node.value
+    if isinstance(value, bool):
+        yield ast.Constant(not value)
+    elif isinstance(value, int):
+        yield ast.Constant(value + 1)
+        yield ast.Constant(value - 1)
+    elif isinstance(value, float):
+        yield ast.Constant(value * 1.1 if value else 1.0)
+        yield ast.Constant(-value)
+    elif isinstance(value, str):
+        for other in TEXTS.get(value, (value[:-1],) if value else ()):
+            yield ast.Constant(other)
+
+
+def _slice(node: ast.Slice) -> Iterator[ast.AST]:
+    for name in ("lower", "upper"):
+        bound = getattr(node, name)
+        if bound is not None:
+            yield _changed(node, **{name: None})
+            for other in _shifted(bound):
+                yield _changed(node, **{name: other})
+    if node.step is not None:
+        yield _changed(node, step=None)
+
+
+def _shifted(node: ast.expr) -> Iterator[ast.expr]:
+    """One more and one less; constants are changed as constants."""
+    if not isinstance(node, ast.Constant):
+        yield ast.BinOp(left=node, op=ast.Add(), right=ast.Constant(1))
+        yield ast.BinOp(left=node, op=ast.Sub(), right=ast.Constant(1))
+
+
+def _call(node: ast.Call) -> Iterator[ast.AST]:
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    for other in FUNCTIONS.get(name, ()):
+        func = copy.deepcopy(node.func)
+        setattr(func, "id" if isinstance(func, ast.Name) else "attr", other)
+        yield _changed(node, func=func)
+    for position in range(len(node.keywords)):
+        yield _changed(node, keywords=[each for n, each in enumerate(node.keywords) if n != position])
+    for position in range(len(node.args) - 1 if name not in SYMMETRIC else 0):
+        args = list(node.args)
+        args[position], args[position + 1] = args[position + 1], args[position]
+        yield _changed(node, args=args)
+    if len(node.args) > 1:
+        yield _changed(node, args=node.args[:-1])
+    if node.args and not isinstance(node.args[0], (ast.Starred, ast.GeneratorExp)):
+        yield node.args[0]
+    elif not node.args and isinstance(node.func, ast.Attribute):
+        yield node.func.value
+    if name == "range":
+        for position, argument in enumerate(node.args):
+            for other in _shifted(argument):
+                yield _changed(node, args=[other if n == position else each for n, each in enumerate(node.args)])
+
+
+def _attribute(node: ast.Attribute) -> Iterator[ast.AST]:
+    if node.attr in ("T", "mT"):
+        yield node.value
+
+
+def _sequence(node: ast.Tuple | ast.List) -> Iterator[ast.AST]:
+    for position in range(len(node.elts) - 1):
+        elements = list(node.elts)
+        elements[position], elements[position + 1] = elements[position + 1], elements[position]
+        yield _changed(node, elts=elements)
+
+
+def _subscript(node: ast.Subscript) -> Iterator[ast.AST]:
+    if isinstance(node.slice, (ast.Name, ast.BinOp)) and isinstance(node.ctx, ast.Load):
+        for other in _shifted(node.slice):
+            yield _changed(node, slice=other)
+
+
+def _comprehension(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
+    for number, generator in enumerate(node.generators):
+        for position in range(len(generator.ifs)):
+            less = _changed(generator, ifs=[each for n, each in enumerate(generator.ifs) if n != position])
+            yield _changed(node, generators=[less if n == number else each for n, each in enumerate(node.generators)])
+
+
+def _raise(node: ast.Raise) -> Iterator[ast.AST]:
+    error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    if isinstance(error, ast.Name):
+        other = "TypeError" if error.id != "TypeError" else "ValueError"
+        yield ast.Raise(exc=ast.Name(id=other, ctx=ast.Load()), cause=None)
+
+
+def _return(node: ast.Return) -> Iterator[ast.AST]:
+    if node.value is not None:
+        yield ast.Return(value=None)
+
+
+def _jump(node: ast.Break | ast.Continue) -> Iterator[ast.AST]:
+    yield ast.Continue() if isinstance(node, ast.Break) else ast.Break()
+
+
+def _statement(node: ast.stmt) -> Iterator[None]:
+    if not isinstance(node, (ast.Return, ast.Pass, ast.FunctionDef, ast.ClassDef)):
+        yield None
+
+
+def _other_names(node: ast.Name, groups: Iterable[tuple[str, ...]]) -> Iterator[ast.AST]:
+    others = dict.fromkeys(other for group in groups if node.id in group for other in group)
+    for other in others:
+        if other not in (node.id, "self"):
+            yield ast.Name(id=other, ctx=ast.Load())
+
+
+_OPERATORS: tuple[tuple[Any, Callable[[Any], Iterator[Any]]], ...] = (
+    (ast.BinOp, _binary),
+    (ast.AugAssign, _augmented),
+    (ast.UnaryOp, _unary),
+    (ast.Compare, _comparison),
+    (ast.BoolOp, _boolean),
+    ((ast.If, ast.IfExp, ast.While), _condition),
+    (ast.Constant, _constant),
+    (ast.Slice, _slice),
+    (ast.Call, _call),
+    (ast.Attribute, _attribute),
+    ((ast.Tuple, ast.List), _sequence),
+    (ast.Subscript, _subscript),
+    ((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp), _comprehension),
+    (ast.Raise, _raise),
+    (ast.Return, _return),
+    ((ast.Break, ast.Continue), _jump),
+    (ast.stmt, _statement),
+)
+
+
+# --- the attack ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Report:
+    """What came of the mutants of one exercise."""
+
+    exercise: str
+    title: str
+    tried: int = 0
+    killed: int = 0
+    equivalent: int = 0
+    survived: list[Mutant] = field(default_factory=list)
+    lucky: list[tuple[Mutant, int, int]] = field(default_factory=list)  # and in how many draws of how many
+    unneeded: list[str] = field(default_factory=list)  # entries of the list that are no survivors
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing that is truly wrong passed, and the list of equivalents is right."""
+        return not (self.survived or self.lucky or self.unneeded)
+
+    def line(self) -> str:
+        """One row of the table."""
+        passed = len(self.survived) + len(self.lucky)
+        return (
+            f"{self.exercise:<6} {self.title[:38]:<38} {self.tried:>5} {self.killed:>7} {self.equivalent:>11} "
+            f"{passed:>9} {self.seconds:>6.1f} s"
+        )
+
+
+def equivalents(path: Path = EQUIVALENT) -> dict[str, dict[str, str]]:
+    """The reviewed list: exercise -> mutant -> why it is no mistake."""
+    if not path.is_file():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {id: {each["mutant"]: each["reason"] for each in listed} for id, listed in content.items()}
+
+
+def attack(
+    exercise: Any,
+    lesson: Any,
+    known: dict[str, str],
+    seeds: int = SEEDS,
+    only: Callable[[int], bool] = lambda number: True,
+    show: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Check every mutant of an exercise's reference answer.
+
+    Args:
+        exercise: of ``cnnlib.exercises``.
+        lesson: a ``cnnlib.exercises.replay.Lesson`` that holds its answer.
+        known: mutant -> why it is no mistake.
+        seeds: how many draws of cases.
+        only: which mutants are tried, by their number.
+        show: called with a line for each mutant.
+    """
+    from cnnlib.exercises import source
+
+    report = Report(exercise.id, exercise.title)
+    started = time.monotonic()
+    cells = source.answer_cells(exercise.id, lesson.path)
+    texts = [cell.source for cell in cells]
+    names = []
+    with _quick(exercise):
+        for position, text in enumerate(texts):
+            for number, mutant in enumerate(mutants(text)):
+                names.append(mutant.name)
+                if not only(number):
+                    continue
+                others = [source.without_markers(each) for each in texts]
+                whole = "\n\n".join([*others[:position], mutant.source, *others[position + 1 :]])
+                passed = _passes(exercise, lesson, whole, seeds)
+                report.tried += 1
+                show(f"  {'passes in ' + str(passed) + ' draws' if passed else 'killed':<18} {mutant.name}")
+                _count(report, mutant, passed, seeds, known)
+    report.unneeded += [name for name in known if name not in names]
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _count(report: Report, mutant: Mutant, passed: int, seeds: int, known: dict[str, str]) -> None:
+    if mutant.name in known:
+        if passed:
+            report.equivalent += 1
+        else:
+            report.killed += 1
+            report.unneeded.append(mutant.name)
+    elif not passed:
+        report.killed += 1
+    elif passed == seeds:
+        report.survived.append(mutant)
+    else:
+        report.lucky.append((mutant, passed, seeds))
+
+
+def _passes(exercise: Any, lesson: Any, text: str, seeds: int) -> int:
+    """In how many draws of cases an answer is right."""
+    from cnnlib.exercises import Outcome
+    from cnnlib.exercises.sandbox import Sandbox
+
+    with Sandbox(10 * TIME_LIMIT) as sandbox:
+        defined = sandbox.run(lambda: lesson.answers(exercise.id, text))
+    if defined.failed:
+        return 0
+    passed = 0
+    for seed in range(seeds):
+        os.environ["CNNLIB_CHECK_SEED"] = str(seed)
+        result = exercise.check(*defined.value)
+        passed += result.outcome == Outcome.RIGHT
+        if "still running" in result.message:
+            break  # it will not end with other numbers either
+    return passed
+
+
+@contextlib.contextmanager
+def _quick(exercise: Any) -> Iterator[None]:
+    """No looking for misconceptions, a short time limit, no progress."""
+    changed = {"misconceptions": (), "time_limit": max(TIME_LIMIT, exercise.time_limit / 5)}
+    before = {name: getattr(exercise, name) for name in changed if hasattr(exercise, name)}
+    environment = {name: os.environ.get(name) for name in ("CNNLIB_PROGRESS", "CNNLIB_CHECK_SEED")}
+    os.environ["CNNLIB_PROGRESS"] = "off"
+    for name in before:
+        setattr(exercise, name, changed[name])
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(exercise, name, value)
+        for name, value in environment.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+HEAD = f"{'':<6} {'exercise':<38} {'tried':>5} {'killed':>7} {'equivalent':>11} {'survived':>9}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 1 if anything survives."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--lesson", action="append", help="number of a lesson, 01; several times for several")
+    parser.add_argument("--exercise", action="append", help="id of an exercise, 01.2; several times for several")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="draws of cases for each mutant")
+    parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"))
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each mutant")
+    options = parser.parse_args(arguments)
+    if options.backend:
+        os.environ["KERAS_BACKEND"] = options.backend
+    os.environ.setdefault("CNNLIB_STATIC", "1")
+
+    from cnnlib import runtime
+    from cnnlib.exercises import catalogue, replay
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        runtime.setup()
+    ids = [
+        id
+        for id in catalogue.listed()
+        if (not options.lesson or id.split(".")[0] in [each.zfill(2) for each in options.lesson])
+        and (not options.exercise or id in options.exercise)
+    ]
+    if not ids:
+        parser.error("there is no such lesson or exercise")
+    known = equivalents()
+    print(HEAD)
+    reports = []
+    for id in ids:
+        show = print if options.verbose else lambda text: None
+        exercise = catalogue.exercise(id)
+        with contextlib.redirect_stdout(sys.stdout if options.verbose else io.StringIO()):
+            report = attack(exercise, replay.lesson(id.split(".")[0]), known.get(id, {}), options.seeds, show=show)
+        reports.append(report)
+        print(report.line(), flush=True)
+    total = Report("", "all")
+    for report in reports:
+        total.tried, total.killed = total.tried + report.tried, total.killed + report.killed
+        total.equivalent, total.seconds = total.equivalent + report.equivalent, total.seconds + report.seconds
+        total.survived, total.lucky = total.survived + report.survived, total.lucky + report.lucky
+    print(total.line())
+    for report in reports:
+        _print_passed(report)
+    return 0 if all(report.clean for report in reports) else 1
+
+
+def _print_passed(report: Report) -> None:
+    if report.clean:
+        return
+    print(f"\n{report.exercise} · {report.title}")
+    for mutant in report.survived:
+        print(f"  survives\n    - {mutant.before}\n    + {mutant.after}")
+    for mutant, passed, seeds in report.lucky:
+        print(f"  passes in {passed} of {seeds} draws\n    - {mutant.before}\n    + {mutant.after}")
+    for name in report.unneeded:
+        print(f"  in {EQUIVALENT.name}, but no survivor\n    {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
