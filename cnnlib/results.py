@@ -87,7 +87,7 @@ def setting() -> dict[str, str]:
     from cnnlib import runtime
 
     report = runtime.report()
-    names = ("backend", "Keras", "NumPy", "Python", "system", "device", "CPU cores")
+    names = ("backend", "Keras", "NumPy", "Python", "device", "CPU cores")
     return {**{name: report[name] for name in names}, "profile": runtime.profile()}
 
 
