@@ -402,7 +402,7 @@ def filter_gallery(
     """
     names = list(kernels)
     rows = -(-(len(names) + 1) // columns)
-    fig, axes = core.figure(width=6.0, height=2.18 * rows, columns=columns, rows=rows)
+    fig, axes = core.figure(width=6.6, height=2.38 * rows, columns=columns, rows=rows)
     for ax in axes.flat:
         ax.axis("off")
     panels = iter(axes.flat)
@@ -420,14 +420,13 @@ def filter_gallery(
         inset.patch.set_facecolor("white")
         inset.tick_params(length=0, labelbottom=False, labelleft=False)
         inset.grid(visible=False)
-        _cells(inset, kernel, core.COLOURS["kernel"], text=kernel.shape[1] <= 3, size=6.5)
-        if kernel.shape[1] > 3:  # too small for numbers of their own
-            label = (
-                f"each\n{_number(kernel.flat[0])}"
-                if np.allclose(kernel, kernel.flat[0])
-                else "×".join(map(str, kernel.shape))
-            )
-            inset.text(0.5, 0.5, label, ha="center", va="center", fontsize=8, transform=inset.transAxes)
+        few = kernel.shape[1] <= 3
+        _cells(inset, kernel, core.COLOURS["kernel"], text=few, size=7)
+        if not few:  # no room for a number in each cell
+            equal = np.allclose(kernel, kernel.flat[0])
+            label = f"each\n{_number(kernel.flat[0])}" if equal else f"{kernel.shape[0]} × {kernel.shape[1]}"
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            inset.text(0.5, 0.5, label, ha="center", va="center", size=7.5, transform=inset.transAxes, bbox=paper)
     sums = ", ".join(f"{name} {_number(np.asarray(kernels[name]).sum())}" for name in names)
     core.show(fig, f"A grey photograph and the same filtered with {len(names)} kernels whose weights sum to: {sums}.")
 
