@@ -3,7 +3,11 @@
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import _execute
 import build
@@ -334,6 +338,26 @@ def test_with_keep_going_all_failures_are_found(tmp_path):
         "cell 1, line 1: ZeroDivisionError: division by zero",
         "cell 3, line 1: AssertionError: two",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_an_interrupt_ends_the_tool_and_not_only_the_cell(tmp_path, kind):
+    started = tmp_path / "started"
+    lesson = sample(
+        tmp_path, QUICK, ("total = 2 + 3", f"open({str(started)!r}, 'w').close()\nimport time\ntime.sleep(60)")
+    )
+    code = f"import build; from pathlib import Path; print('ended with', build.main([], Path({str(lesson.root)!r})))"
+    tools = Path(build.__file__).parent
+    tool = subprocess.Popen([sys.executable, "-c", code], cwd=tools, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not started.exists() and tool.poll() is None:
+        time.sleep(0.1)
+    tool.send_signal(kind)
+    out, err = tool.communicate(timeout=30)
+    assert tool.returncode != 0
+    assert b"KeyboardInterrupt" in err
+    assert b"ended with" not in out
+    assert not lesson.path.exists()
 
 
 def test_stored_notebooks_are_valid(built):

@@ -185,6 +185,9 @@ def execute(
         for thread in memory:
             thread.finish.set()
             run.peak_bytes = thread.peak
+        # nbclient takes an interrupt for itself and only stops the kernel; whoever pressed Ctrl-C means all of it.
+        if getattr(client, "_async_cleanup_kernel_future", None):
+            raise KeyboardInterrupt
     found = [failure for failure in failures(notebook) if failure.cell not in {last.cell for last in extra}]
     run.failures = [*found, *extra]
     return run
