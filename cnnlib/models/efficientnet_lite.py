@@ -60,12 +60,10 @@ def EfficientNetLite(
 
     Args:
         weights: None (random) or "imagenet" (bundled for Lite0 only; the input must come from :func:`preprocess`).
-        input_shape: (height, width, channels) without the batch; height and width may be None. The size that the
-            variant was made for if not given.
+        input_shape: (height, width, channels); height and width may be None. If not given, what it was made for.
         classes: how many logits; with ``weights="imagenet"`` and the top, 1000.
-        include_top: with the classifier. Without it, the output is the last feature map (n, h, w, 1280), height and
-            width being those of the input divided by 32, or what ``pooling`` makes of it.
-        pooling: without the top: None, "avg" or "max" (output (n, 1280)).
+        include_top: with the classifier. Without it, the output is the last feature map (n, h / 32, w / 32, 1280).
+        pooling: without the top: None, or "avg" or "max" over that map (output (n, 1280)).
 
     Raises:
         ValueError: an argument has no meaning, or does not fit the weights. The message says what to do.
