@@ -486,7 +486,7 @@ class TinyFit:
         """Draw the losses."""
         from cnnlib.plotting import optimisation
 
-        optimisation.tiny_fit({"": self})
+        optimisation.tiny_fits({"": self})
 
 
 def overfit_tiny(
@@ -579,11 +579,11 @@ def plot_history(histories: keras.callbacks.History | Mapping[str, object], metr
     Args:
         histories: a Keras history, its dictionary, or a dictionary ``{name: history}``.
         metric: which curve, as ``"loss"`` or ``"accuracy"``; ``val_...`` is drawn beside it where there is one.
-        **options: passed on to `cnnlib.plotting.optimisation.history`.
+        **options: passed on to `cnnlib.plotting.optimisation.histories`.
     """
     from cnnlib.plotting import optimisation
 
-    optimisation.history(histories, metric=metric, **options)
+    optimisation.histories(histories, metric=metric, **options)
 
 
 # --- resuming --------------------------------------------------------------------------------------------------------
@@ -614,7 +614,8 @@ def train_resumable(
     - the history so far;
     - all of these from the same epoch: a save counts only once it is complete, by one renaming of its folder.
 
-    An epoch that was cut short is repeated from its start. Callbacks with a memory of their own, such as
+    An epoch that was cut short is repeated from its start; before the first save that is the start of the run, with
+    the weights that the model has at the call. Callbacks with a memory of their own, such as
     ``EarlyStopping``, begin anew. On a GPU the sums of a convolution may be taken in another order in each run, and
     then "where it would have ended" holds to rounding errors only.
 

@@ -1,0 +1,847 @@
+"""The checks of lesson 03, training from first principles.
+
+A misconception is a wrong model of the answer: a function that is wrong in one way that learners are known for. Two
+answers cannot be compared with a right one and are tried out instead: a learning rate trains the network of the lesson
+in NumPy, and an epoch of SGD is run on a network so small that its result is known.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from cnnlib import reference
+from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+
+# 03.1 Gradient of the cross-entropy -----------------------------------------------------------------------------------
+
+
+def _gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case((np.array([[0.0, 0.0]]), np.array([0])), about="one row of two equal scores")
+    yield Case((np.array([[0.0, 0.0], [0.0, 0.0]]), np.array([0, 0])), about="the same row twice")
+    yield Case((np.array([[2.0, 1.0, 0.1]]), np.array([0])), about="one row of three scores")
+    yield Case((np.array([[2.0, 1.0, 0.1]]), np.array([2])), about="the last class is true")
+    for batch, classes in ((4, 3), (3, 3), (5, 10), (8, 4)):
+        scores = rng.normal(0, 2, size=(batch, classes)).round(2)
+        yield Case((scores, rng.integers(classes, size=batch)), about=f"{batch} rows, {classes} classes")
+    yield Case((rng.normal(size=(6, 10)).round(2), np.full(6, 7)), about="six rows of the same class")
+    yield Case((np.array([[1000.0, 0.0, 3.0], [5.0, 1000.0, 999.0]]), np.array([0, 0])), about="scores of 1,000")
+    yield Case((np.array([[-1000.0, -1001.0]]), np.array([1])), about="scores of -1,000")
+    yield Case((np.array([[900.0, 901.0], [0.0, 1.0]]), np.array([1, 0])), about="rows of very different size")
+
+
+def _one_hot(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.eye(scores.shape[-1])[labels]
+
+
+def _exponentials(scores: np.ndarray, shift: Callable[[np.ndarray], object]) -> np.ndarray:
+    return np.exp(scores - shift(scores))
+
+
+def _gradient(
+    probabilities: Callable[[np.ndarray], np.ndarray] = reference.softmax,
+    combine: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda p, y: p - y,
+    scale: Callable[[np.ndarray], float] = len,
+) -> Callable:
+    """The gradient with one of its parts exchanged."""
+
+    def cross_entropy_gradient(scores, labels):
+        return combine(probabilities(scores), _one_hot(scores, labels)) / scale(scores)
+
+    return cross_entropy_gradient
+
+
+def _columns(scores, labels):
+    gradient = reference.softmax(scores)
+    gradient[:, labels] -= 1
+    return gradient / len(labels)
+
+
+def _label_number(scores, labels):
+    return (reference.softmax(scores) - labels[:, None]) / len(labels)
+
+
+def _over_rows(scores: np.ndarray) -> np.ndarray:
+    exponentials = _exponentials(scores, lambda z: z.max(axis=0, keepdims=True))
+    return exponentials / exponentials.sum(axis=0, keepdims=True)
+
+
+def _over_all(scores: np.ndarray) -> np.ndarray:
+    exponentials = _exponentials(scores, np.max)
+    return exponentials / exponentials.sum()
+
+
+def _shifted_by(shift: Callable[[np.ndarray], object]) -> Callable[[np.ndarray], np.ndarray]:
+    def probabilities(scores):
+        exponentials = _exponentials(scores, shift)
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    return probabilities
+
+
+CROSS_ENTROPY_GRADIENT = FunctionExercise(
+    "03.1",
+    "Gradient of the cross-entropy",
+    reference=_gradient(),
+    cases=_gradient_cases,
+    misconceptions=(
+        Misconception(
+            _gradient(scale=lambda z: 1),
+            "This is the gradient of the *sum* over the batch. The loss is the mean, so every row counts for one part "
+            "in as many as there are rows.",
+        ),
+        Misconception(
+            _gradient(scale=np.size),
+            "You divide by the number of all scores, as `.mean()` over the whole array does. The loss is a mean over "
+            "the rows alone.",
+        ),
+        Misconception(
+            _gradient(scale=lambda z: z.shape[-1]),
+            "You divide by the number of classes. The loss is a mean over the batch, the rows.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: y - p),
+            "The sign is the opposite one: this is the direction in which the loss *falls*. The gradient points "
+            "uphill, and the minus comes later, in the step.",
+        ),
+        Misconception(
+            _gradient(probabilities=_over_rows),
+            "Your softmax runs down the columns, over the batch. Each *row* is one picture, and its probabilities must "
+            "sum to 1: use the last axis.",
+        ),
+        Misconception(
+            _gradient(probabilities=_over_all),
+            "All your probabilities together sum to 1. Each *row* is one picture and needs a sum of its own: use "
+            "`axis=-1` and `keepdims=True`.",
+        ),
+        Misconception(
+            _gradient(probabilities=_shifted_by(lambda z: 0.0)),
+            "It is right as long as the scores are small. For large ones `exp` overflows, or all of its results are 0. "
+            "What can be subtracted from a row of scores without changing its softmax?",
+        ),
+        Misconception(
+            _gradient(probabilities=_shifted_by(np.max)),
+            "You subtract the largest score of the whole batch. In a row whose scores are all far below it every "
+            "exponential becomes 0. Each row has a largest score of its own.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: p),
+            "This is the softmax alone, which pushes every class down. The true class takes part in the loss a second "
+            "time, through $-z_y$.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: (p - 1) * y),
+            "Only the true class has a gradient in your answer. The other scores matter too: they stand in the sum "
+            "below the fraction.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: -y / p),
+            "This is the derivative by the *probability* of the true class. Asked for is the one by the scores, from "
+            "which softmax makes the probabilities.",
+        ),
+        Misconception(
+            _gradient(probabilities=lambda z: z),
+            "You compare the scores themselves with the labels. They have to become probabilities first.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: p - 1),
+            "You subtract 1 from every class. It belongs to the true class of each row alone.",
+        ),
+        Misconception(
+            _columns,
+            "`gradient[:, labels]` picks these columns in *every* row. One entry per row is meant: "
+            "`gradient[np.arange(len(labels)), labels]`.",
+        ),
+        Misconception(
+            _label_number,
+            "You subtract the *number* of the class. It says where to subtract, not how much.",
+        ),
+        Misconception(
+            lambda came, expected, case: came is not None and np.shape(came) == (),
+            "This is one number, as the loss is. Its gradient has one number for each score.",
+            predicate=True,
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: p * (p - y)),
+            "There is a factor too many: the softmax enters twice. The derivative of the logarithm has cancelled it.",
+        ),
+    ),
+    hints=(
+        "For one picture it is the probability of each class, minus 1 at the true class.",
+        "`np.arange(len(labels))` and `labels` together pick one entry in each row.",
+        "The loss is a mean over the rows. What does that do to the gradient of each row?",
+    ),
+    remark="Look at the rows: the surer and the more wrong the network is, the larger the push. When it is right and "
+    "sure, nothing moves.",
+)
+
+
+# 03.2 One step with momentum ------------------------------------------------------------------------------------------
+
+
+def _momentum_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case((np.array([1.0]), np.array([0.5]), np.array([2.0]), 0.1, 0.9), about="the example")
+    yield Case((np.array([1.0, 2.0]), np.zeros(2), np.array([1.0, -3.0]), 0.1, 0.9), about="no velocity yet")
+    yield Case((np.array([1.0, 2.0]), np.array([0.3, -0.2]), np.zeros(2), 0.1, 0.9), about="no gradient")
+    for shape in ((3,), (2, 3), (3, 3, 1, 2)):
+        arrays = [rng.normal(size=shape).round(2) for _ in range(3)]
+        rate, momentum = float(rng.choice([0.01, 0.05, 0.2])), float(rng.choice([0.5, 0.8, 0.95]))
+        yield Case((*arrays, rate, momentum), about=f"weights of shape {shape}")
+    arrays = [rng.normal(size=4).round(2) for _ in range(3)]
+    yield Case((*arrays, 0.3), about="the default momentum")
+    yield Case((*arrays, 0.3, 0.0), about="a momentum of 0")
+
+
+def _right_velocity(v, g, rate, momentum):
+    return momentum * v - rate * g
+
+
+def _momentum(
+    velocity: Callable = _right_velocity,
+    weights: Callable = lambda w, new, old, g, rate, momentum: w + new,
+    answer: Callable = lambda w, v: (w, v),
+) -> Callable:
+    """The step with one of its parts exchanged."""
+
+    def momentum_step(weights_, velocity_, gradient, rate, momentum=0.9):
+        new = velocity(velocity_, gradient, rate, momentum)
+        return answer(weights(weights_, new, velocity_, gradient, rate, momentum), new)
+
+    return momentum_step
+
+
+MOMENTUM_STEP = FunctionExercise(
+    "03.2",
+    "One step with momentum",
+    reference=_momentum(),
+    cases=_momentum_cases,
+    misconceptions=(
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: w + old),
+            "You move the weights by the velocity of *before*. Update the velocity first, then move by the new one.",
+        ),
+        Misconception(
+            _momentum(
+                velocity=lambda v, g, rate, momentum: momentum * v + g,
+                weights=lambda w, new, old, g, rate, momentum: w - rate * new,
+            ),
+            "This is the convention of PyTorch: its velocity adds up gradients, and the rate and the minus come at the "
+            "move. Here both are inside the velocity.",
+        ),
+        Misconception(
+            _momentum(
+                velocity=lambda v, g, rate, momentum: momentum * v + rate * g,
+                weights=lambda w, new, old, g, rate, momentum: w - new,
+            ),
+            "Your velocity points uphill and is subtracted at the move. Here the minus stands in the velocity, and the "
+            "move adds it.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: momentum * v + rate * g),
+            "Your velocity grows with the gradient, so the weights walk uphill. Watch the sign of the gradient.",
+        ),
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: w - new),
+            "The velocity is right and already points downhill. Subtracting it walks uphill.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: momentum * v - (1 - momentum) * rate * g),
+            "You average old and new with shares that sum to 1, as Adam does. Here the gradient enters in full.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: momentum * v - g),
+            "The learning rate does nothing in your velocity. It scales the gradient there.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: v - momentum * rate * g),
+            "The momentum is on the wrong term: it says how much of the *old velocity* is kept.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: momentum * (v - rate * g)),
+            "The momentum shrinks the new gradient, too. It belongs to the old velocity alone.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: rate * (momentum * v - g)),
+            "The rate shrinks the old velocity, too. It belongs to the gradient alone: in the velocity it is already.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: v - rate * g),
+            "Nothing is ever forgotten: your velocity keeps all of its past. Where does the momentum come in?",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: -rate * g),
+            "This is SGD without momentum: your velocity forgets what it was.",
+        ),
+        Misconception(
+            _momentum(
+                velocity=lambda v, g, rate, momentum: v,
+                weights=lambda w, new, old, g, rate, momentum: w - rate * g,
+            ),
+            "This is SGD without momentum: the velocity neither changes nor moves the weights.",
+        ),
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: w - rate * g),
+            "The velocity is right, but the weights move by the gradient alone, as without momentum.",
+        ),
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: w + momentum * new - rate * g),
+            "This is Nesterov's variant, which looks one step ahead. Asked for is the plain one: move by the velocity.",
+        ),
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: w + rate * new),
+            "The rate enters twice: it is inside the velocity already.",
+        ),
+        Misconception(
+            _momentum(weights=lambda w, new, old, g, rate, momentum: momentum * w + new),
+            "The momentum shrinks the weights. It belongs to the velocity.",
+        ),
+        Misconception(
+            _momentum(velocity=lambda v, g, rate, momentum: 0.9 * v - rate * g),
+            "Your momentum is always 0.9. It is an argument, and 0.9 is its default.",
+        ),
+        Misconception(
+            _momentum(answer=lambda w, v: (v, w)),
+            "Both are right, in the wrong order: first the weights, then the velocity.",
+        ),
+    ),
+    hints=(
+        "Two lines, in the order of the formulas: the velocity, then the weights.",
+        "The velocity keeps `momentum` of itself, and the gradient enters with the rate and a minus.",
+        "The weights are moved by the *new* velocity.",
+    ),
+    remark="With a constant gradient the velocity grows to 1 / (1 - momentum) times a single step: 10 times at 0.9.",
+)
+
+
+# 03.3 A learning rate from a range test -------------------------------------------------------------------------------
+
+
+class _Network:
+    """The network of the lesson in NumPy, with a loss that is summed over the batch, trained with momentum 0.9."""
+
+    steps = 60
+    batch = 50
+
+    def __init__(self, seed: int):
+        rng = np.random.default_rng(seed)
+        self.weights = []
+        for shape in [(3, 3, 1, 8), (3, 3, 8, 16), (144, 10)]:
+            spread = np.sqrt(2 / np.prod(shape[:-1]))
+            self.weights += [rng.normal(0, spread, shape).astype("float32"), np.zeros(shape[-1], "float32")]
+
+    def train(self, rate: float) -> np.ndarray:
+        """The mean loss of a picture at each step; shorter if it is no longer a number."""
+        x, y = _pictures()
+        velocity = [np.zeros_like(weight) for weight in self.weights]
+        losses = []
+        with np.errstate(all="ignore"):
+            for step in range(self.steps):
+                chosen = np.arange(step * self.batch, (step + 1) * self.batch) % len(x)
+                loss, gradient = self.loss_and_gradient(x[chosen], y[chosen])
+                losses.append(loss)
+                if not np.isfinite(loss):
+                    break
+                velocity = [0.9 * v - np.float32(rate * self.batch) * g for v, g in zip(velocity, gradient)]
+                self.weights = [w + v for w, v in zip(self.weights, velocity)]
+        return np.array(losses)
+
+    def loss_and_gradient(self, x: np.ndarray, y: np.ndarray) -> tuple[float, list[np.ndarray]]:
+        k1, b1, k2, b2, k3, b3 = self.weights
+        a1 = reference.conv2d(x, k1, b1, padding="same")
+        h1 = reference.max_pool2d(reference.relu(a1))
+        a2 = reference.conv2d(h1, k2, b2, padding="same")
+        h2 = reference.max_pool2d(reference.relu(a2))
+        flat = h2.reshape(len(x), -1)
+        scores = reference.dense(flat, k3, b3)
+        d, d_k3, d_b3 = reference.dense_backward(reference.softmax_cross_entropy_grad(scores, y), flat, k3)
+        d = reference.max_pool2d_backward(d.reshape(h2.shape), reference.relu(a2))
+        d, d_k2, d_b2 = reference.conv2d_backward(reference.relu_backward(d, a2), h1, k2, padding="same")
+        d = reference.max_pool2d_backward(d, reference.relu(a1))
+        _, d_k1, d_b1 = reference.conv2d_backward(reference.relu_backward(d, a1), x, k1, padding="same")
+        return float(reference.cross_entropy(scores, y)), [d_k1, d_b1, d_k2, d_b2, d_k3, d_b3]
+
+
+@functools.lru_cache(maxsize=64)
+def _trained(seed: int, rate: float) -> np.ndarray:
+    return _Network(seed).train(rate)
+
+
+@functools.cache
+def _pictures() -> tuple[np.ndarray, np.ndarray]:
+    from cnnlib import datasets
+
+    clothes = datasets.fashion_mnist(size=1000)
+    return reference.avg_pool2d(clothes.x_train, 2), clothes.y_train
+
+
+def _check_rate(answer: object, rng: np.random.Generator) -> None:
+    rate = _as_rate(answer)
+    slow, edge = _trained(0, rate), _trained(1, rate)
+    last = float(np.mean(slow[-15:])) if np.isfinite(slow).all() else np.nan
+    jump = max(float(np.max(losses[10:], initial=0.0)) for losses in (slow, edge))
+    tried = f"{_Network.steps} steps at a rate of {rate:g}"
+    if not np.isfinite(jump) or not last < 2.0 and rate > 1e-3:
+        raise Wrong(
+            "At this rate the network breaks.",
+            tried=tried,
+            came="the loss of a picture is NaN"
+            if np.isnan(last)
+            else f"the loss of a picture is {last:.2f} at the end",
+            expected="well below 2.30, the loss of guessing",
+            likely="On the curve this rate lies at the end, where the loss explodes. Rates that are usual for a loss "
+            "that is averaged are too high here by as much as a sum is larger than a mean.",
+        )
+    if rate > 1e-3 and jump > 2.6:
+        raise Wrong(
+            "At this rate the training is on the edge.",
+            tried=f"{tried}, from two different starts",
+            came=f"the loss of a picture jumps up to {jump:.2f} on the way",
+            expected="no jumps above 2.6 after the first steps",
+            likely="You took the minimum of the curve, or a rate near it. The test spends one step there; a run stays. "
+            "Go to lower rates by about a decade.",
+        )
+    if not last < 1.1:
+        raise Wrong(
+            "At this rate it learns, but too slowly.",
+            tried=tried,
+            came=f"the loss of a picture goes from {slow[0]:.2f} to {last:.2f}",
+            expected="below 1.1",
+            likely="On the curve this rate lies in the flat part or at the beginning of the fall. Go up, towards the "
+            "steep part, but stay a decade below the minimum.",
+        )
+
+
+def _as_rate(answer: object) -> float:
+    """The answer as one positive number."""
+    if isinstance(answer, str):
+        raise Wrong("The rate should be a number, without quotes.", came=answer)
+    try:
+        rate = float(answer)
+    except (TypeError, ValueError):
+        raise Wrong("The rate should be one number.", came=type(answer).__name__) from None
+    if not 0 < rate < np.inf:
+        raise Wrong("A learning rate is a positive number.", came=f"{rate:g}")
+    return rate
+
+
+LEARNING_RATE = CheckExercise(
+    "03.3",
+    "A learning rate from a range test",
+    check=_check_rate,
+    hints=(
+        "Where on the curve is the loss lowest? The axis is logarithmic: between 0.001 and 0.01 lie 0.002, 0.003, ...",
+        "The rule: one decade below the minimum of the curve, a tenth of that rate.",
+        "Compare with the range test above, whose loss is a mean over 50 pictures. How much larger is a sum?",
+    ),
+    remark="A sum over 50 pictures has 50 times the gradient of their mean, so the rate must be 50 times smaller. A "
+    "rate belongs to a loss, a batch and an optimizer, and moves with each of them.",
+)
+
+
+# 03.4 The rate at a step ----------------------------------------------------------------------------------------------
+
+
+def _rate_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case((0, 1.0, 10, 2), about="the first step")
+    yield Case((1, 1.0, 10, 2), about="the last step of the warm-up")
+    yield Case((5, 1.0, 10, 2), about="in the middle")
+    yield Case((2, 1.0, 10, 2), about="the first step after the warm-up")
+    yield Case((9, 1.0, 10, 2), about="the last step")
+    yield Case((0, 0.3, 100, 1), about="a warm-up of one step")
+    yield Case((1, 0.3, 100, 1), about="after a warm-up of one step")
+    for _ in range(12):
+        steps = int(rng.integers(20, 500))
+        warmup = int(rng.integers(2, steps // 2))
+        peak = float(rng.choice([0.01, 0.1, 0.3, 2.0]))
+        yield Case((int(rng.integers(warmup)), peak, steps, warmup), about="during the warm-up")
+        yield Case((int(rng.integers(warmup, steps)), peak, steps, warmup), about="after the warm-up")
+    yield Case((99, 0.3, 100, 99), about="all steps but one are warm-up")
+    for step in (-1, 10, 11, 25):
+        yield Case((step, 1.0, 10, 2), raises=ValueError, about="a step outside the run")
+
+
+def _in_run(step, steps):
+    if not 0 <= step < steps:
+        raise ValueError
+
+
+def _schedule(
+    climb: Callable = lambda s, w: (s + 1) / w,
+    share: Callable = lambda s, n, w: (s - w + 1) / (n - w + 1),
+    fall: Callable = lambda share: (1 + np.cos(np.pi * share)) / 2,
+    warm: Callable = lambda s, w: s < w,
+    refuse: Callable = _in_run,
+) -> Callable:
+    """The schedule with one of its parts exchanged."""
+
+    def rate_at(step, peak, steps, warmup):
+        refuse(step, steps)
+        return peak * (climb(step, warmup) if warm(step, warmup) else fall(share(step, steps, warmup)))
+
+    return rate_at
+
+
+def _accept_up_to(last: Callable[[int], int], first: int = 0) -> Callable:
+    def refuse(step, steps):
+        if not first <= step <= last(steps):
+            raise ValueError
+
+    return refuse
+
+
+RATE_AT = FunctionExercise(
+    "03.4",
+    "The rate at a step",
+    reference=_schedule(),
+    cases=_rate_cases,
+    rtol=1e-5,
+    atol=1e-9,
+    misconceptions=(
+        Misconception(
+            _schedule(climb=lambda s, w: s / w),
+            "Your first step is taken at a rate of 0, so nothing is learned from it. Steps are counted from 0: the "
+            "first of them climbs one part already.",
+        ),
+        Misconception(
+            _schedule(climb=lambda s, w: (s + 1) / (w + 1)),
+            "Your warm-up does not reach the peak with its last step. It has as many parts as steps.",
+        ),
+        Misconception(
+            _schedule(climb=lambda s, w: 1.0),
+            "There is no warm-up in your schedule: it starts at the peak.",
+        ),
+        Misconception(
+            _schedule(warm=lambda s, w: False),
+            "Your schedule is the cosine alone, also during the warm-up, where the rate climbs in a straight line.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: (s - w) / (n - w)),
+            "Your cosine begins at its top a second time: the last step of the warm-up was at the peak already. Count "
+            "the steps since *that* one.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: (s - w + 1) / (n - w)),
+            "Your last step is taken at a rate of 0, so nothing is learned from it. The fall is one part longer than "
+            "that: it reaches 0 at the step that no longer belongs to the run.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: (s + 1) / (n + 1)),
+            "Your cosine counts from the beginning of the run. It starts when the warm-up is over.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: s / n),
+            "Your cosine counts from the beginning of the run. It starts when the warm-up is over.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: (s - w + 1) / n),
+            "Your cosine is too slow: it has the steps that are left after the warm-up, not all of them.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: 1 + np.cos(np.pi * share)),
+            "After the warm-up your rate is twice too high. The bracket lies between 0 and 2.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: np.cos(np.pi * share)),
+            "Your rate becomes negative, and the network walks uphill. The cosine runs from 1 to -1; shift it and "
+            "halve it.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: np.cos(np.pi / 2 * share)),
+            "That is a quarter of a wave: the rate would end steeply. Half a wave, shifted up, ends gently.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: (1 + np.cos(share)) / 2),
+            "Your cosine hardly falls: its angle goes from 0 to 1 and not to pi.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: (1 + np.cos(180 * share)) / 2),
+            "The cosine of NumPy takes radians: half a wave is pi, not 180.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: (1 + np.cos(2 * np.pi * share)) / 2),
+            "Your rate falls and climbs again: that is a whole wave. Half of it ends at 0.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: (1 - np.cos(np.pi * share)) / 2),
+            "Your rate climbs after the warm-up. Check the sign of the cosine.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: 1 - share),
+            "That is a straight line down. Asked for is the cosine.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: 1.0),
+            "Your rate stays at the peak after the warm-up.",
+        ),
+        Misconception(
+            _schedule(warm=lambda s, w: s <= w),
+            "Your warm-up is one step too long: with steps counted from 0 its last one is $w - 1$, and the next would "
+            "climb beyond the peak.",
+        ),
+        Misconception(
+            _schedule(refuse=_accept_up_to(lambda steps: steps)),
+            "Steps are counted from 0, so the last one is n - 1. You accept n as well.",
+        ),
+        Misconception(
+            _schedule(refuse=_accept_up_to(lambda steps: steps - 1, first=-(10**9))),
+            "You refuse steps behind the end, and accept negative ones.",
+        ),
+        Misconception(
+            _schedule(refuse=_accept_up_to(lambda steps: 10**9)),
+            "You refuse negative steps, and accept steps behind the end.",
+        ),
+        Misconception(
+            _schedule(refuse=lambda step, steps: None),
+            "Your rates are right. A step outside the run should raise a `ValueError`, since a schedule that silently "
+            "goes on hides a mistake in the loop.",
+        ),
+    ),
+    hints=(
+        "Three cases: outside the run, during the warm-up, after it.",
+        "During the warm-up: which part of the peak has step 0, which has step `warmup - 1`?",
+        "After it, the angle of the cosine grows from a little above 0 to a little below pi: count the steps since the "
+        "last one of the warm-up.",
+    ),
+)
+
+
+# 03.5 The bug that stops learning -------------------------------------------------------------------------------------
+
+
+def _small_start(rng: np.random.Generator) -> list[np.ndarray]:
+    weights = []
+    for shape in [(3, 3, 1, 8), (3, 3, 8, 16), (144, 10)]:
+        weights += [rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape), rng.normal(0, 0.1, shape[-1])]
+    return weights
+
+
+def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
+    """Run one epoch at a rate so small that the weights hardly move: then the order of the batches does not matter.
+
+    What the weights moved by is then the sum of the gradients of all batches, whatever the order was: the whole
+    gradient times the number of batches, if every picture was taken once and beside its own label.
+    """
+    if not callable(answer):
+        raise Wrong("The check needs the function `epoch` itself, without parentheses behind it.")
+    many = _spots(rng), np.arange(40) % 10
+    same = np.repeat(many[0][:1], 25, axis=0), np.repeat(many[1][3:4], 25)
+    start = _small_start(rng)
+
+    def run(rate: float, seed: int, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        weights, images, labels = [weight.copy() for weight in start], x.copy(), y.copy()
+        after = _as_weights(answer(weights, images, labels, rate, np.random.default_rng(seed)), start)
+        if any(not np.array_equal(a, b) for a, b in zip(weights, start)):
+            raise Wrong(
+                "The function changes the weights that it is given.",
+                likely="`w -= ...` works on the caller's own array. Make new ones, as `w - rate * g` does.",
+            )
+        if not np.array_equal(images, x) or not np.array_equal(labels, y):
+            raise Wrong(
+                "The function changes the pictures or labels that it is given.",
+                likely="`rng.shuffle(x)` works on the caller's own array. Draw an order and index with it.",
+            )
+        return after
+
+    rate = 1e-7
+    for pictures, judge in ((many, _judge_move), (same, _judge_last_batch)):
+        total = (_flat(start) - _flat(run(rate, 1, *pictures))) / rate
+        judge(total, start, *pictures)
+    first, second, again = (_flat(run(0.05, seed, *many)) for seed in (1, 2, 1))
+    if np.allclose(first, second, rtol=0, atol=1e-9):
+        raise Wrong(
+            "It learns now, but the order of the pictures is the same in every epoch.",
+            tried="two epochs from the same weights, with two different `rng`",
+            likely="The shuffle is gone, or starts its own generator, or every step takes all pictures. Draw the order "
+            "from `rng`, and take 10 of it for each step.",
+        )
+    if not np.allclose(first, again, rtol=0, atol=1e-9):
+        raise Wrong(
+            "Two epochs with the same `rng` differ.",
+            likely="Something random does not come from `rng`, so that no seed can repeat the run.",
+        )
+
+
+def _spots(rng: np.random.Generator) -> np.ndarray:
+    """40 dark pictures with one bright spot each, whose place belongs to the class: a wrong label is easy to tell."""
+    x = np.zeros((40, 14, 14, 1))
+    for number in range(40):
+        row, column = divmod(number % 10, 4)
+        x[number, 1 + 4 * row : 4 + 4 * row, 3 * column : 3 + 3 * column] = rng.uniform(2, 4, size=(3, 3, 1))
+    return x
+
+
+def _judge_move(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> None:
+    """Compare the sum of all gradients with what it should be, and recognise what it is otherwise."""
+    tried = "one epoch over 40 pictures, at a tiny rate"
+    whole = _flat(_gradient_of(start, x, y))
+    if _close(total, 4 * whole):
+        return
+    if not np.any(total):
+        raise Wrong(
+            "The weights that come back are those that went in.",
+            tried=tried,
+            likely="The new weights are lost: they have to be assigned to `weights`, and returned at the end.",
+        )
+    cosine = total @ whole / (np.linalg.norm(total) * np.linalg.norm(whole))
+    length = np.linalg.norm(total) / np.linalg.norm(whole)
+    if cosine > 0.999:
+        raise Wrong(
+            "The direction is right, the number of steps is not.",
+            tried=tried,
+            came=f"the weights moved as in {length:.3g} steps",
+            expected="4 steps, one for each batch of 10",
+            likely="Batches of another size, or not every batch of the epoch leads to a step.",
+        )
+    if cosine < -0.999:
+        raise Wrong("The weights walk uphill.", tried=tried, likely="The step is *against* the gradient.")
+    # The gradient is a part that any labels would give, and a part that depends on who stands beside whom.
+    anyhow = _flat(_gradient_of(start, x, np.full((len(x), 10), 0.1)))
+    common, paired = np.linalg.lstsq(np.stack([anyhow, whole - anyhow], axis=1), total, rcond=None)[0]
+    if paired < 0.5 * common:
+        raise Wrong(
+            "The weights do not move along the gradient of these pictures with their labels.",
+            tried=tried,
+            came=f"the labels count for {max(paired / common, 0):.2f} of what they should",
+            expected="1.00",
+            likely="Look at one picture and at the label that stands beside it when the gradient is computed. Are they "
+            "still a pair?",
+        )
+    raise Wrong(
+        "It learns, but not from every picture once.",
+        tried=tried,
+        likely="Some pictures are drawn twice and others not at all, or some batches are skipped or not used for a "
+        "step. `rng.permutation(n)` holds every index once, `rng.integers` does not.",
+    )
+
+
+def _judge_last_batch(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> None:
+    """25 times the same picture, in batches of 10, 10 and 5: three times the same gradient."""
+    whole = _flat(_gradient_of(start, x, y))
+    if not _close(total, 3 * whole):
+        raise Wrong(
+            "Where the last batch is smaller than the others, something goes wrong.",
+            tried="one epoch over 25 times the same picture, at a tiny rate",
+            came=f"the weights moved as in {total @ whole / (whole @ whole):.3g} steps",
+            expected="3 steps, with batches of 10, 10 and 5",
+            likely="The last batch is dropped, or filled up.",
+        )
+
+
+def _as_weights(answer: object, start: list[np.ndarray]) -> list[np.ndarray]:
+    if answer is None:
+        raise Wrong("The function returns nothing.", likely="Is `return weights` missing?")
+    if not isinstance(answer, list | tuple) or len(answer) != len(start):
+        raise Wrong("The function should return the list of six weights.", came=type(answer).__name__)
+    arrays = [np.asarray(array) for array in answer]
+    for array, weight in zip(arrays, start):
+        if array.shape != weight.shape:
+            raise Wrong("The weights have changed their shape.", came=str(array.shape), expected=str(weight.shape))
+        if not np.isfinite(array).all():
+            raise Wrong("The weights that come back hold NaN or infinity.")
+    return arrays
+
+
+def _flat(weights: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.ravel(weight) for weight in weights])
+
+
+def _gradient_of(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    network = _Network(0)
+    network.weights = weights
+    return network.loss_and_gradient(x, y)[1]
+
+
+def _close(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.linalg.norm(a - b) < 1e-3 * np.linalg.norm(b))
+
+
+BUG = CheckExercise(
+    "03.5",
+    "The bug that stops learning",
+    check=_check_epoch,
+    hints=(
+        "The loss stays near that of guessing even on 20 pictures. What does a network learn from pictures whose "
+        "labels mean nothing, and are others in every epoch?",
+        "Print the first label of `y` and look at the first picture of `x`, inside the function. Are they a pair?",
+        "One order has to serve both arrays.",
+    ),
+    remark="The tiny test found it in a second. On 60,000 pictures the same bug looks like a task that is too hard.",
+)
+
+
+# 03.6 Read four curves ------------------------------------------------------------------------------------------------
+
+_NEEDS = {"A": "more data", "B": "a lower rate", "C": "a higher rate", "D": "nothing"}
+
+
+def _says(letter: str, *answers: str) -> Callable[[Mapping], bool]:
+    """Whether the answer has one of these under a letter."""
+    return lambda came: str(came[letter]).strip().casefold() in answers
+
+
+def _shortened(came: Mapping) -> bool:
+    known = set(_NEEDS.values())
+    return any(str(value).strip().casefold() not in known for value in came.values())
+
+
+CURVES = ValueExercise(
+    "03.6",
+    "Read four curves",
+    expected=dict(_NEEDS),
+    misconceptions=(
+        Misconception(
+            lambda came: {str(key).casefold() for key in came.keys()} != {"a", "b", "c", "d"},  # noqa: SIM118
+            'The answer has one entry for each letter: `{"A": ..., "B": ..., "C": ..., "D": ...}`.',
+        ),
+        Misconception(
+            _shortened,
+            'Answer in these words: "more data", "a higher rate", "a lower rate" or "nothing".',
+        ),
+        Misconception(
+            _says("A", "nothing"),
+            "A is at 100 % on the pictures that it trains on. Look at the other curve, which is the one that counts: "
+            "the gap between them is what A lacks.",
+        ),
+        Misconception(
+            _says("A", "a lower rate", "a higher rate"),
+            "A learns all that it is shown, so its rate is fine. It fails on what it is not shown.",
+        ),
+        Misconception(
+            _says("B", "a higher rate"),
+            "B does not move, but not because its steps are small: it stands exactly at guessing, 10 %, from the first "
+            "epoch on. Slow runs climb. What does a network look like whose ReLUs one large step has switched off?",
+        ),
+        Misconception(
+            _says("B", "more data", "nothing"),
+            "B names one picture in ten correctly, which guessing does too, on the training pictures as well. No data "
+            "helps a network that does not learn those it has.",
+        ),
+        Misconception(
+            _says("C", "more data"),
+            "In C both curves lie on each other. Data closes a gap between them, and there is none.",
+        ),
+        Misconception(
+            _says("C", "nothing"),
+            "C is still climbing when it ends: it is far from what it could do.",
+        ),
+        Misconception(
+            _says("C", "a lower rate"),
+            "C climbs slowly and smoothly. A rate that is too high jumps about or stands at guessing.",
+        ),
+        Misconception(
+            _says("D", "more data", "a lower rate", "a higher rate"),
+            "D climbs fast, flattens, and its two curves stay close. Compare it with the other three before you change "
+            "anything.",
+        ),
+    ),
+    hints=(
+        "Which of the four have a gap between the curves? That one lacks pictures.",
+        "One stands at 10 % from beginning to end. One is still climbing at the end.",
+        "Too small a rate is slow and smooth. Too large a rate breaks the network at once.",
+    ),
+)
+
+
+EXERCISES = [CROSS_ENTROPY_GRADIENT, MOMENTUM_STEP, LEARNING_RATE, RATE_AT, BUG, CURVES]
