@@ -45,21 +45,18 @@ def feature_maps(stages: Mapping[str, object], count: int = 6, *, alt: str) -> N
         count: maps in a row.
         alt: what a reader should see.
     """
-    pictures, titles = [], []
-    for name, maps in stages.items():
+    size = 7.4 / count
+    fig, axes = core.figure(7.4, len(stages) * (size + 0.22), count, len(stages), squeeze=False)
+    for row, (name, maps) in zip(axes, stages.items()):
         maps = np.asarray(maps)
         if maps.ndim != 3:
             raise ValueError(f"the maps of {name!r} must be (height, width, channels) of one image, got {maps.shape}.")
         strongest = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
-        pictures += [maps[..., channel] for channel in strongest]
-        titles += [f"{name}, {maps.shape[0]}x{maps.shape[1]}", *[""] * (len(strongest) - 1)]
-    size = 7.4 / count
-    fig, axes = core.figure(7.4, len(stages) * (size + 0.22), count, len(stages))
-    for ax in np.ravel(axes):
-        ax.set_axis_off()
-    for ax, picture, title in zip(np.ravel(axes), pictures, titles):
-        ax.imshow(picture, cmap="gray", interpolation="nearest")
-        ax.set_title(title, fontsize=9, fontweight="normal", loc="left", pad=3)
+        for ax in row:
+            ax.set_axis_off()
+        for ax, channel in zip(row, strongest):
+            ax.imshow(maps[..., channel], cmap="gray", interpolation="nearest")
+        row[0].set_title(f"{name}, {maps.shape[0]}x{maps.shape[1]}", fontsize=9, fontweight="normal", loc="left", pad=3)
     core.show(fig, alt)
 
 
@@ -157,8 +154,10 @@ def _draw_stack(layers: Sequence) -> Figure:
             _draw_taps(ax, level, units, at, fields[level - 1], layers[level - 1])
         ax.text(fields[-1].size + 0.6, level, _level_text(level, field, layers), va="center", fontsize=9)
     ax.set(xlim=(-1, fields[-1].size * 1.02 + 0.4), ylim=(-0.45, len(layers) + 0.35), yticks=[])
-    ax.set_xlabel("position, in pixels of the image")
+    ax.set_xticks(range(0, fields[-1].size, 1 if fields[-1].size <= 24 else 5))
+    ax.set_xlabel("position, in pixels of the image", loc="left")
     ax.grid(visible=False)
+    ax.spines["bottom"].set_bounds(0, fields[-1].size - 1)
     ax.spines["left"].set_visible(False)
     return fig
 
@@ -289,7 +288,7 @@ def architecture(trace: Trace) -> None:
         costs.bar(places + offset, share, width, color=core.COLOURS[role], label=name)
     costs.set_ylabel("% of the total")
     costs.set_title(f"{trace.name}: {_total(trace)}")
-    costs.legend()
+    costs.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2, borderpad=0)
     sizes = [_largest(row.receptive_field) for row in trace]
     fields.plot(places, sizes, drawstyle="steps-mid", color=core.COLOURS["output"], label="receptive field")
     fields.axhline(max(trace.input_shape[:2]), color=core.COLOURS["muted"], linestyle="--", label="size of the image")
@@ -330,7 +329,7 @@ def live_among_stored(
         panels: axis label -> (stored, live): for each variant its stored results, and its result here.
         alt: what a reader should see.
     """
-    fig, axes = core.figure(8.2, 0.9 + 0.42 * max(len(live) for _, live in panels.values()), columns=len(panels))
+    fig, axes = core.figure(8.2, 1.15 + 0.42 * max(len(live) for _, live in panels.values()), columns=len(panels))
     for position, (ax, (label, (stored, live))) in enumerate(zip(np.atleast_1d(axes), panels.items())):
         for row, (name, value) in enumerate(live.items()):
             others = list(stored.get(name, ()))
@@ -338,4 +337,20 @@ def live_among_stored(
             ax.scatter([value], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
         ax.set_yticks(range(len(live)), list(live) if position == 0 else [""] * len(live))
         ax.set(ylim=(len(live) - 0.5, -0.5), xlabel=label)
+    fig.legend(
+        handles=[
+            _sign("D", core.COLOURS["kernel"], "this run"),
+            _sign("o", core.COLOURS["muted"], "stored runs, other seeds"),
+        ],
+        loc="outside upper right",
+        ncols=2,
+        borderpad=0,
+    )
     core.show(fig, alt)
+
+
+def _sign(marker: str, colour: str, label: str):
+    """An entry of a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, marker=marker, linestyle="", label=label)
