@@ -62,7 +62,7 @@ def test_arguments_can_be_nested_chosen_and_unused(jit):
 
 def network(x, w1, b1, w2, labels):
     y = ops.relu(ops.conv(x, w1, padding="same") + b1)
-    y = ops.average_pool(y, (2, 2))
+    y = ops.average_pool(y, 2, 2)  # strides written out: Keras 3.15 on JAX cannot do without
     logits = ops.matmul(ops.reshape(y, (y.shape[0], -1)), w2)
     return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
