@@ -933,7 +933,7 @@ claim("seed 0, epoch 0 begins with pictures 2, 4 and 3 on every machine", list(o
 claim("epoch 1 has another order", list(order.order(1)) != list(order.order(0)))
 
 # %% [markdown]
-# **Predict**: two recipes, ten runs, each run with its own seed. The constant rate of 0.2 and the cosine from above:
+# **Predict**: two recipes, several runs, each with its own seed. The constant rate of 0.2 and the cosine from above:
 # do the accuracies of the one overlap with those of the other?
 
 # %%
