@@ -536,14 +536,13 @@ def short_run(rate, steps=80):
     return [float(model.train_on_batch(*order[step % 40])[0]) for step in range(steps)]
 
 
-rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0]
-rate_runs = {rate: short_run(rate) for rate in rates}
+rate_runs = {rate: short_run(rate) for rate in [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0]}
 
 # %% [markdown]
 # Move the slider. Grey are all runs, dark the one chosen.
 
 # %%
-slider = ipywidgets.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rates], value=3e-2, description="rate")
+slider = ipywidgets.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rate_runs], value=3e-2, description="rate")
 plotting.explore(
     plotting.rate_explorer(rate_runs),
     alt="Loss over 80 steps for nine learning rates. Small rates crawl, large ones stay at guessing, others learn.",
@@ -743,10 +742,9 @@ claim("and have moved", np.abs(after[0] - equal[0]).max() > 1e-3)
 # %%
 model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss, metrics=["accuracy"])
 model.set_weights(start)
-nonsense = rng.permutation(y_train)
 tests = {
     "true labels": training.overfit_tiny(model, x_train, y_train, n=20, steps=80),
-    "shuffled labels": training.overfit_tiny(model, x_train, nonsense, n=20, steps=80),
+    "shuffled labels": training.overfit_tiny(model, x_train, rng.permutation(y_train), n=20, steps=80),
 }
 plotting.tiny_fits(tests)
 claim("the network learns 20 pictures by heart", tests["true labels"].passed)
@@ -762,8 +760,7 @@ claim("and 20 pictures with labels that mean nothing, too", tests["shuffled labe
 # **Predict**: how low can the loss get?
 
 # %%
-sure = softmax(np.array([[1000.0] + [0.0] * 9]))  # all probability on the true class
-floor = cross_entropy(sure, [0])
+floor = cross_entropy(softmax(np.array([[1000.0] + [0.0] * 9])), [0])  # all probability on the true class
 claim("with softmax twice the loss never falls below 1.461, however sure the network is", round(floor, 3) == 1.461)
 claim("that is ln(e + 9) - 1", np.isclose(floor, np.log(np.e + 9) - 1))
 
@@ -864,8 +861,7 @@ claim("rate too high: no better than guessing", not last["rate too high"] < 2.2)
 
 # %%
 def naive_loss(labels, scores):
-    chosen = keras.ops.take_along_axis(keras.ops.softmax(scores), labels[:, None], axis=1)
-    return -keras.ops.log(chosen)
+    return -keras.ops.log(keras.ops.take_along_axis(keras.ops.softmax(scores), labels[:, None], axis=1))
 
 
 restart(0.01)
