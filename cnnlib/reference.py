@@ -197,6 +197,15 @@ def _by_group(groups: int, x: np.ndarray, w: np.ndarray) -> Iterator[tuple[np.nd
     return zip(np.split(x, groups, axis=-1), np.split(w, groups, axis=-1))
 
 
+def _with_bias(y: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    """``y`` plus one bias for each channel, if there are any."""
+    if b is None:
+        return y
+    if np.shape(b) != y.shape[-1:]:
+        raise ValueError(f"b must hold one number for each of the {y.shape[-1]} outputs, got shape {np.shape(b)}.")
+    return y + b
+
+
 def conv2d_loops(
     x: np.ndarray,
     w: np.ndarray,
@@ -226,7 +235,7 @@ def conv2d_loops(
                 for f in range(filters):
                     first = f // (filters // groups) * channels  # of the channels that this filter's group reads
                     y[n, row, column, f] = np.sum(window[:, :, first : first + channels] * w[:, :, :, f])
-    return y if b is None else y + b
+    return _with_bias(y, b)
 
 
 def im2col(x: np.ndarray, kernel: Pair, stride: Pair = 1, padding: Padding = "valid", dilation: Pair = 1) -> np.ndarray:
@@ -296,7 +305,7 @@ def conv2d(
     ]
     y = products[0] if groups == 1 else np.concatenate(products, axis=1)
     y = y.reshape(len(x), *where.output, w.shape[3])
-    return y if b is None else y + b
+    return _with_bias(y, b)
 
 
 def conv2d_flat(
@@ -321,7 +330,7 @@ def conv2d_flat(
     taps = _products_of_rows if where.stride == (1, 1) else _products_of_slices
     y = [taps(x_group, w_group, where) for x_group, w_group in _by_group(groups, padded, w)]
     y = y[0] if groups == 1 else np.concatenate(y, axis=-1)
-    return y if b is None else y + b
+    return _with_bias(y, b)
 
 
 def _products_of_rows(padded: np.ndarray, w: np.ndarray, where: Plan) -> np.ndarray:
@@ -439,7 +448,7 @@ def conv2d_transpose(
         )
     columns = x.reshape(-1, x.shape[3]) @ w.reshape(-1, w.shape[3]).T
     y = col2im(columns, shape, kernel, stride, padding, dilation)
-    return y if b is None else y + b
+    return _with_bias(y, b)
 
 
 def depthwise_conv2d(
@@ -474,7 +483,7 @@ def depthwise_conv2d(
     for i, j, rows, columns in where.taps():
         y += padded[:, rows, columns, :, None] * w[i, j]
     y = y.reshape(*y.shape[:3], -1)
-    return y if b is None else y + b
+    return _with_bias(y, b)
 
 
 # Pooling --------------------------------------------------------------------------------------------------------------
@@ -639,7 +648,7 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarr
             f"x must be (batch, inputs) and w (inputs, units), got {np.shape(x)} and {np.shape(w)}. "
             "Flatten images with x.reshape(len(x), -1)."
         )
-    return x @ w if b is None else x @ w + b
+    return _with_bias(x @ w, b)
 
 
 def dense_backward(dy: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

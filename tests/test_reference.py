@@ -543,6 +543,8 @@ IMAGES, KERNEL = np.zeros((1, 6, 6, 3), np.float32), np.zeros((3, 3, 3, 4), np.f
             ),
             "no convolution",
         ),
+        (lambda: reference.conv2d(IMAGES, KERNEL, np.zeros(3)), "one number for each of the 4 outputs"),
+        (lambda: reference.dense(np.zeros((2, 3)), np.zeros((3, 4)), np.zeros((4, 1))), "each of the 4 outputs"),
         (lambda: reference.depthwise_conv2d(IMAGES, KERNEL[:, :, :2]), "multiplier"),
         (lambda: reference.col2im(np.zeros((3, 3)), (1, 6, 6, 3), 3), "do not come from"),
         (lambda: reference.cross_correlate2d(IMAGES[0], KERNEL[:, :, 0, 0]), "two axes"),
