@@ -1,0 +1,51 @@
+"""MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks"). Lesson 07."""
+
+import keras
+from keras import layers
+
+from cnnlib.models import common
+
+# expansion, channels, repeats, stride of the first: table 2 of the paper
+TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+
+def divisible(channels: float, by: int = 8) -> int:
+    """Round to a multiple of ``by`` without losing more than 10 %, as the authors' code does."""
+    rounded = max(by, int(channels + by / 2) // by * by)
+    return rounded + by if rounded < 0.9 * channels else rounded
+
+
+def MobileNetV2(
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    num_classes: int = 1000,
+    width: float = 1.0,
+    small_images: bool = False,
+    dropout: float = 0.2,
+) -> keras.Model:
+    """MobileNetV2 with logits out. ``small_images`` takes the first three strides away, for inputs of 32 pixels."""
+    smallest = 4 if small_images else 32
+    x = inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
+    settings = {"activation": "relu6"}
+    x = common.padded_conv_norm_act(x, divisible(32 * width), 3, 1 if small_images else 2, name="stem", **settings)
+    for stage, (expansion, channels, repeats, stride) in enumerate(TABLE, start=1):
+        if small_images and stage <= 3 and stage != 3:
+            stride = 1
+        for i in range(repeats):
+            name = f"block{stage}_{i + 1}"
+            x = inverted_residual(x, divisible(channels * width), expansion, stride if i == 0 else 1, name)
+    x = common.conv_norm_act(x, divisible(1280 * max(1.0, width)), 1, name="head", **settings)
+    x = layers.GlobalAveragePooling2D(name="gap")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name="mobilenetv2")
+
+
+def inverted_residual(x, channels: int, expansion: int, stride: int, name: str):
+    """1x1 up, 3x3 depthwise, 1x1 down without activation; a shortcut where shapes agree."""
+    y = x
+    if expansion > 1:
+        y = common.conv_norm_act(y, expansion * x.shape[-1], 1, name=f"{name}_expand", activation="relu6")
+    y = common.padded_conv_norm_act(y, 0, 3, stride, name=f"{name}_depthwise", activation="relu6", depthwise=True)
+    y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", activation=None)
+    if stride == 1 and x.shape[-1] == channels:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return y
