@@ -21,31 +21,39 @@ def LeNet5(
     width: float = 1.0,
     activation: str | None = None,
     pooling: str | None = None,
+    batch_norm: bool | None = None,
+    dropout: float | None = None,
+    weights: str | None = None,
 ) -> keras.Model:
-    """LeNet-5 with logits out.
+    """LeNet-5 with logits out; images of 28 pixels are padded to 32 inside. ``width`` multiplies every channel count.
 
-    variant: "1998" (tanh, average pooling) or "modern" (ReLU, max pooling, batch normalisation, dropout before the
-    last layer). ``activation`` ("tanh", "relu") and ``pooling`` ("average", "max") change one choice of the variant,
-    for ablations. 28x28 images are padded to 32x32 inside. ``width`` multiplies every number of channels.
+    Args:
+        variant: "1998" (tanh, average pooling) or "modern" (ReLU, max pooling, batch normalisation after the
+            convolutions, dropout of 0.25 before the last layer).
+        activation: "tanh" or "relu"; pooling: "average" or "max"; batch_norm: True or False; dropout: a share. Each
+            that is given changes that one choice of the variant, for ablations.
+        weights: None, or "fashion_mnist" for the "modern" variant at (28, 28, 1).
     """
     family = "LeNet5"
     common.one_of("variant", variant, ("1998", "modern"), family)
     modern = variant == "modern"
     activation = common.one_of("activation", activation or ("relu" if modern else "tanh"), ("tanh", "relu"), family)
     pooling = common.one_of("pooling", pooling or ("max" if modern else "average"), ("max", "average"), family)
+    batch_norm = modern if batch_norm is None else batch_norm
+    dropout = (0.25 if modern else 0.0) if dropout is None else dropout
     pool = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
     x = inputs = common.image_input(input_shape, num_classes, 28, family)
-    if input_shape[0] == 28:
+    if min(input_shape[:2]) < 32:
         x = layers.ZeroPadding2D(2, name="pad")(x)
     for index, (name, filters, kernel) in enumerate(CONVOLUTIONS):
-        x = layers.Conv2D(round(filters * width), kernel, use_bias=not modern, name=name)(x)
-        if modern:
+        x = layers.Conv2D(round(filters * width), kernel, use_bias=not batch_norm, name=name)(x)
+        if batch_norm:
             x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
         x = layers.Activation(activation, name=f"{name}_{activation}")(x)
         x = pool(2, name=f"s{2 * index + 2}")(x)
     x = layers.Flatten(name="flatten")(x)
     for name, units in DENSE:
         x = layers.Dense(round(units * width), activation=activation, name=name)(x)
-    if modern:
-        x = layers.Dropout(0.25, name="dropout")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=f"lenet5_{variant}")

@@ -7,6 +7,7 @@ from cnnlib.models import common
 
 # expansion, channels, repeats, stride of the first: table 2 of the paper
 TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+EPSILON = 1e-3  # of the batch normalisations, as in the authors' code
 
 
 def divisible(channels: float, by: int = 8) -> int:
@@ -22,13 +23,13 @@ def MobileNetV2(
     small_images: bool = False,
     dropout: float = 0.2,
 ) -> keras.Model:
-    """MobileNetV2 with logits out. ``small_images`` takes the first three strides away, for inputs of 32 pixels."""
-    smallest = 4 if small_images else 32
+    """MobileNetV2 with logits out. ``small_images`` takes the first two strides away, for inputs of 32 pixels."""
+    smallest = 8 if small_images else 32
     x = inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
-    settings = {"activation": "relu6"}
-    x = common.padded_conv_norm_act(x, divisible(32 * width), 3, 1 if small_images else 2, name="stem", **settings)
+    settings = {"activation": "relu6", "epsilon": EPSILON}
+    x = common.conv_norm_act(x, divisible(32 * width), 3, 1 if small_images else 2, name="stem", **settings)
     for stage, (expansion, channels, repeats, stride) in enumerate(TABLE, start=1):
-        if small_images and stage <= 3 and stage != 3:
+        if small_images and stage == 2:
             stride = 1
         for i in range(repeats):
             name = f"block{stage}_{i + 1}"
@@ -41,11 +42,11 @@ def MobileNetV2(
 
 def inverted_residual(x, channels: int, expansion: int, stride: int, name: str):
     """1x1 up, 3x3 depthwise, 1x1 down without activation; a shortcut where shapes agree."""
-    y = x
+    y, settings = x, {"activation": "relu6", "epsilon": EPSILON}
     if expansion > 1:
-        y = common.conv_norm_act(y, expansion * x.shape[-1], 1, name=f"{name}_expand", activation="relu6")
-    y = common.padded_conv_norm_act(y, 0, 3, stride, name=f"{name}_depthwise", activation="relu6", depthwise=True)
-    y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", activation=None)
+        y = common.conv_norm_act(y, expansion * x.shape[-1], 1, name=f"{name}_expand", **settings)
+    y = common.conv_norm_act(y, 0, 3, stride, name=f"{name}_depthwise", depthwise=True, **settings)
+    y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", activation=None, epsilon=EPSILON)
     if stride == 1 and x.shape[-1] == channels:
         y = layers.Add(name=f"{name}_add")([x, y])
     return y

@@ -51,7 +51,7 @@ def SmallVGG(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
     blocks: tuple[int, ...] = (2, 2, 2),
-    filters: tuple[int, ...] = (64, 128, 256),
+    filters: tuple[int, ...] = (32, 64, 128),
     norm: str | None = "batch",
     downsampling: str = "pool",
     dropout: float = 0.3,
