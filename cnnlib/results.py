@@ -25,8 +25,7 @@ def record(experiment: str, **values) -> dict:
     _check_name(experiment)
     if not values:
         raise ValueError(f"record({experiment!r}) was given nothing to record; name each value: loss=0.3")
-    file = os.environ.get(RECORD)
-    if file:
+    if recording():
         from cnnlib import runtime
 
         line = {
@@ -35,7 +34,7 @@ def record(experiment: str, **values) -> dict:
             "setting": setting(),
             "values": {name: _plain(value, name) for name, value in values.items()},
         }
-        with open(file, "a", encoding="utf-8", newline="\n") as out:
+        with open(os.environ[RECORD], "a", encoding="utf-8", newline="\n") as out:
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
     return values
 
@@ -47,10 +46,20 @@ def stored(experiment: str) -> list[dict[str, Any]]:
     is an error that says how to make it again.
     """
     _check_name(experiment)
-    if os.environ.get(RECORD):
+    if recording():
         return []
     runs = load(path(experiment))["runs"]
     return sorted(runs, key=lambda run: run["seed"])
+
+
+def recording() -> bool:
+    """Whether `tools/run_experiments.py` is collecting runs now.
+
+    A lesson whose full experiment is too long to wait for runs a part of it live and all of it while recording::
+
+        sizes = (100, 500, 2000) if results.recording() else (500,)
+    """
+    return bool(os.environ.get(RECORD))
 
 
 def path(experiment: str) -> Path:

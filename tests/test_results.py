@@ -57,6 +57,14 @@ def test_the_setting_tells_backend_device_and_versions(recording):
     assert {"NumPy", "Python", "device", "profile", "CPU cores"} <= set(setting)
 
 
+def test_a_lesson_knows_whether_it_is_being_recorded(recording, monkeypatch):
+    assert results.recording() is True
+    monkeypatch.setenv("CNNLIB_RECORD", "")
+    assert results.recording() is False
+    monkeypatch.delenv("CNNLIB_RECORD")
+    assert results.recording() is False
+
+
 def test_numbers_are_short_and_arrays_are_lists(recording):
     import keras
 
