@@ -9,9 +9,6 @@ from collections.abc import Iterable
 import keras
 from keras import layers
 
-# Fan-out He initialisation (He et al. 2015, "Delving deep into rectifiers"), as the ResNet paper uses it.
-HE = keras.initializers.VarianceScaling(scale=2.0, mode="fan_out", distribution="untruncated_normal")
-
 
 def one_of(name: str, value, allowed: Iterable, family: str):
     """Return ``value`` if it is among ``allowed``; otherwise say which values there are."""
@@ -47,6 +44,14 @@ def image_input(input_shape: tuple[int, int, int], num_classes: int, smallest: i
     if not isinstance(num_classes, int) or num_classes < 1:
         raise ValueError(f"{family}: num_classes={num_classes!r}; expected a whole number of 1 or more.")
     return keras.Input(shape, name="image")
+
+
+def he() -> keras.initializers.Initializer:
+    """A fresh fan-out He initialiser (He et al. 2015, "Delving deep into rectifiers"), as the ResNet paper uses it.
+
+    One for each layer: an initialiser of Keras that is used twice draws the same numbers twice.
+    """
+    return keras.initializers.VarianceScaling(scale=2.0, mode="fan_out", distribution="untruncated_normal")
 
 
 def normalisation(kind: str | None, name: str, epsilon: float = 1e-5, gamma: str = "ones"):
@@ -90,9 +95,9 @@ def conv_norm_act(
     """Convolution, normalisation, activation. The convolution has a bias only where no normalisation follows."""
     settings = {"strides": stride, "padding": padding, "use_bias": norm is None}
     if depthwise:
-        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=HE, name=f"{name}_dw", **settings)(x)
+        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=he(), name=f"{name}_dw", **settings)(x)
     else:
-        x = layers.Conv2D(filters, kernel, kernel_initializer=HE, name=f"{name}_conv", **settings)(x)
+        x = layers.Conv2D(filters, kernel, kernel_initializer=he(), name=f"{name}_conv", **settings)(x)
     if norm is not None:
         x = normalisation(norm, f"{name}_norm", epsilon, gamma)(x)
     if activation is not None:

@@ -32,7 +32,7 @@ def DenseNet(
         raise ValueError(f"DenseNet: compression={compression} keeps that share of channels; expected 0 < share <= 1.")
     x = inputs = common.image_input(input_shape, num_classes, 4, "DenseNet")
     stem = 2 * growth if bottleneck else 16
-    x = layers.Conv2D(stem, 3, padding="same", use_bias=False, kernel_initializer=common.HE, name="stem_conv")(x)
+    x = layers.Conv2D(stem, 3, padding="same", use_bias=False, kernel_initializer=common.he(), name="stem_conv")(x)
     for block in (1, 2, 3):
         for i in range(1, (depth - 4) // step + 1):
             x = dense_layer(x, growth, f"block{block}_{i}", bottleneck)
@@ -40,7 +40,7 @@ def DenseNet(
         if block < 3:
             channels = int(x.shape[-1] * compression)
             x = layers.Conv2D(
-                channels, 1, use_bias=False, kernel_initializer=common.HE, name=f"transition{block}_conv"
+                channels, 1, use_bias=False, kernel_initializer=common.he(), name=f"transition{block}_conv"
             )(x)
             x = layers.AveragePooling2D(2, name=f"transition{block}_pool")(x)
     x = layers.GlobalAveragePooling2D(name="gap")(x)
@@ -51,9 +51,9 @@ def dense_layer(x, growth: int, name: str, bottleneck: bool = False):
     """Normalise, ReLU, convolve, and put the ``growth`` new channels beside the old ones."""
     y = _norm_relu(x, f"{name}_a")
     if bottleneck:
-        y = layers.Conv2D(4 * growth, 1, use_bias=False, kernel_initializer=common.HE, name=f"{name}_1x1")(y)
+        y = layers.Conv2D(4 * growth, 1, use_bias=False, kernel_initializer=common.he(), name=f"{name}_1x1")(y)
         y = _norm_relu(y, f"{name}_b")
-    y = layers.Conv2D(growth, 3, padding="same", use_bias=False, kernel_initializer=common.HE, name=f"{name}_3x3")(y)
+    y = layers.Conv2D(growth, 3, padding="same", use_bias=False, kernel_initializer=common.he(), name=f"{name}_3x3")(y)
     return layers.Concatenate(name=f"{name}_concat")([x, y])
 
 
