@@ -19,6 +19,7 @@ _MODULES = (
     "reference",
     "results",
     "runtime",
+    "splits",
     "trace",
     "training",
 )
