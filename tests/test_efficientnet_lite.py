@@ -82,7 +82,7 @@ def test_lite0_holds_as_many_numbers_as_the_original_file(network):
 
 
 def test_output_is_logits_of_the_named_size(zeros):
-    model = efficientnet_lite.EfficientNetLite0(input_shape=(64, 96, 1), classes=7)
+    model = efficientnet_lite.EfficientNetLite0(input_shape=(64, 96, 1), num_classes=7)
     assert model.output_shape == (None, 7)
     assert model.layers[-1].activation is keras.activations.linear
     assert not any("squeeze" in layer.name or "_se" in layer.name for layer in model.layers)
@@ -114,12 +114,12 @@ def test_any_input_size(zeros):
     [
         (0, {"weights": "cifar"}, "choose None .random. or 'imagenet'"),
         (1, {"weights": "imagenet"}, "EfficientNetLite0 only"),
-        (0, {"weights": "imagenet", "classes": 10}, r"include_top=False, pooling='avg' and put Dense\(10\)"),
+        (0, {"weights": "imagenet", "num_classes": 10}, r"include_top=False, pooling='avg' and put Dense\(10\)"),
         (0, {"weights": "imagenet", "input_shape": (224, 224, 1)}, "np.repeat"),
         (0, {"input_shape": (16, 64, 3)}, "below 32 pixels"),
         (0, {"input_shape": (3, 224, 224)}, "order is"),
         (0, {"input_shape": (1, 224, 224, 3)}, "without the batch"),
-        (0, {"classes": 0}, "1 or more"),
+        (0, {"num_classes": 0}, "1 or more"),
         (0, {"include_top": False, "pooling": "mean"}, "'avg' or 'max'"),
         (0, {"pooling": "avg"}, "needs include_top=False"),
     ],

@@ -1,1 +1,55 @@
-"""Model families, one file each, from a configuration table as in the paper."""
+"""Model families, one file each, from a configuration table as in the paper. Logits out, random weights unless asked.
+
+=================  ============================================  ========================================  ======
+family             names                                         paper                                     lesson
+=================  ============================================  ========================================  ======
+LeNet              LeNet5                                        LeCun, Bottou, Bengio, Haffner 1998       04
+AlexNet            AlexNet                                       Krizhevsky, Sutskever, Hinton 2012        05
+VGG                VGG, SmallVGG, vgg_block                      Simonyan, Zisserman 2015                  05
+ResNet             ResNet, CifarResNet, residual_block           He, Zhang, Ren, Sun 2016                  06
+Inception          SmallInception, inception_block               Szegedy et al. 2015                       07
+DenseNet           DenseNet, dense_layer                         Huang, Liu, van der Maaten, Weinberger    07
+                                                                 2017
+MobileNet          MobileNetV2, inverted_residual                Sandler et al. 2018                       07
+EfficientNet       EfficientNet, mbconv, squeeze_excite          Tan, Le 2019; Hu, Shen, Sun 2018          07
+EfficientNet-Lite  EfficientNetLite, EfficientNetLite0 to Lite4  Tan, Le 2019                              00, 02
+ConvNeXt           ConvNeXt, convnext_block                      Liu et al. 2022                           07
+=================  ============================================  ========================================  ======
+
+>>> model = models.CifarResNet(depth=20, num_classes=10)
+
+A family loads when it is first used. What they share is in ``models.common``, ImageNet's images and names of classes in
+``models.imagenet``.
+"""
+
+import importlib
+
+_MODULES = {
+    "alexnet": ("AlexNet",),
+    "common": (),
+    "convnext": ("ConvNeXt", "convnext_block"),
+    "densenet": ("DenseNet", "dense_layer"),
+    "efficientnet": ("EfficientNet", "mbconv", "squeeze_excite"),
+    "efficientnet_lite": ("EfficientNetLite", *(f"EfficientNetLite{i}" for i in range(5))),
+    "imagenet": (),
+    "inception": ("SmallInception", "inception_block"),
+    "lenet": ("LeNet5",),
+    "mobilenet": ("MobileNetV2", "inverted_residual"),
+    "resnet": ("ResNet", "CifarResNet", "residual_block"),
+    "vgg": ("VGG", "SmallVGG", "vgg_block"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted([*_MODULES, *_HOME])
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(importlib.import_module(f"cnnlib.models.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"cnnlib.models.{name}")
+    raise AttributeError(f"module 'cnnlib.models' has no attribute {name!r}; it has: {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

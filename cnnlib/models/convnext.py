@@ -1,4 +1,7 @@
-"""ConvNeXt (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie 2022, "A ConvNet for the 2020s"). Lesson 07."""
+"""ConvNeXt (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie 2022, "A ConvNet for the 2020s"). Lesson 07.
+
+Its strided convolutions are as wide as their stride, so that nothing is padded there.
+"""
 
 import keras
 from keras import layers
@@ -12,20 +15,25 @@ VARIANTS = {
 }
 
 
+@common.bundled_weights()
 def ConvNeXt(
     variant: str = "tiny",
     input_shape: tuple[int, int, int] = (224, 224, 3),
     num_classes: int = 1000,
     width: float = 1.0,
     drop_path: float = 0.0,
+    weights: str | None = None,
 ) -> keras.Model:
-    """ConvNeXt with logits out. "tiny" is the paper's ConvNeXt-T, "small_images" one for inputs of 32 pixels."""
+    """ConvNeXt with logits out. "tiny" is the paper's ConvNeXt-T, "small_images" one for inputs of 32 pixels.
+
+    ``width`` multiplies every number of channels, ``drop_path`` is the rate of the last block (the first has 0).
+    """
     common.one_of("variant", variant, VARIANTS, "ConvNeXt")
     counts, filters, stem, smallest = VARIANTS[variant]
     x = inputs = common.image_input(input_shape, num_classes, smallest, "ConvNeXt")
     total, done = sum(counts), 0
     for stage, (count, channels) in enumerate(zip(counts, filters), start=1):
-        channels = round(channels * width)
+        channels = common.scaled(channels, width)
         if stage == 1:
             x = layers.Conv2D(channels, stem, stem, name="stem_conv")(x)
             x = _norm(x, "stem_norm")
@@ -48,9 +56,7 @@ def convnext_block(x, name: str, drop_path: float = 0.0, layer_scale: float = 1e
     y = layers.Dense(4 * channels, activation="gelu", name=f"{name}_expand")(y)
     y = layers.Dense(channels, name=f"{name}_project")(y)
     y = LayerScale(layer_scale, name=f"{name}_scale")(y)
-    if drop_path:
-        y = layers.Dropout(drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_droppath")(y)
-    return layers.Add(name=f"{name}_add")([x, y])
+    return layers.Add(name=f"{name}_add")([x, common.drop_path(y, drop_path, name)])
 
 
 def _norm(x, name: str):
@@ -60,6 +66,8 @@ def _norm(x, name: str):
 @keras.saving.register_keras_serializable(package="cnnlib")
 class LayerScale(layers.Layer):
     """Multiplies each channel by a learnt number that starts near 0 (Touvron et al. 2021)."""
+
+    reach = "pointwise"  # for cnnlib.trace
 
     def __init__(self, start: float = 1e-6, **kwargs):
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """DenseNet for small images (Huang, Liu, van der Maaten, Weinberger 2017, "Densely connected convolutional networks").
 
 Depth 40 without bottlenecks (growth 12) and depth 100 with bottlenecks and compression (DenseNet-BC) are rows of the
-paper's table 2. Lesson 07.
+paper's table 2. Transitions halve the map by pooling; no convolution has a stride. Lesson 07.
 """
 
 import keras
@@ -10,6 +10,7 @@ from keras import layers
 from cnnlib.models import common
 
 
+@common.bundled_weights()
 def DenseNet(
     depth: int = 40,
     input_shape: tuple[int, int, int] = (32, 32, 3),
@@ -17,6 +18,7 @@ def DenseNet(
     growth: int = 12,
     bottleneck: bool = False,
     compression: float | None = None,
+    weights: str | None = None,
 ) -> keras.Model:
     """DenseNet of three dense blocks, logits out. depth = 3n + 4, or 6n + 4 with bottlenecks.
 

@@ -1,4 +1,8 @@
-"""EfficientNet B0 to B7 (Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"). Lesson 07."""
+"""EfficientNet B0 to B7 (Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks").
+
+Padding is "same", epsilon of batch normalisation 1e-3, as in the authors' TensorFlow code and `keras.applications`,
+whose networks scale the input besides. Lesson 07.
+"""
 
 import math
 
@@ -6,7 +10,6 @@ import keras
 from keras import layers
 
 from cnnlib.models import common
-from cnnlib.models.mobilenet import divisible
 
 # expansion, channels, repeats, stride, kernel: table 1 of the paper
 TABLE = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5),
@@ -24,27 +27,31 @@ VARIANTS = {
 }
 
 
+@common.bundled_weights()
 def EfficientNet(
     variant: str = "B0",
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int = 1000,
     drop_path: float = 0.2,
+    weights: str | None = None,
 ) -> keras.Model:
-    """EfficientNet with logits out; ``input_shape`` defaults to the variant's resolution."""
+    """EfficientNet with logits out; ``input_shape`` defaults to the variant's resolution.
+
+    ``drop_path`` is the rate of the last block (the first has 0). There are no bundled weights; EfficientNetLite0 has.
+    """
     common.one_of("variant", variant, VARIANTS, "EfficientNet")
     width, depth, resolution, dropout = VARIANTS[variant]
     x = inputs = common.image_input(input_shape or (resolution, resolution, 3), num_classes, 32, "EfficientNet")
     settings = {"activation": "silu", "epsilon": 1e-3}
-    x = common.conv_norm_act(x, divisible(32 * width), 3, 2, name="stem", **settings)
+    x = common.conv_norm_act(x, common.scaled(32, width, 8), 3, 2, name="stem", **settings)
     total = sum(math.ceil(repeats * depth) for _, _, repeats, _, _ in TABLE)
     done = 0
     for stage, (expansion, channels, repeats, stride, kernel) in enumerate(TABLE, start=1):
         for i in range(math.ceil(repeats * depth)):
-            rate = drop_path * done / total
-            name = f"block{stage}_{i + 1}"
-            x = mbconv(x, divisible(channels * width), expansion, stride if i == 0 else 1, kernel, name, rate)
+            rate, name = drop_path * done / total, f"block{stage}_{i + 1}"
+            x = mbconv(x, common.scaled(channels, width, 8), expansion, stride if i == 0 else 1, kernel, name, rate)
             done += 1
-    x = common.conv_norm_act(x, divisible(1280 * width), 1, name="head", **settings)
+    x = common.conv_norm_act(x, common.scaled(1280, width, 8), 1, name="head", **settings)
     x = layers.GlobalAveragePooling2D(name="gap")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=f"efficientnet_{variant.lower()}")
@@ -56,13 +63,11 @@ def mbconv(x, channels: int, expansion: int, stride: int, kernel: int, name: str
     inputs, filters = x, x.shape[-1]
     if expansion > 1:
         x = common.conv_norm_act(x, expansion * filters, 1, name=f"{name}_expand", **settings)
-    x = common.conv_norm_act(x, 0, kernel, stride, name=f"{name}_depthwise", depthwise=True, **settings)
+    x = common.conv_norm_act(x, None, kernel, stride, name=f"{name}_depthwise", **settings)
     x = squeeze_excite(x, max(1, filters // 4), f"{name}_se", activation="silu")
     x = common.conv_norm_act(x, channels, 1, name=f"{name}_project", activation=None, epsilon=1e-3)
     if stride == 1 and filters == channels:
-        if drop_path:
-            x = layers.Dropout(drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_droppath")(x)
-        x = layers.Add(name=f"{name}_add")([inputs, x])
+        x = layers.Add(name=f"{name}_add")([inputs, common.drop_path(x, drop_path, name)])
     return x
 
 

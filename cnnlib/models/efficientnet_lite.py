@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from cnnlib import datasets
+from cnnlib.models import common
 from cnnlib.models.imagenet import decode_predictions, preprocess
 
 
@@ -52,16 +53,16 @@ def EfficientNetLite(
     name: str,
     weights: str | None = None,
     input_shape: tuple[int | None, int | None, int] | None = None,
-    classes: int = 1000,
+    num_classes: int = 1000,
     include_top: bool = True,
     pooling: str | None = None,
 ) -> keras.Model:
-    """Build the network ``name`` of :data:`VARIANTS`: images (n, height, width, channels) in, logits (n, classes) out.
+    """Build the network ``name`` of :data:`VARIANTS`: images (n, height, width, channels) in, logits out.
 
     Args:
         weights: None (random) or "imagenet" (bundled for Lite0 only; the input must come from :func:`preprocess`).
         input_shape: (height, width, channels); height and width may be None. If not given, what it was made for.
-        classes: how many logits; with ``weights="imagenet"`` and the top, 1000.
+        num_classes: how many logits, (n, num_classes); with ``weights="imagenet"`` and the top, 1000.
         include_top: with the classifier. Without it, the output is the last feature map (n, h / 32, w / 32, 1280).
         pooling: without the top: None, or "avg" or "max" over that map (output (n, 1280)).
 
@@ -70,7 +71,7 @@ def EfficientNetLite(
     """
     width, depth, resolution, dropout = VARIANTS[name]
     input_shape = (resolution, resolution, 3) if input_shape is None else tuple(input_shape)
-    _check(name, weights, input_shape, classes, include_top, pooling)
+    _check(name, weights, input_shape, num_classes, include_top, pooling)
 
     # Drawing values that are replaced at once takes JAX 14 s: zeros do where weights follow.
     init = "zeros" if weights else keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
@@ -81,13 +82,13 @@ def EfficientNetLite(
         repeats = stage.repeats if fixed else math.ceil(stage.repeats * depth)
         for i in range(repeats):
             stride = stage.stride if i == 0 else 1
-            filters = round_filters(stage.filters, width)
+            filters = common.scaled(stage.filters, width, 8)
             x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}", init)
     x = _conv(x, HEAD_FILTERS, 1, 1, "head", init)
     if include_top:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(dropout, name="top_dropout")(x)
-        x = layers.Dense(classes, kernel_initializer="zeros" if weights else "glorot_uniform", name="logits")(x)
+        x = layers.Dense(num_classes, kernel_initializer="zeros" if weights else "glorot_uniform", name="logits")(x)
     elif pooling is not None:
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
         x = pool(name=f"{pooling}_pool")(x)
@@ -97,36 +98,29 @@ def EfficientNetLite(
     return model
 
 
-def EfficientNetLite0(weights=None, input_shape=(224, 224, 3), classes=1000, include_top=True, pooling=None):
+def EfficientNetLite0(weights=None, input_shape=(224, 224, 3), num_classes=1000, include_top=True, pooling=None):
     """Lite0, 4.7 M parameters, for 224 px. Arguments as :func:`EfficientNetLite`."""
-    return EfficientNetLite("EfficientNetLite0", weights, input_shape, classes, include_top, pooling)
+    return EfficientNetLite("EfficientNetLite0", weights, input_shape, num_classes, include_top, pooling)
 
 
-def EfficientNetLite1(weights=None, input_shape=(240, 240, 3), classes=1000, include_top=True, pooling=None):
+def EfficientNetLite1(weights=None, input_shape=(240, 240, 3), num_classes=1000, include_top=True, pooling=None):
     """Lite1, 5.4 M parameters, for 240 px. Arguments as :func:`EfficientNetLite`."""
-    return EfficientNetLite("EfficientNetLite1", weights, input_shape, classes, include_top, pooling)
+    return EfficientNetLite("EfficientNetLite1", weights, input_shape, num_classes, include_top, pooling)
 
 
-def EfficientNetLite2(weights=None, input_shape=(260, 260, 3), classes=1000, include_top=True, pooling=None):
+def EfficientNetLite2(weights=None, input_shape=(260, 260, 3), num_classes=1000, include_top=True, pooling=None):
     """Lite2, 6.1 M parameters, for 260 px. Arguments as :func:`EfficientNetLite`."""
-    return EfficientNetLite("EfficientNetLite2", weights, input_shape, classes, include_top, pooling)
+    return EfficientNetLite("EfficientNetLite2", weights, input_shape, num_classes, include_top, pooling)
 
 
-def EfficientNetLite3(weights=None, input_shape=(280, 280, 3), classes=1000, include_top=True, pooling=None):
+def EfficientNetLite3(weights=None, input_shape=(280, 280, 3), num_classes=1000, include_top=True, pooling=None):
     """Lite3, 8.2 M parameters, for 280 px. Arguments as :func:`EfficientNetLite`."""
-    return EfficientNetLite("EfficientNetLite3", weights, input_shape, classes, include_top, pooling)
+    return EfficientNetLite("EfficientNetLite3", weights, input_shape, num_classes, include_top, pooling)
 
 
-def EfficientNetLite4(weights=None, input_shape=(300, 300, 3), classes=1000, include_top=True, pooling=None):
+def EfficientNetLite4(weights=None, input_shape=(300, 300, 3), num_classes=1000, include_top=True, pooling=None):
     """Lite4, 13.0 M parameters, for 300 px. Arguments as :func:`EfficientNetLite`."""
-    return EfficientNetLite("EfficientNetLite4", weights, input_shape, classes, include_top, pooling)
-
-
-def round_filters(filters: int, width: float, divisor: int = 8) -> int:
-    """``filters * width`` rounded to a multiple of ``divisor``, but never by more than a tenth downwards."""
-    scaled = filters * width
-    rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * scaled else rounded + divisor
+    return EfficientNetLite("EfficientNetLite4", weights, input_shape, num_classes, include_top, pooling)
 
 
 def _conv(x, filters: int | None, kernel: int, stride: int, name: str, init, activate: bool = True):
@@ -150,7 +144,7 @@ def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str,
     return layers.Add(name=f"{name}_add")([shortcut, x]) if stride == 1 and filters == channels else x
 
 
-def _check(name: str, weights, input_shape: tuple, classes: int, include_top: bool, pooling: str | None) -> None:
+def _check(name: str, weights, input_shape: tuple, num_classes: int, include_top: bool, pooling: str | None) -> None:
     """Refuse arguments that have no meaning, each with what to do."""
     if len(input_shape) != 3:
         raise ValueError(f"{name}: input_shape={input_shape}; expected (height, width, channels), without the batch.")
@@ -159,8 +153,8 @@ def _check(name: str, weights, input_shape: tuple, classes: int, include_top: bo
             f"{name}: input_shape={input_shape} is below {SMALLEST} pixels in height or width, of which five strides "
             "of 2 leave one. Enlarge the images (keras.layers.Resizing). The order is (height, width, channels)."
         )
-    if classes < 1:
-        raise ValueError(f"{name}: classes={classes}; expected 1 or more.")
+    if num_classes < 1:
+        raise ValueError(f"{name}: num_classes={num_classes}; expected 1 or more.")
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"{name}: pooling={pooling!r}; choose None, 'avg' or 'max'.")
     if pooling and include_top:
@@ -168,10 +162,10 @@ def _check(name: str, weights, input_shape: tuple, classes: int, include_top: bo
     if weights not in (None, "imagenet"):
         raise ValueError(f"{name}: weights={weights!r}; choose None (random) or 'imagenet'.")
     if weights == "imagenet":
-        _check_imagenet(name, input_shape, classes, include_top)
+        _check_imagenet(name, input_shape, num_classes, include_top)
 
 
-def _check_imagenet(name: str, input_shape: tuple, classes: int, include_top: bool) -> None:
+def _check_imagenet(name: str, input_shape: tuple, num_classes: int, include_top: bool) -> None:
     if name not in WEIGHTS:
         raise ValueError(f"{name}: there are ImageNet weights for {', '.join(WEIGHTS)} only. Take it, or weights=None.")
     if input_shape[2] != 3:
@@ -179,10 +173,10 @@ def _check_imagenet(name: str, input_shape: tuple, classes: int, include_top: bo
             f"{name}: input_shape={input_shape} has {input_shape[2]} channels, the ImageNet weights need 3. Repeat a "
             "grey channel three times: np.repeat(images, 3, axis=-1)."
         )
-    if include_top and classes != 1000:
+    if include_top and num_classes != 1000:
         raise ValueError(
-            f"{name}: classes={classes}, but the ImageNet classifier has 1000. For a head of your own take "
-            f"include_top=False, pooling='avg' and put Dense({classes}) behind it."
+            f"{name}: num_classes={num_classes}, but the ImageNet classifier has 1000. For a head of your own take "
+            f"include_top=False, pooling='avg' and put Dense({num_classes}) behind it."
         )
 
 

@@ -1,4 +1,8 @@
-"""The Inception block of GoogLeNet (Szegedy et al. 2015, "Going deeper with convolutions"), in a small network. Lesson 07."""
+"""The Inception block of GoogLeNet (Szegedy et al. 2015, "Going deeper with convolutions"), in a small network.
+
+The paper has no normalisation; ``norm="batch"`` adds that of its successor (Ioffe and Szegedy 2015). No convolution has
+a stride. Lesson 07.
+"""
 
 import keras
 from keras import layers
@@ -25,23 +29,21 @@ def inception_block(x, one: int, three: tuple[int, int], five: tuple[int, int], 
     return layers.Concatenate(name=f"{name}_concat")([a, b, c, d])
 
 
+@common.bundled_weights()
 def SmallInception(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
     width: float = 0.5,
     norm: str | None = "batch",
+    weights: str | None = None,
 ) -> keras.Model:
     """A stem and three Inception blocks with the branch widths of the paper times ``width``, logits out."""
     x = inputs = common.image_input(input_shape, num_classes, 4, "SmallInception")
 
-    def scaled(n: int) -> int:
-        return max(1, round(n * width))
-
-    x = common.conv_norm_act(x, scaled(64), name="stem", norm=norm)
-    for i, (name, (one, three, five, pool)) in enumerate(TABLE.items()):
-        x = inception_block(
-            x, scaled(one), tuple(map(scaled, three)), tuple(map(scaled, five)), scaled(pool), f"inception_{name}", norm
-        )
+    x = common.conv_norm_act(x, common.scaled(64, width), name="stem", norm=norm)
+    for i, (name, branches) in enumerate(TABLE.items()):
+        one, *pairs, pool = keras.tree.map_structure(lambda filters: common.scaled(filters, width), branches)
+        x = inception_block(x, one, *pairs, pool, f"inception_{name}", norm)
         if i < 2:
             x = layers.MaxPooling2D(2, name=f"pool_{name}")(x)
     x = layers.GlobalAveragePooling2D(name="gap")(x)

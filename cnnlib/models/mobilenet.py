@@ -1,4 +1,7 @@
-"""MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks"). Lesson 07."""
+"""MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks").
+
+Padding is "same", as in the authors' TensorFlow code and `keras.applications`. Lesson 07.
+"""
 
 import keras
 from keras import layers
@@ -10,31 +13,33 @@ TABLE = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 
 EPSILON = 1e-3  # of the batch normalisations, as in the authors' code
 
 
-def divisible(channels: float, by: int = 8) -> int:
-    """Round to a multiple of ``by`` without losing more than 10 %, as the authors' code does."""
-    rounded = max(by, int(channels + by / 2) // by * by)
-    return rounded + by if rounded < 0.9 * channels else rounded
-
-
+@common.bundled_weights(
+    cifar10=("mobilenetv2_cifar10", {"input_shape": (None, None, 3), "num_classes": 10, "small_images": True}),
+)
 def MobileNetV2(
     input_shape: tuple[int, int, int] = (224, 224, 3),
     num_classes: int = 1000,
     width: float = 1.0,
     small_images: bool = False,
     dropout: float = 0.2,
+    weights: str | None = None,
 ) -> keras.Model:
-    """MobileNetV2 with logits out. ``small_images`` takes the first two strides away, for inputs of 32 pixels."""
+    """MobileNetV2 with logits out.
+
+    width: multiplies the numbers of channels. small_images: no stride in the stem nor in the second row of the table,
+    for inputs of 32 pixels. weights: None, or "cifar10" (10 classes, small_images=True, colour).
+    """
     smallest = 8 if small_images else 32
     x = inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
     settings = {"activation": "relu6", "epsilon": EPSILON}
-    x = common.conv_norm_act(x, divisible(32 * width), 3, 1 if small_images else 2, name="stem", **settings)
+    x = common.conv_norm_act(x, common.scaled(32, width, 8), 3, 1 if small_images else 2, name="stem", **settings)
     for stage, (expansion, channels, repeats, stride) in enumerate(TABLE, start=1):
         if small_images and stage == 2:
             stride = 1
         for i in range(repeats):
             name = f"block{stage}_{i + 1}"
-            x = inverted_residual(x, divisible(channels * width), expansion, stride if i == 0 else 1, name)
-    x = common.conv_norm_act(x, divisible(1280 * max(1.0, width)), 1, name="head", **settings)
+            x = inverted_residual(x, common.scaled(channels, width, 8), expansion, stride if i == 0 else 1, name)
+    x = common.conv_norm_act(x, common.scaled(1280, max(1.0, width), 8), 1, name="head", **settings)
     x = layers.GlobalAveragePooling2D(name="gap")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name="mobilenetv2")
@@ -45,7 +50,7 @@ def inverted_residual(x, channels: int, expansion: int, stride: int, name: str):
     y, settings = x, {"activation": "relu6", "epsilon": EPSILON}
     if expansion > 1:
         y = common.conv_norm_act(y, expansion * x.shape[-1], 1, name=f"{name}_expand", **settings)
-    y = common.conv_norm_act(y, 0, 3, stride, name=f"{name}_depthwise", depthwise=True, **settings)
+    y = common.conv_norm_act(y, None, 3, stride, name=f"{name}_depthwise", **settings)
     y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", activation=None, epsilon=EPSILON)
     if stride == 1 and x.shape[-1] == channels:
         y = layers.Add(name=f"{name}_add")([x, y])

@@ -1,6 +1,8 @@
 """VGG (Simonyan and Zisserman 2015, "Very deep convolutional networks for large-scale image recognition"), table 1.
 
-VGG-11 to VGG-19 are configurations A, B, D and E: the number of 3x3 convolutions in each of five blocks. Lesson 05.
+VGG-11 to VGG-19 are configurations A, B, D and E: the number of 3x3 convolutions in each of five blocks. Maps are
+halved by pooling, so that the two conventions of padding agree; only the variant of ``downsampling="stride"`` pads as
+"same" does under a stride. Lesson 05.
 """
 
 import keras
@@ -12,6 +14,7 @@ BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2,
 FILTERS = (64, 128, 256, 512, 512)
 
 
+@common.bundled_weights()
 def VGG(
     depth: int = 16,
     input_shape: tuple[int, int, int] = (224, 224, 3),
@@ -21,6 +24,7 @@ def VGG(
     head: str = "dense",
     downsampling: str = "pool",
     dropout: float = 0.5,
+    weights: str | None = None,
 ) -> keras.Model:
     """VGG-``depth`` with logits out.
 
@@ -32,21 +36,20 @@ def VGG(
     common.one_of("depth", depth, BLOCKS, family)
     common.one_of("head", head, ("dense", "gap"), family)
     common.one_of("downsampling", downsampling, ("pool", "stride"), family)
-    x = inputs = common.image_input(input_shape, num_classes, 32, family)
-    if head == "dense" and None in input_shape:
-        raise ValueError("VGG: the dense head needs a fixed input size; give one, or take head='gap'.")
+    x = inputs = common.image_input(input_shape, num_classes, 32, family, fixed=head == "dense")
     for block, (count, filters) in enumerate(zip(BLOCKS[depth], FILTERS), start=1):
-        x = vgg_block(x, count, round(filters * width), f"block{block}", norm, downsampling)
+        x = vgg_block(x, count, common.scaled(filters, width), f"block{block}", norm, downsampling)
     if head == "dense":
         x = layers.Flatten(name="flatten")(x)
         for i in (1, 2):
-            x = layers.Dense(round(4096 * width), activation="relu", name=f"fc{i}")(x)
+            x = layers.Dense(common.scaled(4096, width), activation="relu", name=f"fc{i}")(x)
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     else:
         x = layers.GlobalAveragePooling2D(name="gap")(x)
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name=f"vgg{depth}")
 
 
+@common.bundled_weights(cifar10=("small_vgg_cifar10", {"input_shape": (None, None, 3)}))
 def SmallVGG(
     input_shape: tuple[int, int, int] = (32, 32, 3),
     num_classes: int = 10,
@@ -55,8 +58,12 @@ def SmallVGG(
     norm: str | None = "batch",
     downsampling: str = "pool",
     dropout: float = 0.3,
+    weights: str | None = None,
 ) -> keras.Model:
-    """A VGG for small images: ``blocks`` convolutions of ``filters`` channels, dropout after each block, GAP head."""
+    """A VGG for small images: ``blocks`` convolutions of ``filters`` channels, dropout after each block, GAP head.
+
+    ``weights="cifar10"`` are those of the arguments as they are.
+    """
     family = "SmallVGG"
     if len(blocks) != len(filters):
         raise ValueError(f"SmallVGG: {len(blocks)} blocks but {len(filters)} numbers of filters; expected one each.")
