@@ -27,7 +27,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
+if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "torch")  # one framework in the process is enough
 
 import keras
 import numpy as np
