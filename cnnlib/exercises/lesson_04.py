@@ -1,0 +1,602 @@
+"""The checks of lesson 04, LeNet-5."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cnnlib.exercises.compare import describe
+from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+
+# 04.1 Count by hand ---------------------------------------------------------------------------------------------------
+
+
+def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
+    """Recognises a wrong value of one entry."""
+    return lambda came: not isinstance(came[name], bool) and came[name] == wrong
+
+
+COUNT = ValueExercise(
+    "04.1",
+    "Count by hand",
+    expected={"width": 4, "parameters": 30_840, "total": 44_426, "macs": 153_600},
+    misconceptions=(
+        Misconception(
+            _entry("width", 5),
+            "That is S4 behind an input of 32 pixels. A window of 5 fits only 24 times into 28.",
+        ),
+        Misconception(
+            _entry("width", 7),
+            "28, 14, 7 is what is left if only the poolings count. A convolution without padding takes 4.",
+        ),
+        Misconception(_entry("width", 8), "That is C3. The pooling behind it halves once more."),
+        Misconception(_entry("parameters", 48_120), "That is C5 for an input of 32 pixels, where S4 is 5x5x16."),
+        Misconception(_entry("parameters", 30_720), "The 120 biases are missing."),
+        Misconception(
+            _entry("parameters", 2_040), "Each unit of C5 reads every *place* of the 16 maps, not one number for each."
+        ),
+        Misconception(_entry("parameters", 30_736), "16 biases? Each of the 120 *units* has one, whatever it reads."),
+        Misconception(_entry("total", 61_706), "That is the network at 32 pixels. Which layer is smaller now?"),
+        Misconception(
+            _entry("total", 44_190), "Without biases. There is one for each filter and each unit, 236 in all."
+        ),
+        Misconception(
+            _entry("total", 44_470),
+            "That counts two parameters for each pooled map, as in the paper. Here a pooling has none.",
+        ),
+        Misconception(_entry("macs", 2_400), "That is one place of C3. Its windows stand at 8x8 places."),
+        Misconception(_entry("macs", 9_600), "That is one filter. C3 has 16."),
+        Misconception(
+            _entry("macs", 25_600),
+            "A filter of C3 reads all six maps of S2, so each number takes 25 products six times.",
+        ),
+        Misconception(_entry("macs", 240_000), "That is C3 for an input of 32 pixels, where its maps are 10 wide."),
+        Misconception(_entry("macs", 154_624), "A bias is added, not multiplied: it is no multiply-accumulate."),
+        Misconception(
+            _entry("macs", 38_400),
+            "That counts the places of S4. C3 computes its own 8x8 places before they are pooled.",
+        ),
+    ),
+    hints=(
+        "Follow the width: 28, then a window of 5, then a half, then a window of 5, then a half.",
+        "Only C5 has another number of parameters than before: the convolutions do not mind the size of the map.",
+        "Multiply-accumulates of a convolution: places, times filters, times the numbers that one filter reads.",
+    ),
+    remark="44,426 is the number that you will meet in many tutorials.",
+)
+
+
+# 04.2 Build from the table --------------------------------------------------------------------------------------------
+
+LENET_1 = [("conv", 4, 5), ("pool", 2), ("conv", 12, 5), ("pool", 2), ("dense", 10)]
+LENET_5 = [("conv", 6, 5), ("pool", 2), ("conv", 16, 5), ("pool", 2), ("dense", 120), ("dense", 84), ("dense", 10)]
+
+
+def _tables(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple], tuple[int, int, int]]]:
+    yield "LeNet-1", LENET_1, (28, 28, 1)
+    yield "LeNet-5", LENET_5, (32, 32, 1)
+    filters, units = (int(n) for n in rng.integers(2, 6, 2))
+    table = [("conv", filters, 3), ("conv", filters + 1, 2), ("pool", 3), ("dense", units + 4), ("dense", units)]
+    yield "two convolutions in a row, a pooling of 3", table, (int(rng.integers(12, 17)), int(rng.integers(18, 24)), 3)
+    yield "dense layers alone", [("dense", 7), ("dense", 3)], (4, 5, 2)
+
+
+def _check_builder(answer: object, rng: np.random.Generator) -> None:
+    import keras
+
+    if not callable(answer) or isinstance(answer, keras.Model):
+        raise Wrong("The check needs the function `network_of` itself.", came=describe(answer))
+    for about, table, shape in _tables(rng):
+        model = answer([tuple(row) for row in table], shape)
+        if model is None:
+            raise Wrong("`network_of` returns nothing. Is a `return` missing?", tried=about)
+        if not isinstance(model, keras.Model):
+            raise Wrong("`network_of` should return a Keras model.", tried=about, came=describe(model))
+        _compare_network(model, about, table, shape, rng)
+    for row in (("norm", 3), ("dropout", 1)):
+        try:
+            answer([("conv", 2, 3), row, ("dense", 2)], (8, 8, 1))
+        except ValueError:
+            continue
+        raise Wrong(
+            "An unknown kind of row passes without an error.",
+            tried=f"a table with the row {row}",
+            came="a network",
+            expected="a ValueError",
+            likely="A table with a misprint should not become another network. What happens after your last `elif`?",
+        )
+
+
+def _compare_network(
+    model, about: str, table: list[tuple], shape: tuple[int, int, int], rng: np.random.Generator
+) -> None:
+    """Compare with the table: number and shape of the weights first, then what comes out for random images."""
+    from keras import ops
+
+    if tuple(model.input_shape[1:]) != shape:
+        raise Wrong(
+            "The input has another shape.", tried=about, came=_times(model.input_shape[1:]), expected=_times(shape)
+        )
+    came, expected = [tuple(w.shape) for w in model.weights], _weight_shapes(table, shape)
+    if came != expected:
+        wrong = next((i for i, (a, b) in enumerate(zip(came, expected)) if a != b), min(len(came), len(expected)))
+        raise Wrong(
+            f"The weights are not those of the table: look at number {wrong + 1}.",
+            tried=f"{about}, {table}",
+            came=_times(came[wrong]) if wrong < len(came) else "none",
+            expected=_times(expected[wrong]) if wrong < len(expected) else "none",
+            likely=_about_weights(came, expected, wrong),
+        )
+    weights = [
+        rng.normal(0, 1.5 / np.sqrt(np.prod(s[:-1]) if len(s) > 1 else 4), s).astype("float32") for s in expected
+    ]
+    images = rng.normal(0.5, 0.5, (3, *shape)).astype("float32")
+    model.set_weights(weights)
+    came = ops.convert_to_numpy(model(ops.convert_to_tensor(images), training=False))
+    right = _forward(table, weights, images)
+    if came.shape == right.shape and np.allclose(came, right, rtol=1e-3, atol=1e-3):
+        return
+    raise Wrong(
+        "All weights have the right shapes, but the scores are others.",
+        tried=f"{about}, with random weights and images",
+        came=describe(came[0, :4] if came.ndim == 2 else came),
+        expected=describe(right[0, :4]),
+        likely=_about_scores(came, table, weights, images),
+    )
+
+
+def _about_weights(came: list, expected: list, wrong: int) -> str:
+    if len(came) == len(expected) // 2:
+        return "There are no biases. Each filter and each unit has one."
+    if wrong < min(len(came), len(expected)):
+        a, b = came[wrong], expected[wrong]
+        if len(a) == len(b) == 4 and a[3] == b[0]:
+            return 'Filters and kernel have changed places: the row is `("conv", filters, kernel)`.'
+        if len(a) == len(b) == 4 and a[:2] != b[:2]:
+            return "The kernel is the third entry of the row."
+        if len(a) == len(b) == 2 and a[0] > b[0]:
+            return (
+                "A dense layer reads more numbers than the table leaves. Is the padding `valid`, and does a pooling "
+                "move by its window?"
+            )
+        if len(a) == len(b) == 2:
+            return "A dense layer reads fewer numbers than the last map has. It flattens, and does not average."
+    return "Each row of convolution or dense has one kernel and one bias, in the order of the table."
+
+
+def _about_scores(came: np.ndarray, table: list[tuple], weights: list, images: np.ndarray) -> str:
+    models = (
+        ({"last": "tanh"}, "The last row has a tanh. Scores may be anything, so they are left as they are."),
+        ({"last": "softmax"}, "The last row has a softmax. Scores are asked for, and the loss does the rest."),
+        ({"hidden": "relu"}, "That is ReLU. These networks use tanh."),
+        ({"hidden": None}, "There is no activation. Without one, all layers together are one linear layer."),
+        ({"pool": "max"}, "Your poolings take the maximum. These take the average."),
+        ({"dense": None}, "The dense layers have no tanh. Only the last row has none."),
+        ({"conv": None}, "The convolutions have no tanh."),
+    )
+    for changes, message in models:
+        other = _forward(table, weights, images, **changes)
+        if came.shape == other.shape and np.allclose(came, other, rtol=1e-3, atol=1e-3):
+            return message
+    return "Check the activation of each row, the kind of pooling, and the order of the rows."
+
+
+_ACTIVATIONS = {
+    None: lambda z: z,
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "softmax": lambda z: (
+        np.exp(z - z.max(-1, keepdims=True)) / np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True)
+    ),
+}
+
+
+def _forward(
+    table: list[tuple], weights: list, images: np.ndarray, last=None, hidden="tanh", pool="average", dense="", conv=""
+) -> np.ndarray:
+    """The scores of a table in NumPy, with one of its parts exchanged."""
+    from cnnlib import reference
+
+    z, left = images, list(weights)
+    for number, row in enumerate(table, start=1):
+        if row[0] == "pool":
+            z = reference.max_pool2d(z, row[1]) if pool == "max" else reference.avg_pool2d(z, row[1])
+            continue
+        kernel, bias, left = left[0], left[1], left[2:]
+        z = reference.conv2d(z, kernel, bias) if row[0] == "conv" else z.reshape(len(z), -1) @ kernel + bias
+        own = conv if row[0] == "conv" else dense
+        z = _ACTIVATIONS[last if number == len(table) else hidden if own == "" else own](z)
+    return z
+
+
+def _weight_shapes(table: list[tuple], shape: tuple[int, int, int]) -> list[tuple[int, ...]]:
+    height, width, channels = shape
+    flat, shapes = None, []
+    for row in table:
+        if row[0] == "conv":
+            shapes += [(row[2], row[2], channels, row[1]), (row[1],)]
+            height, width, channels = height - row[2] + 1, width - row[2] + 1, row[1]
+        elif row[0] == "pool":
+            height, width = height // row[1], width // row[1]
+        else:
+            flat = height * width * channels if flat is None else flat
+            shapes += [(flat, row[1]), (row[1],)]
+            flat = row[1]
+    return shapes
+
+
+def _times(shape) -> str:
+    return "x".join(map(str, shape))
+
+
+BUILD = CheckExercise(
+    "04.2",
+    "Build from the table",
+    check=_check_builder,
+    hints=(
+        "Start with `z = image = keras.Input(input_shape)`, and let each row make a new `z` from the old one.",
+        "The first entry of a row says which layer, the rest are its numbers: `kind, *numbers = row`.",
+        "To know whether a row is the last one, count them: `for number, row in enumerate(table, start=1)`.",
+    ),
+    remark="Every family in `cnnlib/models` is built in this way: a table, and a loop over its rows.",
+)
+
+
+# 04.3 Ablate ----------------------------------------------------------------------------------------------------------
+
+
+def ablation(runs, variant, baseline):
+    """The reference answer."""
+    return _ablation()(runs, variant, baseline)
+
+
+def _ablation(
+    differences: Callable = lambda a, b: np.subtract(a, b),
+    mean: Callable = np.mean,
+    clear: Callable = lambda d: bool(((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.max() - d.min()),
+    refuse: Callable = lambda a, b: len(a) != len(b) or len(a) < 2,
+) -> Callable:
+    """The comparison with one of its parts exchanged."""
+
+    def model(runs, variant, baseline):
+        a, b = np.asarray(runs[variant], float), np.asarray(runs[baseline], float)
+        if refuse(a, b):
+            raise ValueError
+        d = np.asarray(differences(a, b))
+        return float(mean(d)), bool(clear(d))
+
+    return model
+
+
+def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def case(first: list, second: list, about: str, **more) -> Case:
+        runs = {"a": [float(n) for n in first], "b": [float(n) for n in second], "other": [50.0, 60.0]}
+        return Case((runs, "a", "b"), about=about, **more)
+
+    yield case([84, 86, 88], [82, 85, 85], "the example, with the names a and b")
+    yield case([84, 86, 88], [80, 81.5, 83.75], "a clear gain")
+    yield case([80, 81.5, 83.75], [84, 86, 88], "a clear loss")
+    yield case([80, 90, 85], [78.5, 88, 83.25], "seeds far apart, differences close together")
+    yield case([83, 82, 85], [82, 83, 84], "seeds that disagree")
+    yield case([90, 80, 85], [79, 89, 84], "means that differ, seeds that disagree strongly")
+    yield case([84, 85], [84, 84.5], "one seed without a difference")
+    yield case([82, 82, 82], [82, 82, 82], "no difference at all")
+    yield case([84, 88, 86], [83.5, 80, 85], "the same sign, far apart")
+    for count in (2, 3, 5):
+        for gain in (-4.0, 0.5, 3.0):
+            base = 80 + rng.normal(0, 2, count)
+            # Quarters: sums and differences of them are exact, so that no answer fails by rounding.
+            base, other = (np.round(4 * v) / 4 for v in (base, base + gain + rng.normal(0, 1, count)))
+            yield case(other, base, f"{count} seeds")
+    yield case([84, 86, 88], [82, 85], "three runs against two", raises=ValueError)
+    yield case([84], [82], "a single seed", raises=ValueError)
+
+
+ABLATE = FunctionExercise(
+    "04.3",
+    "Ablate",
+    reference=ablation,
+    cases=_ablation_cases,
+    misconceptions=[
+        Misconception(
+            _ablation(differences=lambda a, b: np.subtract(b, a)),
+            "Your sign is the other way round: a variant that is better than the baseline has a positive difference.",
+        ),
+        Misconception(
+            _ablation(differences=lambda a, b: np.subtract(np.sort(a), np.sort(b))),
+            "You sort before you compare. Run 0 of the one belongs to run 0 of the other: both had the same seed.",
+        ),
+        Misconception(_ablation(mean=np.median), "That is the median of the differences. The mean is asked for."),
+        Misconception(_ablation(mean=np.sum), "That is the sum of the differences. Divide by how many there are."),
+        Misconception(_ablation(mean=lambda d: abs(d.mean())), "A loss must stay negative."),
+        Misconception(
+            _ablation(mean=np.max), "That is the best of the differences: the one that an eager author would report."
+        ),
+        Misconception(
+            _ablation(clear=lambda d: (d > 0).all() or (d < 0).all()),
+            "You ask only whether the seeds agree on the sign. The mean must also be larger than the spread.",
+        ),
+        Misconception(
+            _ablation(clear=lambda d: (d > 0).all() and d.mean() > d.max() - d.min()),
+            "A loss can be clear, too: all differences below zero, and their mean far from it.",
+        ),
+        Misconception(
+            _ablation(
+                clear=lambda d: ((d > 0).all() or (d < 0).all()) and abs(d.mean()) >= d.max() - d.min(),
+            ),
+            "In the example the mean is as large as the spread, and that is not clear. It must be larger.",
+        ),
+        Misconception(
+            _ablation(clear=lambda d: ((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std()),
+            "You compare with the standard deviation. The spread here is the largest difference minus the smallest.",
+        ),
+        Misconception(
+            _ablation(clear=lambda d: d.mean() > 0),
+            "That says whether the mean is positive. Could the next seed turn it round?",
+        ),
+        Misconception(
+            _ablation(refuse=lambda a, b: len(a) != len(b)),
+            "One seed has no spread, so nothing can be said: raise a ValueError for fewer than two runs.",
+        ),
+        Misconception(
+            lambda runs, variant, baseline: _ablation()(
+                {name: values[: min(len(runs[variant]), len(runs[baseline]))] for name, values in runs.items()},
+                variant,
+                baseline,
+            ),
+            "Three runs against two cannot be paired. Raise a ValueError; `zip` would leave the third out silently.",
+        ),
+    ],
+    hints=(
+        "First the list of differences, one for each seed. Everything else is asked of that list.",
+        "The spread is `max(differences) - min(differences)`.",
+        "All above zero, or all below: if both the smallest and the largest have the same sign.",
+    ),
+)
+
+
+# 04.4 Recall of each class --------------------------------------------------------------------------------------------
+
+
+def recall(matrix):
+    """The reference answer."""
+    return _recall()(matrix)
+
+
+def _recall(
+    total: Callable = lambda m: m.sum(axis=1),
+    found: Callable = lambda m: m.diagonal(),
+    empty: float = np.nan,
+    refuse: Callable = lambda m: m.ndim != 2 or m.shape[0] != m.shape[1],
+) -> Callable:
+    """The recall with one of its parts exchanged."""
+
+    def model(matrix):
+        m = np.asarray(matrix, dtype=float)
+        if refuse(m):
+            raise ValueError
+        size = min(m.shape)
+        top, bottom = found(m)[:size], np.broadcast_to(total(m), m.shape[:1])[:size]
+        return np.divide(top, bottom, out=np.full(size, empty), where=bottom > 0)
+
+    return model
+
+
+def _recall_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case(([[8, 2], [3, 1]],), about="the example")
+    yield Case((np.array([[5, 0, 0], [1, 2, 1], [0, 9, 1]]),), about="three classes")
+    for size in (2, 4, 10):
+        matrix = rng.integers(0, 20, (size, size)) + np.diag(rng.integers(5, 60, size))
+        yield Case((matrix,), about=f"{size} classes")
+    matrix = rng.integers(1, 9, (4, 4))
+    matrix[:, 1] = 0
+    yield Case((matrix,), about="a class that is never answered")
+    matrix = rng.integers(1, 9, (4, 4))
+    matrix[2] = 0
+    yield Case((matrix,), about="a class without pictures")
+    yield Case((np.array([[3]]),), about="a single class")
+    yield Case((rng.integers(1, 9, (3, 4)),), raises=ValueError, about="a matrix of 3x4")
+    yield Case((rng.integers(1, 9, (4, 3)),), raises=ValueError, about="a matrix of 4x3")
+
+
+RECALL = FunctionExercise(
+    "04.4",
+    "Recall of each class",
+    reference=recall,
+    cases=_recall_cases,
+    misconceptions=[
+        Misconception(
+            _recall(total=lambda m: m.sum(axis=0)),
+            "You divide by the sums of the columns. That is the **precision**: how many of the *answers* are right. "
+            "For the recall ask how many of the *pictures* are found.",
+        ),
+        Misconception(
+            _recall(total=lambda m: m.sum()),
+            "You divide by the number of all pictures. A class is only responsible for its own.",
+        ),
+        Misconception(
+            _recall(total=lambda m: m.sum(axis=1) - m.diagonal()),
+            "You divide by those that are missed. A share is taken of all pictures of the class.",
+        ),
+        Misconception(
+            _recall(found=lambda m: m.max(axis=1)),
+            "You take the largest number of each row. What is right stands on the diagonal, large or not.",
+        ),
+        Misconception(_recall(found=lambda m: m.sum(axis=1) - m.diagonal()), "That is the share that is *missed*."),
+        Misconception(
+            _recall(empty=0.0),
+            "A class without pictures gets 0, as if all had been missed. Nothing was there to be found: NaN.",
+        ),
+        Misconception(
+            _recall(empty=1.0),
+            "A class without pictures gets 1, as if all had been found. Nothing was there to be found: NaN.",
+        ),
+        Misconception(
+            _recall(refuse=lambda m: False),
+            "A matrix that is not square has lost a class: raise a ValueError.",
+        ),
+        Misconception(
+            _recall(refuse=lambda m: m.shape[0] < m.shape[1]),
+            "A matrix with more rows than columns is not square either: raise a ValueError.",
+        ),
+        Misconception(
+            _recall(refuse=lambda m: m.shape[0] > m.shape[1]),
+            "A matrix with more columns than rows is not square either: raise a ValueError.",
+        ),
+    ],
+    hints=(
+        "In which row are the pictures of class 3? Which of them are right?",
+        "`matrix.diagonal()` and `matrix.sum(axis=...)`: which axis?",
+        '`np.divide` has an argument `where`. Or divide under `np.errstate(invalid="ignore")`: 0 / 0 is NaN.',
+    ),
+    remark="The mean of these recalls is called balanced accuracy. With 200 pictures of each class it is the accuracy.",
+)
+
+
+# 04.5 Explain a confusion ---------------------------------------------------------------------------------------------
+
+
+def _said(name: str, value: bool) -> Callable[[dict], bool]:
+    return lambda came: name in came and bool(came[name]) is value
+
+
+EXPLAIN = ValueExercise(
+    "04.5",
+    "Explain a confusion",
+    expected={"scarce": False, "unlucky": False, "network": False, "alike": True},
+    misconceptions=(
+        Misconception(
+            _said("scarce", True),
+            "Look at the column of pictures: has the class of shirts fewer than the others?",
+        ),
+        Misconception(
+            _said("unlucky", True),
+            "If the network had learned the training shirts well, their recall would be as high as that of other "
+            "classes. Is it?",
+        ),
+        Misconception(
+            _said("network", True),
+            "The nearest neighbour is no network at all. Which class is its worst?",
+        ),
+        Misconception(
+            _said("alike", False),
+            "Two classifiers that have nothing in common fail on the same class, on pictures that they know as well. "
+            "What do they have in common?",
+        ),
+    ),
+    hints=(
+        "Each of the first three explanations makes a prediction about one column. Does it hold?",
+        "`unlucky` predicts a high recall on the training pictures, `network` a nearest neighbour with another worst "
+        "class.",
+    ),
+    remark="It is a property of the data. More capacity will not help much; more pixels, colour or other labels would.",
+)
+
+
+# 04.6 Beat it with a tenth --------------------------------------------------------------------------------------------
+
+BUDGET, WANTED = 6_170, 0.80
+
+
+def _check_small(answer: object, rng: np.random.Generator) -> None:
+    import keras
+    from keras import ops
+
+    if isinstance(answer, keras.Model) or not callable(answer):
+        raise Wrong("The check needs the function, since it trains a new network.", came=describe(answer))
+    keras.utils.set_random_seed(0)
+    model = answer()
+    if model is None:
+        raise Wrong("`my_network` returns nothing. Is a `return` missing?")
+    if not isinstance(model, keras.Model):
+        raise Wrong("`my_network` should return a Keras model.", came=describe(model))
+    images = np.random.default_rng(0).random((4, 32, 32, 1)).astype("float32")
+    try:
+        scores = ops.convert_to_numpy(model(ops.convert_to_tensor(images), training=False))
+    except Exception as error:  # whatever the backend says to a wrong shape
+        raise Wrong(
+            "The network does not take pictures of 32x32x1.",
+            came=str(error).splitlines()[0][:200],
+            expected="(n, 32, 32, 1)",
+        ) from None
+    if scores.shape != (4, 10):
+        raise Wrong(
+            "The network should return 10 scores for each picture.",
+            came=_times(scores.shape[1:]),
+            expected="10",
+            likely="A map is left over: flatten it or average it, then a dense layer of 10." if scores.ndim > 2 else "",
+        )
+    if model.count_params() > BUDGET:
+        raise Wrong(
+            "The network is over the budget.",
+            came=f"{model.count_params():,} parameters",
+            expected=f"at most {BUDGET:,}",
+            likely="Find the layer that has most of them with `trace`. A dense layer behind a large map is expensive: "
+            "make the map smaller before you flatten it.",
+        )
+    if scores.min() >= 0 and np.allclose(scores.sum(axis=1), 1, atol=1e-3):
+        raise Wrong(
+            "The network returns probabilities.",
+            came="ten numbers that add up to 1",
+            expected="scores, which may be anything",
+            likely="The last layer has a softmax. The loss has one too, and two of them learn slowly.",
+        )
+    accuracy = _short_training(model)
+    if not accuracy >= WANTED:
+        raise Wrong(
+            "The network is within the budget, but not good enough after the short training.",
+            came=f"{100 * accuracy:.1f} % right, with {model.count_params():,} parameters",
+            expected=f"{100 * WANTED:.0f} % or more",
+            likely=_advice(model),
+        )
+
+
+def _short_training(model) -> float:
+    """The lesson's short_training: 200 steps of Adam on 2,000 pictures, then 1,000 others."""
+    import keras
+
+    from cnnlib import datasets, training
+
+    x, y = datasets.fashion_mnist(size=3000, test_size=1)[:2]
+    x = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.003, 200)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    training.fit(model, x[:2000], y[:2000], epochs=5, batch_size=50, seed=0, quiet=True)
+    said = model.predict(x[2000:], batch_size=500, verbose=0).argmax(axis=-1)
+    return float(np.mean(said == y[2000:]))
+
+
+def _advice(model) -> str:
+    """The first thing to try, from what the network has not."""
+    kinds = {type(layer).__name__ for layer in model.layers}
+    if not kinds & {"Conv2D", "SeparableConv2D", "DepthwiseConv2D"}:
+        return "It has no convolution. Filters are cheap, because all places share them."
+    if not kinds & {"BatchNormalization", "LayerNormalization", "GroupNormalization"}:
+        return "In the ablation one change gained in every run. It costs 4 parameters for each map."
+    if model.count_params() < BUDGET / 2:
+        return "More than half of the budget is left. More filters?"
+    return (
+        "Where does the budget go? Let the last map be small, and have many channels. Which of the changes of this "
+        "lesson are missing?"
+    )
+
+
+BEAT = CheckExercise(
+    "04.6",
+    "Beat it with a tenth",
+    check=_check_small,
+    hints=(
+        "C5 reads a map of 5x5x16 with 120 units. Ten scores can read a map directly.",
+        "Make the maps small early: a stride of 2, or a pooling, behind the first convolution.",
+        "Convolution, batch normalisation, ReLU, max pooling, twice; then flatten and ten scores. Eight filters of 5x5 "
+        "and some twenty of 3x3 fit.",
+    ),
+    time_limit=60,
+    remark="Fewer parameters, and better. It is not the number of them that counts, but where they are.",
+)
+
+
+EXERCISES = [COUNT, BUILD, ABLATE, RECALL, EXPLAIN, BEAT]
