@@ -532,7 +532,7 @@ accuracy, steady = {}, {}
 for kind, model in networks.items():
     accuracy[kind] = 100 * np.mean(class_of(model, cifar.x_test) == cifar.y_test)
     steady[kind] = 100 * np.mean(class_of(model, here) == class_of(model, there))
-results.record("02_halving", accuracy=accuracy, steady=steady)
+live = results.record("02_halving", accuracy=accuracy, steady=steady)
 
 # %%
 stored = results.stored("02_halving")  # the same cells, run with other seeds
