@@ -227,6 +227,7 @@ def _shift_cases(rng: np.random.Generator) -> Iterator[Case]:
     images = draw(4, 6, 8, 3)
     for shift in (0, -1, 6, 8):
         yield Case((first_pixel, images, shift), raises=ValueError, about=f"a move by {shift} of 6 rows")
+    yield Case((first_pixel, draw(4, 8, 6, 3), 6), raises=ValueError, about="a move by 6 of 6 columns")
 
 
 def _shifted(
@@ -556,7 +557,8 @@ def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
         ((-3,), {"growth": 2}),
     ):
         yield Case(args, settings, raises=ValueError, about="an argument below 1")
-    yield Case((int(rng.integers(2, 50)),), {"kernel": 1}, raises=ValueError, about="a kernel that sees no neighbour")
+    for pixels in (2, int(rng.integers(3, 50))):
+        yield Case((pixels,), {"kernel": 1}, raises=ValueError, about="a kernel that sees no neighbour")
 
 
 def _depth(
