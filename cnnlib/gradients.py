@@ -178,7 +178,9 @@ def _tensors(value, name: str):
     """``value``, an array or a nest of them, as tensors: floats in floatx, whole numbers and booleans as they are."""
 
     def convert(leaf):
-        if ops.is_tensor(leaf) or isinstance(leaf, keras.Variable):
+        if isinstance(leaf, keras.Variable):
+            leaf = ops.convert_to_numpy(leaf)  # its value: on TensorFlow the tensor of a variable is a variable again
+        if ops.is_tensor(leaf):
             return ops.convert_to_tensor(leaf)
         array = np.asarray(leaf)
         if array.dtype.kind not in "fiub":

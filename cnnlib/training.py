@@ -366,11 +366,11 @@ class RangeTest:
         """A rate to start from: a decade below the minimum."""
         return self.minimum / 10
 
-    def plot(self) -> None:
-        """Draw loss against learning rate, with the suggestion."""
+    def plot(self, advice: bool = True) -> None:
+        """Draw loss against learning rate; with ``advice`` also the minimum and the suggestion, named in the text."""
         from cnnlib.plotting import optimisation
 
-        optimisation.range_test(self)
+        optimisation.range_test(self, advice)
 
 
 def range_test(

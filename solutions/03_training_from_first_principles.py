@@ -552,8 +552,8 @@ plotting.explore(
 # %%
 ends = {rate: float(np.mean(losses[-20:])) for rate, losses in rate_runs.items()}
 results.record("03_learning_rates", ends={f"{rate:g}": end for rate, end in ends.items()})
-stored = [{float(rate): end for rate, end in run["ends"].items()} for run in results.stored("03_learning_rates")]
-plotting.rate_summary(ends, stored)
+others = [run["ends"] for run in results.stored("03_learning_rates") if run["seed"] != runtime.seed()]
+plotting.rate_summary(ends, [{float(rate): end for rate, end in run.items()} for run in others])
 
 best = min(ends, key=ends.get)
 claim("the best rate lies between 0.003 and 0.1", 0.003 <= best <= 0.1)
@@ -580,7 +580,7 @@ summed = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=
 colleague = small_cnn()
 colleague.set_weights(start)
 colleague.compile(keras.optimizers.SGD(0.01, momentum=0.9), summed)
-training.range_test(colleague, x_train, y_train, lowest=1e-6, highest=0.1, batch_size=50).plot()
+training.range_test(colleague, x_train, y_train, lowest=1e-6, highest=0.1, batch_size=50).plot(advice=False)
 
 # %%
 ### BEGIN SOLUTION
@@ -634,7 +634,8 @@ claim("with the cosine the loss ends at least 0.1 lower", final["cosine"] < fina
 #
 # ### Exercise 03.4 · The rate at a step
 #
-# Write the schedule above as a function. A step outside $0 \dots n-1$ is no step of the run: raise a `ValueError`.
+# Write the schedule above as a function. A step outside $0 \dots n-1$ is no step of the run: raise a `ValueError`. With
+# a warm-up of 0 steps the second formula holds from step 0 on.
 #
 # For example, with a peak of 1.0, 10 steps and a warm-up of 2, step 0 is taken at 0.5, step 1 at 1.0, and step 5 at
 # 0.5868.
@@ -880,8 +881,9 @@ claim("and their gradient holds NaN", any(np.isnan(keras.ops.convert_to_numpy(s)
 #
 # ### Exercise 03.6 · Read four curves
 #
-# Four other runs, drawn as *accuracy*, the share of pictures named correctly. What does each need? Answer with
-# `"more data"`, `"a higher rate"`, `"a lower rate"` or `"nothing"`.
+# Four other runs, drawn as *accuracy*, the share of pictures named correctly. What does each need: `"more data"`,
+# `"a higher rate"`, `"a lower rate"` or `"nothing"`? Make `needs` a dictionary with one of them for each letter, in the
+# form `{"A": "…", "B": "…", "C": "…", "D": "…"}`.
 
 # %%
 results.record("03_curves", **{name.replace(" ", "_"): run for name, run in curves.items()})
@@ -929,13 +931,15 @@ claim("seed 0, epoch 0 begins with pictures 2, 4 and 3 on every machine", list(o
 claim("epoch 1 has another order", list(order.order(1)) != list(order.order(0)))
 
 # %% [markdown]
-# **Predict**: two recipes, several runs, each with its own seed. The constant rate of 0.2 and the cosine from above:
-# do the accuracies of the one overlap with those of the other?
+# **Predict**: two recipes, the constant rate of 0.2 and the cosine from above, and five runs of each, every one with
+# its own seed. Four of them were stored, the fifth is yours. Do the accuracies of the one recipe overlap with those of
+# the other?
 
 # %%
 accuracies = {name: history["val_accuracy"][-1] for name, history in histories.items()}
 results.record("03_seeds", **accuracies)
-others = {name: [run[name] for run in results.stored("03_seeds")] for name in accuracies}
+stored = [run for run in results.stored("03_seeds") if run["seed"] != runtime.seed()]
+others = {name: [run[name] for run in stored] for name in accuracies}
 plotting.seed_spread(accuracies, others, xlabel="validation accuracy after 8 epochs")
 everyone = {name: [*others[name], accuracies[name]] for name in accuracies}
 for name, values in everyone.items():

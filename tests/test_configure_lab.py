@@ -54,12 +54,20 @@ def test_the_setting_is_written_once(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == content
 
 
-def test_jupyterlab_reads_the_setting(tmp_path):
+@pytest.mark.parametrize(
+    ("plugin", "setting", "expected"),
+    [
+        ("docmanager-extension:plugin", "defaultViewers", {"python": "Jupytext Notebook"}),
+        ("apputils-extension:notification", "fetchNews", "false"),
+        ("apputils-extension:notification", "checkForUpdates", False),
+    ],
+)
+def test_jupyterlab_reads_the_setting(tmp_path, plugin, setting, expected):
     path = configure_lab.configure(tmp_path)
     settings, _ = get_settings(
         app_settings_dir=str(path.parents[1]),
         schemas_dir=str(Path(get_app_dir()) / "schemas"),
         settings_dir=str(tmp_path / "of-the-person"),
-        schema_name="@jupyterlab/docmanager-extension:plugin",
+        schema_name=f"@jupyterlab/{plugin}",
     )
-    assert settings["schema"]["properties"]["defaultViewers"]["default"] == {"python": "Jupytext Notebook"}
+    assert settings["schema"]["properties"][setting]["default"] == expected

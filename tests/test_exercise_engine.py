@@ -755,6 +755,15 @@ def test_a_wrong_value_does_not_give_the_right_one_away():
     assert "entry 1" in result.message
 
 
+def test_keys_are_shown_as_they_were_written():
+    exercise = ValueExercise("01.1", "Values", expected={"A": "More", "B two": 1})
+    assert exercise.check({"a": "more ", "b TWO": 1}).outcome == RIGHT
+    assert "1 of 2 entries are right; look at `'A'`." in exercise.check({"A": "less", "B two": 1}).message
+    assert "1 of 2 entries are right; look at `'a'`." in exercise.check({"a": "less", "B two": 1}).message
+    assert "see `'C'`." in exercise.check({"A": "more", "C": 1}).message
+    assert "see `'B two'`." in exercise.check({"A": "more"}).message
+
+
 def test_misconceptions_of_values():
     misconceptions = (
         Misconception(11.5, "a share, not per cent"),

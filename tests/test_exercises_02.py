@@ -104,6 +104,11 @@ WRONG = {
         (network(conv1='8, 3, padding="same"'), "The first convolution was right as it stood"),
         (network(flatten="layers.GlobalAveragePooling2D()(x)"), "and not their means"),
         (network(units=12), "There are ten classes"),
+        (network(pool2="layers.AveragePooling2D(2)(x)"), "an activation, or the kind of pooling"),
+        (
+            network(pool1='layers.MaxPooling2D(2)(layers.Activation("tanh")(x))'),
+            "an activation, or the kind of pooling",
+        ),
         (network(pool1="layers.MaxPooling2D(2)(layers.Conv2D(16, 1)(x))"), "By how many pixels does the window"),
         (network(flatten="layers.Flatten()(layers.ZeroPadding2D(0)(x))"), "and not their means"),
         (
@@ -172,11 +177,12 @@ WRONG = {
         (cell("def field_of(stack):\n    return arithmetic.receptive_field(stack).size"), "Came"),
     ],
     "02.5": [
-        ([(3, 1)] * 15, "Which of K and D is free of charge?"),
+        ([(3, 1)] * 15, "D is free of charge"),
+        ([(3, 1), (3, 2), (3, 4), (3, 8)], "adds the most for what it costs"),
         ([(31, 1)], "The stack is too expensive"),
         ([(3, 15)], "The field has holes"),
         ([(3, 1), (3, 2), (3, 4)], "does not see far enough"),
-        ([(3, 2), (3, 4), (3, 8), (3, 1)][:3] + [(3, 2)], "The field has holes"),
+        ([(2, 2), (2, 4), (2, 8), (2, 16), (2, 2)], "The field has holes"),
         ([(3, 1), (3, 14)], "as the layers before it have filled the gaps"),
         ([(3, 1, 1), (3, 1, 2)], "The stride is 1 everywhere"),
         ([3, 3, 3], "list of pairs"),
@@ -257,9 +263,9 @@ def field_of(stack):
     ],
     "02.5": [
         [(2, 1), (2, 2), (2, 4), (2, 8), (2, 16)],
-        [[3, 8], [3, 4], [3, 2], [3, 1]],
-        ((4, 1), (2, 4), (2, 8), (2, 16)),
-        cell("design = np.array([(3, 1), (3, 3), (3, 9), (3, 2)])"),
+        [[2, 16], [2, 8], [2, 4], [2, 2], [2, 1]],
+        ((3, 1), (3, 3), (2, 9), (2, 18)),
+        cell("design = np.array([(2, 1), (3, 2), (2, 6), (2, 12), (2, 8)])"),
     ],
     "02.6": [
         cell("""

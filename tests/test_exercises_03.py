@@ -1,7 +1,7 @@
 """The exercises of lesson 03: wrong answers as learners write them, and right ones in other styles."""
 
 import numpy as np
-from exercise_harness import cell, standard_tests
+from exercise_harness import cell, lesson, standard_tests
 
 
 def gradient(
@@ -98,8 +98,17 @@ WRONG = {
         (gradient(subtract="g -= labels[:, None]"), "You subtract the *number* of the class"),
         (
             gradient(subtract="pass", result="-np.log(g[np.arange(len(labels)), labels]).mean()"),
-            "This is one number, as the loss is",
+            "This is the loss itself",
         ),
+        (
+            cell("def cross_entropy_gradient(scores, labels):\n    return cross_entropy(scores, labels)\n"),
+            "is its gradient",
+        ),
+        (gradient(result="(g / len(labels)).sum()"), "This is one number, as the loss is"),
+        (gradient(result="g[np.arange(len(labels)), labels] / len(labels)"), "one number for each picture"),
+        (gradient(subtract="pass", result="-np.log(g[np.arange(len(labels)), labels])"), "one number for each picture"),
+        (gradient(result="g.mean(axis=0)"), "You average the rows into one"),
+        (gradient("np.exp(np.float32(scores))"), "What can be subtracted from a row of scores"),
         (
             gradient(subtract="p = g.copy(); g[np.arange(len(labels)), labels] -= 1", result="p * g / len(labels)"),
             "the softmax enters twice",
@@ -108,7 +117,11 @@ WRONG = {
             cell("def cross_entropy_gradient(scores, labels):\n    reference.softmax(scores)\n"),
             "Is a `return` missing?",
         ),
-        (gradient(subtract="g[labels] -= 1"), "Came"),
+        (gradient(subtract="g[labels] -= 1"), "picks whole *rows*"),
+        (
+            gradient(subtract="pass", result="np.where(np.eye(g.shape[1])[labels] > 0, 1 - g, g) / len(g)"),
+            "The true class has the opposite sign",
+        ),
         (gradient(subtract="g[np.arange(len(labels)), labels] += 1"), "Came"),
     ],
     "03.2": [
@@ -130,8 +143,23 @@ WRONG = {
         (step(result="weights + rate * v, v"), "The rate enters twice"),
         (step(result="momentum * weights + v, v"), "The momentum shrinks the weights"),
         (step("0.9 * velocity - rate * gradient"), "Your momentum is always 0.9"),
+        (step("momentum * velocity + (1 - momentum) * gradient", "weights - rate * v, v"), "an average of gradients"),
+        (step(result="weights + v - rate * gradient, v"), "The gradient moves the weights twice"),
         (step(result="v, weights + v"), "in the wrong order"),
-        (step(result="weights + v"), "Came"),
+        (step(result="weights + v"), "the velocity is missing"),
+        (step(result="v"), "the weights are missing"),
+        (step(result="np.add(weights, v, out=weights), v"), "it changes `weights` on the way"),
+        (
+            cell("""
+def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
+    velocity *= momentum
+    velocity -= rate * gradient
+    weights += velocity
+    return weights, velocity
+"""),
+            "it changes `weights` and `velocity` on the way",
+        ),
+        (step("np.multiply(velocity, momentum, out=velocity) - rate * gradient"), "write into the caller's own arrays"),
     ],
     "03.3": [
         (0.03, "the network breaks"),
@@ -141,6 +169,7 @@ WRONG = {
         (1e-5, "too slowly"),
         (1e-4, "stay a decade below the minimum"),
         (-0.0005, "a positive number"),
+        (-3, "10 to the power of -3 is 0.001"),
         (0, "a positive number"),
         ("0.0005", "without quotes"),
         ([0.0005, 0.001], "one number"),
@@ -149,9 +178,12 @@ WRONG = {
     "03.4": [
         (schedule(climb="peak * step / warmup"), "Your first step is taken at a rate of 0"),
         (schedule(climb="peak * (step + 1) / (warmup + 1)"), "Your warm-up does not reach the peak"),
+        (schedule(climb="peak * (warmup - step) / warmup"), "begins at the peak and goes down"),
+        (schedule(climb="peak * (step + 1) / steps"), "all $n$ steps for it"),
         (schedule(climb="peak"), "There is no warm-up"),
         (schedule(warm="False"), "the cosine alone"),
         (schedule(part="(step - warmup) / (steps - warmup)"), "begins at its top a second time"),
+        (schedule(part="(step - warmup) / (steps - warmup + 1)"), "one step late"),
         (schedule(part="(step - warmup + 1) / (steps - warmup)"), "Your last step is taken at a rate of 0"),
         (schedule(part="(step + 1) / (steps + 1)"), "counts from the beginning of the run"),
         (schedule(part="step / steps"), "counts from the beginning of the run"),
@@ -165,7 +197,25 @@ WRONG = {
         (schedule(fall="peak / 2 * (1 - np.cos(np.pi * part))"), "Your rate climbs after the warm-up"),
         (schedule(fall="peak * (1 - part)"), "a straight line down"),
         (schedule(fall="peak"), "stays at the peak"),
+        (schedule(climb="peak * step + 1 / warmup"), "Brackets are missing in your warm-up"),
+        (schedule(part="step - warmup + 1 / (steps - warmup + 1)"), "Came"),
+        (
+            schedule(fall="peak / 2 * (1 + np.cos(np.pi * step - warmup + 1 / (steps - warmup + 1)))"),
+            "Brackets are missing in your cosine",
+        ),
+        (schedule(fall="peak / 2 * (1 + np.cos(np.pi) * part)"), "Your fraction stands beside the cosine"),
         (schedule(warm="step <= warmup"), "one step too long"),
+        (
+            cell("""
+def rate_at(step, peak, steps, warmup):
+    if not 0 <= step < steps:
+        raise ValueError
+    climb = peak * (step + 1) / warmup
+    fall = peak / 2 * (1 + np.cos(np.pi * (step - warmup + 1) / (steps - warmup + 1)))
+    return climb if step < warmup else fall
+"""),
+            "nothing can be divided by it",
+        ),
         (schedule(outside="False"), "silently goes on"),
         (schedule(outside="not 0 <= step <= steps"), "You accept n as well"),
         (schedule(outside="step >= steps"), "accept negative ones"),
@@ -199,13 +249,42 @@ WRONG = {
             "changes the weights that it is given",
         ),
         (
+            epoch(update="for k in range(6):\n            weights[k] = weights[k] - rate * gradient[k]"),
+            "`weights[k] = ...` work on the caller's own arrays and list",
+        ),
+        (
             epoch("rng.shuffle(x)", chosen="i", images="x[i : i + 10]", labels="y[i : i + 10]"),
             "changes the pictures or labels",
         ),
         (
             epoch(update="weights = [w - rate * g / 10 for w, g in zip(weights, gradient)]"),
+            "is divided by the number of pictures already",
+        ),
+        (epoch(update="weights = [w - rate * g * 10 for w, g in zip(weights, gradient)]"), "ten times too long"),
+        (
+            epoch(update="weights = [w - rate * g / len(x) for w, g in zip(weights, gradient)]"),
+            "The loss of a batch is a *mean*",
+        ),
+        (epoch(update="weights = [w - g for w, g in zip(weights, gradient)]"), "The learning rate does nothing"),
+        (epoch(update="weights = [w - rate * rate * g for w, g in zip(weights, gradient)]"), "enters twice"),
+        (epoch(update="weights = gradient"), "What comes back are the gradients"),
+        (epoch(update="weights = [w - rate * g.mean() for w, g in zip(weights, gradient)]"), "do not move along"),
+        (epoch(result="return weights, _"), "`epoch` keeps it to itself"),
+        (epoch(result="return _, weights"), "`epoch` keeps it to itself"),
+        (epoch(result="return _"), "the list of six weights"),
+        (
+            cell("""
+def epoch(weights, x, y, rate, rng):
+    order = rng.permutation(len(x))
+    total = [0 * w for w in weights]
+    for i in range(0, len(x), 10):
+        _, gradient = loss_and_gradient(weights, x[order[i : i + 10]], y[order[i : i + 10]])
+        total = [t + g for t, g in zip(total, gradient)]
+    return [w - rate * t / (len(x) // 10) for w, t in zip(weights, total)]
+"""),
             "the number of steps is not",
         ),
+        (epoch(before="order = rng.permutation(len(x)) // 2 * 2"), "not from every picture once"),
         (3, "the function `epoch` itself"),
         (epoch(result="return weights[0]"), "the list of six weights"),
     ],
@@ -271,7 +350,9 @@ def rate_at(step, peak, steps, warmup):
 def rate_at(step, peak, steps, warmup):
     if step not in range(steps):
         raise ValueError
-    return float(training.warmup_cosine(peak, steps, warmup)(step))
+    climb = [peak * i / warmup for i in range(1, warmup + 1)]
+    rest = steps - warmup + 1
+    return (climb + [peak * (1 + np.cos(np.pi * i / rest)) / 2 for i in range(1, rest)])[step]
 """),
     ],
     "03.5": [
@@ -313,3 +394,22 @@ def test_the_figure_and_the_check_of_03_6_agree():
     }
     drawn = {letter: remedy[name] for letter, name in optimisation._LETTERS.items()}
     assert drawn == lesson_03.CURVES.expected
+
+
+def test_the_figure_of_03_3_leaves_the_reading_to_the_reader(monkeypatch):
+    from cnnlib.plotting import core
+    from cnnlib.training import RangeTest
+
+    rates = np.geomspace(1e-6, 0.1, 100)
+    found = RangeTest(rates, 2.3 - np.exp(-(np.log10(rates / 0.004) ** 2)))
+    shown = []
+    monkeypatch.setattr(core, "show", lambda fig, alt: shown.append((len(fig.axes[0].lines), alt)))
+    for advice in (True, False):
+        found.plot(advice=advice)
+    (lines, told), (lines_alone, told_alone) = shown
+    assert lines == lines_alone + 2
+    assert "decade below" in told
+    assert f"{found.suggestion:.2g}" in told
+    assert not any(word in told_alone for word in ("decade", "minimum", f"{found.suggestion:.2g}"))
+    assert "at 0.005" in told_alone
+    assert ".plot(advice=False)" in lesson("03").path.read_text(encoding="utf-8").split("### Exercise 03.3")[1][:1500]

@@ -146,6 +146,17 @@ def test_variables_of_the_surroundings_are_read_anew_and_what_is_written_is_kept
     assert float(calls) == 2.0
 
 
+@both
+def test_tensors_of_the_backend_are_welcome_and_left_alone(jit):
+    x = ops.convert_to_tensor([1.0, 2.0])
+    _, gradient = gradients.value_and_grad(lambda x: ops.sum(x**2), jit=jit)(x)
+    np.testing.assert_array_equal(gradient, [2.0, 4.0])
+    assert not getattr(x, "requires_grad", False)  # PyTorch marks what is to be differentiated: never the caller's own
+    weight = keras.Variable([3.0, 4.0])
+    _, gradient = gradients.value_and_grad(lambda x: ops.sum(x**2), jit=jit)(weight)
+    np.testing.assert_array_equal(gradient, [6.0, 8.0])
+
+
 def test_integers_beside_the_differentiated_argument_stay_integers():
     seen = []
 

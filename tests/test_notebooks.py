@@ -242,6 +242,11 @@ BROKEN = [
         "without alt",
     ),
     (_checks.figures_are_described, put(3, figure("Figure: a plot")), "says too little"),
+    (
+        _checks.numbers_are_plain,
+        put(1, new_output("execute_result", data={"text/plain": "{'a': np.float64(0.1)}"}, execution_count=2)),
+        r"np.float64\(",
+    ),
     (_checks.figures_are_described, put(3, new_output("display_data", data={"image/png": PIXEL})), "without alt text"),
     (_checks.figures_are_described, put(1, stream("<Figure size 640x480 with 1 Axes>")), "prints a figure"),
     (

@@ -181,6 +181,16 @@ def figures_are_described(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def numbers_are_plain(notebook: NotebookNode) -> list[str]:
+    """No output shows a NumPy number by its representation: nobody meant to print all of its digits."""
+    return [
+        f"cell {number} shows {match.group(0)!r}; end the cell in something to read, or print the number"
+        for number, output in outputs(notebook)
+        for text in texts(output)
+        if (match := re.search(r"\bnp\.(?:float|int|uint|bool|str)\w*\(", text))
+    ]
+
+
 STORED: tuple[Callable[[NotebookNode], list[str]], ...] = (
     executed_in_order,
     no_errors,
@@ -189,6 +199,7 @@ STORED: tuple[Callable[[NotebookNode], list[str]], ...] = (
     metadata_is_normal,
     small_enough,
     figures_are_described,
+    numbers_are_plain,
 )
 
 

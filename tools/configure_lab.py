@@ -1,16 +1,20 @@
-"""Make JupyterLab open the sources of lessons (solutions/*.py) as notebooks on double click.
+"""Make JupyterLab open the sources of lessons (solutions/*.py) as notebooks on double click, and ask for no news.
 
     python tools/configure_lab.py
 
 Writes one small file into the environment that runs this (share/jupyter/lab/settings/overrides.d/cnnlib.json);
-settings of the person and of other environments stay as they are. "Open With > Editor" still shows the text.
+settings of the person and of other environments stay as they are. "Open With > Editor" still shows the text. The
+question whether to fetch news would stand over the first page a learner sees, and the course works without a network.
 """
 
 import json
 import sys
 from pathlib import Path
 
-SETTINGS = {"@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"python": "Jupytext Notebook"}}}
+SETTINGS = {
+    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"python": "Jupytext Notebook"}},
+    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"},
+}
 
 
 def configure(environment: Path = Path(sys.prefix)) -> Path:

@@ -552,7 +552,8 @@ class ValueExercise(Exercise):
         self.misconceptions = tuple(self.misconceptions)
 
     def _check(self, answer: Any, rng: np.random.Generator) -> Result:
-        expected = _folded(plain(self.expected() if callable(self.expected) else self.expected))
+        written = plain(self.expected() if callable(self.expected) else self.expected)
+        expected = _folded(written)
         with Sandbox(self.time_limit) as sandbox:
             attempt = sandbox.run(lambda: plain(answer))
             if attempt.failed:
@@ -568,7 +569,7 @@ class ValueExercise(Exercise):
         rows = [("Came", came.what if isinstance(came, Opaque) else code(describe(came)))]
         likely = self._likely(came) or _kind_mismatch(came, expected)
         rows += [("Likely", likely)] if likely else []
-        return self._result(Outcome.WRONG, _right_entries(came, expected, self._equal), rows, notes=_notes(sandbox))
+        return self._result(Outcome.WRONG, _right_entries(came, written, self._equal), rows, notes=_notes(sandbox))
 
     def _judge(self, came: Any, expected: Any) -> bool:
         if self.compare is not None:
@@ -626,17 +627,18 @@ def _kind_mismatch(came: Any, expected: Any) -> str:
 
 
 def _right_entries(came: Any, expected: Any, equal: Callable[[Any, Any], bool]) -> str:
-    """For an answer of several entries, how many are right and which is not."""
-    came = _folded(came)
+    """For an answer of several entries, how many are right and which is not; keys are shown as they were written."""
     if isinstance(came, dict) and isinstance(expected, dict):
-        if set(came) != set(expected):
-            odd = [key for key in came if key not in expected] or [key for key in expected if key not in came]
-            return f"The keys are not those of the exercise: see {code(repr(odd[0]))}."
-        names = [key for key in expected if not equal(came[key], expected[key])]
-        return f"{len(expected) - len(names)} of {len(expected)} entries are right; look at {code(repr(names[0]))}."
+        given, wanted = ({_folded(key): (key, value) for key, value in entries.items()} for entries in (came, expected))
+        if set(given) != set(wanted):
+            odd = [key for key in given if key not in wanted] or [key for key in wanted if key not in given]
+            key, _ = given.get(odd[0]) or wanted[odd[0]]
+            return f"The keys are not those of the exercise: see {code(repr(key))}."
+        names = [given[key][0] for key in wanted if not equal(given[key][1], _folded(wanted[key][1]))]
+        return f"{len(wanted) - len(names)} of {len(wanted)} entries are right; look at {code(repr(names[0]))}."
     flat = isinstance(came, (list, np.ndarray)) and isinstance(expected, list) and np.ndim(came) > 0
     if flat and len(came) == len(expected):
-        wrong = [number for number in range(len(expected)) if not equal(came[number], expected[number])]
+        wrong = [number for number in range(len(expected)) if not equal(came[number], _folded(expected[number]))]
         right = len(expected) - len(wrong)
         return f"{right} of {len(expected)} entries are right; look at entry {wrong[0]}, counted from 0."
     return ""

@@ -71,6 +71,31 @@ def _check_repaired(answer: object, rng: np.random.Generator) -> None:
                 likely="Padding hides the kernel's size: with `same`, a 5x5 returns the same shape as a 3x3. The "
                 "kernels were right as they stood.",
             )
+    _check_outputs(model, rng)
+
+
+def _check_outputs(model, rng: np.random.Generator) -> None:
+    """The same weights must give the same scores as in `small_network`: the activations and poolings are its own."""
+    import keras
+
+    original = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (16, 32):
+        original.add(keras.layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        original.add(keras.layers.MaxPooling2D(2))
+    original.add(keras.layers.Flatten())
+    original.add(keras.layers.Dense(10))
+    original.set_weights([rng.normal(0, 0.3, size=weight.shape) for weight in original.get_weights()])
+    copy = keras.models.clone_model(model)  # the learner's own weights stay as they are
+    copy.set_weights(original.get_weights())
+    images = rng.normal(size=(3, 32, 32, 3)).astype("float32")
+    expected, came = (network.predict_on_batch(images) for network in (original, copy))
+    if not np.allclose(came, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max()):
+        raise Wrong(
+            "All shapes and weights are right. But with the saved weights the network returns other scores.",
+            came=describe(came[0, :3].round(2)) + " for the first three classes of an image",
+            expected=describe(expected[0, :3].round(2)),
+            likely="Something changed that a shape does not show: an activation, or the kind of pooling.",
+        )
 
 
 def _times(shape: tuple[int, ...]) -> str:
@@ -202,6 +227,7 @@ def _shift_cases(rng: np.random.Generator) -> Iterator[Case]:
     images = draw(4, 6, 8, 3)
     for shift in (0, -1, 6, 8):
         yield Case((first_pixel, images, shift), raises=ValueError, about=f"a move by {shift} of 6 rows")
+    yield Case((first_pixel, draw(4, 8, 6, 3), 6), raises=ValueError, about="a move by 6 of 6 columns")
 
 
 def _shifted(
@@ -418,7 +444,7 @@ STACK_FIELD = FunctionExercise(
 
 # 02.5 A stack that sees 31 pixels -------------------------------------------------------------------------------------
 
-PIXELS, CHANNELS, WEIGHTS = 31, 16, 10_000
+PIXELS, CHANNELS, WEIGHTS = 31, 16, 7_000
 
 
 def _check_design(answer: object, rng: np.random.Generator) -> None:
@@ -433,7 +459,8 @@ def _check_design(answer: object, rng: np.random.Generator) -> None:
             "The stack is too expensive.",
             came=f"{weights:,} weights",
             expected=f"at most {WEIGHTS:,}",
-            likely="A kernel of K costs K x K, and spans D (K - 1) + 1. Which of K and D is free of charge?",
+            likely="A layer costs K x K for each pair of channels and adds D (K - 1) pixels. D is free of charge: "
+            "which K adds the most for what it costs?",
         )
     if span < PIXELS:
         raise Wrong(
@@ -488,10 +515,11 @@ DESIGN = CheckExercise(
     check=_check_design,
     hints=(
         "Add up: 30 pixels have to come from the layers, and each one adds D (K - 1).",
-        "A layer of 3x3 with 16 channels in and out has 2,304 weights. How many of them can you pay?",
+        "A layer of 3x3 with 16 channels in and out has 2,304 weights: you can pay three of them. What is the smallest "
+        "kernel that sees a neighbour at all?",
         "To leave no hole, the dilation of a layer may be at most what the layers before it see.",
     ),
-    remark="Kernels of 2 see 32 pixels with five layers and 5,120 weights: a dilated stack of 2s counts in binary.",
+    remark="Five kernels of 2 see 32 pixels with 5,120 weights: a stack of 2s with doubled dilation counts in binary.",
 )
 
 
@@ -529,7 +557,8 @@ def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
         ((-3,), {"growth": 2}),
     ):
         yield Case(args, settings, raises=ValueError, about="an argument below 1")
-    yield Case((int(rng.integers(2, 50)),), {"kernel": 1}, raises=ValueError, about="a kernel that sees no neighbour")
+    for pixels in (2, int(rng.integers(3, 50))):
+        yield Case((pixels,), {"kernel": 1}, raises=ValueError, about="a kernel that sees no neighbour")
 
 
 def _depth(

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from cnnlib import reference
+from cnnlib.exercises.compare import describe
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+from cnnlib.exercises.outcome import Outcome, Result
 
 # 03.1 Gradient of the cross-entropy -----------------------------------------------------------------------------------
 
@@ -30,6 +32,7 @@ def _gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((np.array([[1000.0, 0.0, 3.0], [5.0, 1000.0, 999.0]]), np.array([0, 0])), about="scores of 1,000")
     yield Case((np.array([[-1000.0, -1001.0]]), np.array([1])), about="scores of -1,000")
     yield Case((np.array([[900.0, 901.0], [0.0, 1.0]]), np.array([1, 0])), about="rows of very different size")
+    yield Case((np.array([[100, 0, 2], [1, 3, 2]], "float32"), np.array([1, 0])), about="scores of 100 in float32")
 
 
 def _one_hot(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -59,6 +62,12 @@ def _columns(scores, labels):
     return gradient / len(labels)
 
 
+def _rows(scores, labels):
+    gradient = reference.softmax(scores)
+    gradient[labels] -= 1
+    return gradient / len(labels)
+
+
 def _label_number(scores, labels):
     return (reference.softmax(scores) - labels[:, None]) / len(labels)
 
@@ -79,6 +88,20 @@ def _shifted_by(shift: Callable[[np.ndarray], object]) -> Callable[[np.ndarray],
         return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
     return probabilities
+
+
+def _the_loss(came: object, expected: object, case: Case) -> bool:
+    if np.shape(came) != ():
+        return False
+    return not np.isfinite(came) or np.isclose(came, reference.cross_entropy(*case.args), rtol=0.01)
+
+
+def _one_number(came: object, expected: object, case: Case) -> bool:
+    return isinstance(came, (int, float, np.ndarray)) and np.shape(came) == ()
+
+
+def _a_number_a_row(came: object, expected: object, case: Case) -> bool:
+    return np.shape(came) == np.shape(expected)[:1]
 
 
 CROSS_ENTROPY_GRADIENT = FunctionExercise(
@@ -155,13 +178,38 @@ CROSS_ENTROPY_GRADIENT = FunctionExercise(
             "`gradient[np.arange(len(labels)), labels]`.",
         ),
         Misconception(
+            _rows,
+            "`gradient[labels]` picks whole *rows*. One entry of each row is meant: "
+            "`gradient[np.arange(len(labels)), labels]`.",
+        ),
+        Misconception(
+            _gradient(combine=lambda p, y: np.where(y > 0, 1 - p, p)),
+            "The true class has the opposite sign. When its score grows the loss falls, so its gradient is negative.",
+        ),
+        Misconception(
             _label_number,
             "You subtract the *number* of the class. It says where to subtract, not how much.",
         ),
         Misconception(
-            lambda came, expected, case: came is not None and np.shape(came) == (),
+            _the_loss,
+            "This is the loss itself. Asked for is its gradient: how much the loss changes with each score, in the "
+            "shape of `scores`.",
+            predicate=True,
+        ),
+        Misconception(
+            _one_number,
             "This is one number, as the loss is. Its gradient has one number for each score.",
             predicate=True,
+        ),
+        Misconception(
+            _a_number_a_row,
+            "This is one number for each picture. The gradient has one for each *score* of each picture.",
+            predicate=True,
+        ),
+        Misconception(
+            lambda scores, labels: (reference.softmax(scores) - _one_hot(scores, labels)).mean(axis=0),
+            "You average the rows into one. A score of one picture does not move the loss of another, so each row "
+            "keeps its own gradient: only its share in the mean makes it smaller.",
         ),
         Misconception(
             _gradient(combine=lambda p, y: p * (p - y)),
@@ -199,111 +247,152 @@ def _right_velocity(v, g, rate, momentum):
 
 
 def _momentum(
-    velocity: Callable = _right_velocity,
-    weights: Callable = lambda w, new, old, g, rate, momentum: w + new,
+    speed: Callable = _right_velocity,
+    move: Callable = lambda w, new, old, g, rate, momentum: w + new,
     answer: Callable = lambda w, v: (w, v),
 ) -> Callable:
     """The step with one of its parts exchanged."""
 
-    def momentum_step(weights_, velocity_, gradient, rate, momentum=0.9):
-        new = velocity(velocity_, gradient, rate, momentum)
-        return answer(weights(weights_, new, velocity_, gradient, rate, momentum), new)
+    def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
+        new = speed(velocity, gradient, rate, momentum)
+        return answer(move(weights, new, velocity, gradient, rate, momentum), new)
 
     return momentum_step
 
 
-MOMENTUM_STEP = FunctionExercise(
+class _LeavesItsArguments(FunctionExercise):
+    """A function that must not change the arrays that it is given, even if what it returns is right."""
+
+    def _try(self, answer, cases, sandbox):
+        attempts, self._changed = super()._try(answer, cases, sandbox)
+        return attempts, self._changed
+
+    def _check(self, answer: object, rng: np.random.Generator) -> Result:
+        self._changed: list[str] = []
+        result = super()._check(answer, rng)
+        if result.outcome != Outcome.RIGHT or not self._changed:
+            return result
+        names = " and ".join(f"`{name}`" for name in self._changed)
+        likely = (
+            "`velocity *= momentum` and `weights += velocity` write into the caller's own arrays, which the caller may "
+            "still need. `a * b` and `a + b` make new ones."
+        )
+        says = f"What it returns is right, but it changes {names} on the way."
+        return self._result(Outcome.WRONG, says, [("Likely", likely)])
+
+
+MOMENTUM_STEP = _LeavesItsArguments(
     "03.2",
     "One step with momentum",
     reference=_momentum(),
     cases=_momentum_cases,
     misconceptions=(
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: w + old),
+            _momentum(move=lambda w, new, old, g, rate, momentum: w + old),
             "You move the weights by the velocity of *before*. Update the velocity first, then move by the new one.",
         ),
         Misconception(
             _momentum(
-                velocity=lambda v, g, rate, momentum: momentum * v + g,
-                weights=lambda w, new, old, g, rate, momentum: w - rate * new,
+                speed=lambda v, g, rate, momentum: momentum * v + g,
+                move=lambda w, new, old, g, rate, momentum: w - rate * new,
             ),
             "This is the convention of PyTorch: its velocity adds up gradients, and the rate and the minus come at the "
             "move. Here both are inside the velocity.",
         ),
         Misconception(
             _momentum(
-                velocity=lambda v, g, rate, momentum: momentum * v + rate * g,
-                weights=lambda w, new, old, g, rate, momentum: w - new,
+                speed=lambda v, g, rate, momentum: momentum * v + rate * g,
+                move=lambda w, new, old, g, rate, momentum: w - new,
             ),
             "Your velocity points uphill and is subtracted at the move. Here the minus stands in the velocity, and the "
             "move adds it.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: momentum * v + rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: momentum * v + rate * g),
             "Your velocity grows with the gradient, so the weights walk uphill. Watch the sign of the gradient.",
         ),
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: w - new),
+            _momentum(move=lambda w, new, old, g, rate, momentum: w - new),
             "The velocity is right and already points downhill. Subtracting it walks uphill.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: momentum * v - (1 - momentum) * rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: momentum * v - (1 - momentum) * rate * g),
             "You average old and new with shares that sum to 1, as Adam does. Here the gradient enters in full.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: momentum * v - g),
+            _momentum(
+                speed=lambda v, g, rate, momentum: momentum * v + (1 - momentum) * g,
+                move=lambda w, new, old, g, rate, momentum: w - rate * new,
+            ),
+            "Your velocity is an average of gradients, as in Adam. Here the gradient enters it in full, with the rate "
+            "and a minus, and the move adds it.",
+        ),
+        Misconception(
+            _momentum(move=lambda w, new, old, g, rate, momentum: w + new - rate * g),
+            "The gradient moves the weights twice: it is inside the velocity already.",
+        ),
+        Misconception(
+            _momentum(speed=lambda v, g, rate, momentum: momentum * v - g),
             "The learning rate does nothing in your velocity. It scales the gradient there.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: v - momentum * rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: v - momentum * rate * g),
             "The momentum is on the wrong term: it says how much of the *old velocity* is kept.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: momentum * (v - rate * g)),
+            _momentum(speed=lambda v, g, rate, momentum: momentum * (v - rate * g)),
             "The momentum shrinks the new gradient, too. It belongs to the old velocity alone.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: rate * (momentum * v - g)),
+            _momentum(speed=lambda v, g, rate, momentum: rate * (momentum * v - g)),
             "The rate shrinks the old velocity, too. It belongs to the gradient alone: in the velocity it is already.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: v - rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: v - rate * g),
             "Nothing is ever forgotten: your velocity keeps all of its past. Where does the momentum come in?",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: -rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: -rate * g),
             "This is SGD without momentum: your velocity forgets what it was.",
         ),
         Misconception(
             _momentum(
-                velocity=lambda v, g, rate, momentum: v,
-                weights=lambda w, new, old, g, rate, momentum: w - rate * g,
+                speed=lambda v, g, rate, momentum: v,
+                move=lambda w, new, old, g, rate, momentum: w - rate * g,
             ),
             "This is SGD without momentum: the velocity neither changes nor moves the weights.",
         ),
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: w - rate * g),
+            _momentum(move=lambda w, new, old, g, rate, momentum: w - rate * g),
             "The velocity is right, but the weights move by the gradient alone, as without momentum.",
         ),
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: w + momentum * new - rate * g),
+            _momentum(move=lambda w, new, old, g, rate, momentum: w + momentum * new - rate * g),
             "This is Nesterov's variant, which looks one step ahead. Asked for is the plain one: move by the velocity.",
         ),
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: w + rate * new),
+            _momentum(move=lambda w, new, old, g, rate, momentum: w + rate * new),
             "The rate enters twice: it is inside the velocity already.",
         ),
         Misconception(
-            _momentum(weights=lambda w, new, old, g, rate, momentum: momentum * w + new),
+            _momentum(move=lambda w, new, old, g, rate, momentum: momentum * w + new),
             "The momentum shrinks the weights. It belongs to the velocity.",
         ),
         Misconception(
-            _momentum(velocity=lambda v, g, rate, momentum: 0.9 * v - rate * g),
+            _momentum(speed=lambda v, g, rate, momentum: 0.9 * v - rate * g),
             "Your momentum is always 0.9. It is an argument, and 0.9 is its default.",
         ),
         Misconception(
             _momentum(answer=lambda w, v: (v, w)),
             "Both are right, in the wrong order: first the weights, then the velocity.",
+        ),
+        Misconception(
+            _momentum(answer=lambda w, v: w),
+            "The weights are right, but the velocity is missing. The next step begins with it, so return both.",
+        ),
+        Misconception(
+            _momentum(answer=lambda w, v: v),
+            "The velocity is right, but the weights are missing: they move by it. Return both.",
         ),
     ),
     hints=(
@@ -318,54 +407,56 @@ MOMENTUM_STEP = FunctionExercise(
 # 03.3 A learning rate from a range test -------------------------------------------------------------------------------
 
 
-class _Network:
-    """The network of the lesson in NumPy, with a loss that is summed over the batch, trained with momentum 0.9."""
+_STEPS, _BATCH = 60, 50
+Weights = list[np.ndarray]
 
-    steps = 60
-    batch = 50
 
-    def __init__(self, seed: int):
-        rng = np.random.default_rng(seed)
-        self.weights = []
-        for shape in [(3, 3, 1, 8), (3, 3, 8, 16), (144, 10)]:
-            spread = np.sqrt(2 / np.prod(shape[:-1]))
-            self.weights += [rng.normal(0, spread, shape).astype("float32"), np.zeros(shape[-1], "float32")]
+def _first_weights(rng: np.random.Generator) -> Weights:
+    """Kernels and biases of the lesson's network, float32."""
+    weights = []
+    for shape in [(3, 3, 1, 8), (3, 3, 8, 16), (144, 10)]:
+        spread = np.sqrt(2 / np.prod(shape[:-1]))
+        weights += [rng.normal(0, spread, shape).astype("float32"), np.zeros(shape[-1], "float32")]
+    return weights
 
-    def train(self, rate: float) -> np.ndarray:
-        """The mean loss of a picture at each step; shorter if it is no longer a number."""
-        x, y = _pictures()
-        velocity = [np.zeros_like(weight) for weight in self.weights]
-        losses = []
-        with np.errstate(all="ignore"):
-            for step in range(self.steps):
-                chosen = np.arange(step * self.batch, (step + 1) * self.batch) % len(x)
-                loss, gradient = self.loss_and_gradient(x[chosen], y[chosen])
-                losses.append(loss)
-                if not np.isfinite(loss):
-                    break
-                velocity = [0.9 * v - np.float32(rate * self.batch) * g for v, g in zip(velocity, gradient)]
-                self.weights = [w + v for w, v in zip(self.weights, velocity)]
-        return np.array(losses)
 
-    def loss_and_gradient(self, x: np.ndarray, y: np.ndarray) -> tuple[float, list[np.ndarray]]:
-        k1, b1, k2, b2, k3, b3 = self.weights
-        a1 = reference.conv2d(x, k1, b1, padding="same")
-        h1 = reference.max_pool2d(reference.relu(a1))
-        a2 = reference.conv2d(h1, k2, b2, padding="same")
-        h2 = reference.max_pool2d(reference.relu(a2))
-        flat = h2.reshape(len(x), -1)
-        scores = reference.dense(flat, k3, b3)
-        d, d_k3, d_b3 = reference.dense_backward(reference.softmax_cross_entropy_grad(scores, y), flat, k3)
-        d = reference.max_pool2d_backward(d.reshape(h2.shape), reference.relu(a2))
-        d, d_k2, d_b2 = reference.conv2d_backward(reference.relu_backward(d, a2), h1, k2, padding="same")
-        d = reference.max_pool2d_backward(d, reference.relu(a1))
-        _, d_k1, d_b1 = reference.conv2d_backward(reference.relu_backward(d, a1), x, k1, padding="same")
-        return float(reference.cross_entropy(scores, y)), [d_k1, d_b1, d_k2, d_b2, d_k3, d_b3]
+def _loss_and_gradient(weights: Weights, x: np.ndarray, y: np.ndarray) -> tuple[float, Weights]:
+    """The mean loss of the lesson's network and its gradient; labels (n,), or shares of each class (n, 10)."""
+    k1, b1, k2, b2, k3, b3 = weights
+    a1 = reference.conv2d(x, k1, b1, padding="same")
+    h1 = reference.max_pool2d(reference.relu(a1))
+    a2 = reference.conv2d(h1, k2, b2, padding="same")
+    h2 = reference.max_pool2d(reference.relu(a2))
+    flat = h2.reshape(len(x), -1)
+    scores = reference.dense(flat, k3, b3)
+    d, d_k3, d_b3 = reference.dense_backward(reference.softmax_cross_entropy_grad(scores, y), flat, k3)
+    d = reference.max_pool2d_backward(d.reshape(h2.shape), reference.relu(a2))
+    d, d_k2, d_b2 = reference.conv2d_backward(reference.relu_backward(d, a2), h1, k2, padding="same")
+    d = reference.max_pool2d_backward(d, reference.relu(a1))
+    _, d_k1, d_b1 = reference.conv2d_backward(reference.relu_backward(d, a1), x, k1, padding="same")
+    return float(reference.cross_entropy(scores, y)), [d_k1, d_b1, d_k2, d_b2, d_k3, d_b3]
 
 
 @functools.lru_cache(maxsize=64)
 def _trained(seed: int, rate: float) -> np.ndarray:
-    return _Network(seed).train(rate)
+    """Train on the summed loss with momentum 0.9; the loss of a picture at each step, until it is no number any more.
+
+    In NumPy, so that the same rate is judged alike on every backend. It takes a few tenths of a second.
+    """
+    x, y = _pictures()
+    weights = _first_weights(np.random.default_rng(seed))
+    velocity = [np.zeros_like(weight) for weight in weights]
+    losses = []
+    with np.errstate(all="ignore"):
+        for step in range(_STEPS):
+            chosen = np.arange(step * _BATCH, (step + 1) * _BATCH) % len(x)
+            loss, gradient = _loss_and_gradient(weights, x[chosen], y[chosen])
+            losses.append(loss)
+            if not np.isfinite(loss):
+                break
+            velocity = [0.9 * v - np.float32(rate * _BATCH) * g for v, g in zip(velocity, gradient)]
+            weights = [w + v for w, v in zip(weights, velocity)]
+    return np.array(losses)
 
 
 @functools.cache
@@ -378,16 +469,18 @@ def _pictures() -> tuple[np.ndarray, np.ndarray]:
 
 def _check_rate(answer: object, rng: np.random.Generator) -> None:
     rate = _as_rate(answer)
-    slow, edge = _trained(0, rate), _trained(1, rate)
-    last = float(np.mean(slow[-15:])) if np.isfinite(slow).all() else np.nan
-    jump = max(float(np.max(losses[10:], initial=0.0)) for losses in (slow, edge))
-    tried = f"{_Network.steps} steps at a rate of {rate:g}"
+    losses = _trained(0, rate)
+    last = float(np.mean(losses[-15:])) if np.isfinite(losses).all() else np.nan
+    # A high rate can be lucky from one start.
+    starts = [losses, _trained(1, rate)] if rate > 1e-3 and last < 2.0 else [losses]
+    jump = max(float(np.max(run[10:], initial=0.0)) for run in starts)
+    tried = f"{_STEPS} steps at a rate of {rate:g}"
     if not np.isfinite(jump) or not last < 2.0 and rate > 1e-3:
         raise Wrong(
             "At this rate the network breaks.",
             tried=tried,
             came="the loss of a picture is NaN"
-            if np.isnan(last)
+            if np.isnan(last) or np.isnan(jump)
             else f"the loss of a picture is {last:.2f} at the end",
             expected="well below 2.30, the loss of guessing",
             likely="On the curve this rate lies at the end, where the loss explodes. Rates that are usual for a loss "
@@ -406,7 +499,7 @@ def _check_rate(answer: object, rng: np.random.Generator) -> None:
         raise Wrong(
             "At this rate it learns, but too slowly.",
             tried=tried,
-            came=f"the loss of a picture goes from {slow[0]:.2f} to {last:.2f}",
+            came=f"the loss of a picture goes from {losses[0]:.2f} to {last:.2f}",
             expected="below 1.1",
             likely="On the curve this rate lies in the flat part or at the beginning of the fall. Go up, towards the "
             "steep part, but stay a decade below the minimum.",
@@ -422,7 +515,11 @@ def _as_rate(answer: object) -> float:
     except (TypeError, ValueError):
         raise Wrong("The rate should be one number.", came=type(answer).__name__) from None
     if not 0 < rate < np.inf:
-        raise Wrong("A learning rate is a positive number.", came=f"{rate:g}")
+        raise Wrong(
+            "A learning rate is a positive number.",
+            came=f"{rate:g}",
+            likely="The axis of the curve shows powers of ten: 10 to the power of -3 is 0.001." if rate < 0 else "",
+        )
     return rate
 
 
@@ -458,6 +555,8 @@ def _rate_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((int(rng.integers(warmup)), peak, steps, warmup), about="during the warm-up")
         yield Case((int(rng.integers(warmup, steps)), peak, steps, warmup), about="after the warm-up")
     yield Case((99, 0.3, 100, 99), about="all steps but one are warm-up")
+    yield Case((0, 0.3, 20, 0), about="the first step, without a warm-up")
+    yield Case((int(rng.integers(1, 20)), 0.3, 20, 0), about="without a warm-up")
     for step in (-1, 10, 11, 25):
         yield Case((step, 1.0, 10, 2), raises=ValueError, about="a step outside the run")
 
@@ -468,7 +567,7 @@ def _in_run(step, steps):
 
 
 def _schedule(
-    climb: Callable = lambda s, w: (s + 1) / w,
+    climb: Callable = lambda s, n, w: (s + 1) / w,
     share: Callable = lambda s, n, w: (s - w + 1) / (n - w + 1),
     fall: Callable = lambda share: (1 + np.cos(np.pi * share)) / 2,
     warm: Callable = lambda s, w: s < w,
@@ -478,7 +577,7 @@ def _schedule(
 
     def rate_at(step, peak, steps, warmup):
         refuse(step, steps)
-        return peak * (climb(step, warmup) if warm(step, warmup) else fall(share(step, steps, warmup)))
+        return peak * (climb(step, steps, warmup) if warm(step, warmup) else fall(share(step, steps, warmup)))
 
     return rate_at
 
@@ -491,6 +590,24 @@ def _accept_up_to(last: Callable[[int], int], first: int = 0) -> Callable:
     return refuse
 
 
+def _climb_without_brackets(step, peak, steps, warmup):
+    _in_run(step, steps)
+    return peak * step + 1 / warmup if step < warmup else _schedule()(step, peak, steps, warmup)
+
+
+def _fall_without_brackets(step, peak, steps, warmup):
+    if step < warmup:
+        return _schedule()(step, peak, steps, warmup)
+    _in_run(step, steps)
+    return peak / 2 * (1 + np.cos(np.pi * step - warmup + 1 / (steps - warmup + 1)))
+
+
+def _divides_first(step, peak, steps, warmup):
+    _in_run(step, steps)
+    climbing = peak * (step + 1) / warmup
+    return climbing if step < warmup else _schedule()(step, peak, steps, warmup)
+
+
 RATE_AT = FunctionExercise(
     "03.4",
     "The rate at a step",
@@ -500,16 +617,25 @@ RATE_AT = FunctionExercise(
     atol=1e-9,
     misconceptions=(
         Misconception(
-            _schedule(climb=lambda s, w: s / w),
+            _schedule(climb=lambda s, n, w: s / w),
             "Your first step is taken at a rate of 0, so nothing is learned from it. Steps are counted from 0: the "
             "first of them climbs one part already.",
         ),
         Misconception(
-            _schedule(climb=lambda s, w: (s + 1) / (w + 1)),
+            _schedule(climb=lambda s, n, w: (s + 1) / (w + 1)),
             "Your warm-up does not reach the peak with its last step. It has as many parts as steps.",
         ),
         Misconception(
-            _schedule(climb=lambda s, w: 1.0),
+            _schedule(climb=lambda s, n, w: (w - s) / w),
+            "Your warm-up begins at the peak and goes down. It should climb *to* the peak.",
+        ),
+        Misconception(
+            _schedule(climb=lambda s, n, w: (s + 1) / n),
+            "Your warm-up climbs as if it had all $n$ steps for it. It has $w$, and reaches the peak with the last of "
+            "them.",
+        ),
+        Misconception(
+            _schedule(climb=lambda s, n, w: 1.0),
             "There is no warm-up in your schedule: it starts at the peak.",
         ),
         Misconception(
@@ -520,6 +646,11 @@ RATE_AT = FunctionExercise(
             _schedule(share=lambda s, n, w: (s - w) / (n - w)),
             "Your cosine begins at its top a second time: the last step of the warm-up was at the peak already. Count "
             "the steps since *that* one.",
+        ),
+        Misconception(
+            _schedule(share=lambda s, n, w: (s - w) / (n - w + 1)),
+            "Your cosine is one step late: the last step of the warm-up was at the peak already, and the next one has "
+            "left it.",
         ),
         Misconception(
             _schedule(share=lambda s, n, w: (s - w + 1) / (n - w)),
@@ -581,6 +712,23 @@ RATE_AT = FunctionExercise(
             "climb beyond the peak.",
         ),
         Misconception(
+            _climb_without_brackets,
+            "Brackets are missing in your warm-up: `a * b + 1 / c` multiplies and divides before it adds.",
+        ),
+        Misconception(
+            _fall_without_brackets,
+            "Brackets are missing in your cosine: `a - b + 1 / c` divides the 1 alone. The whole numerator is divided.",
+        ),
+        Misconception(
+            _schedule(fall=lambda share: (1 + np.cos(np.pi) * share) / 2),
+            "Your fraction stands beside the cosine. It belongs *into* it, multiplied by pi.",
+        ),
+        Misconception(
+            _divides_first,
+            "Without a warm-up $w$ is 0, and nothing can be divided by it. Ask first whether the step belongs to the "
+            "warm-up.",
+        ),
+        Misconception(
             _schedule(refuse=_accept_up_to(lambda steps: steps)),
             "Steps are counted from 0, so the last one is n - 1. You accept n as well.",
         ),
@@ -610,32 +758,32 @@ RATE_AT = FunctionExercise(
 # 03.5 The bug that stops learning -------------------------------------------------------------------------------------
 
 
-def _small_start(rng: np.random.Generator) -> list[np.ndarray]:
-    weights = []
-    for shape in [(3, 3, 1, 8), (3, 3, 8, 16), (144, 10)]:
-        weights += [rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape), rng.normal(0, 0.1, shape[-1])]
-    return weights
+def _small_start(rng: np.random.Generator) -> Weights:
+    weights = [weight.astype("float64") for weight in _first_weights(rng)]
+    return [rng.normal(0, 0.1, weight.shape) if weight.ndim == 1 else weight for weight in weights]
 
 
 def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
-    """Run one epoch at a rate so small that the weights hardly move: then the order of the batches does not matter.
+    """Run an epoch of one batch, then longer ones at a rate so small that the weights hardly move.
 
-    What the weights moved by is then the sum of the gradients of all batches, whatever the order was: the whole
-    gradient times the number of batches, if every picture was taken once and beside its own label.
+    In both the order of the pictures makes no difference. What the weights moved by is the sum of the gradients of all
+    batches: the whole gradient times the number of batches, if every picture was taken once and beside its own label.
     """
     if not callable(answer):
         raise Wrong("The check needs the function `epoch` itself, without parentheses behind it.")
     many = _spots(rng), np.arange(40) % 10
     same = np.repeat(many[0][:1], 25, axis=0), np.repeat(many[1][3:4], 25)
+    one = many[0][:10], many[1][:10]
     start = _small_start(rng)
 
-    def run(rate: float, seed: int, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    def run(rate: float, seed: int, x: np.ndarray, y: np.ndarray) -> Weights:
         weights, images, labels = [weight.copy() for weight in start], x.copy(), y.copy()
         after = _as_weights(answer(weights, images, labels, rate, np.random.default_rng(seed)), start)
         if any(not np.array_equal(a, b) for a, b in zip(weights, start)):
             raise Wrong(
                 "The function changes the weights that it is given.",
-                likely="`w -= ...` works on the caller's own array. Make new ones, as `w - rate * g` does.",
+                likely="`w -= ...` and `weights[k] = ...` work on the caller's own arrays and list. Make new ones, as "
+                "`[w - rate * g for ...]` does.",
             )
         if not np.array_equal(images, x) or not np.array_equal(labels, y):
             raise Wrong(
@@ -644,9 +792,9 @@ def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
             )
         return after
 
-    rate = 1e-7
+    _judge_one_step(_flat(start) - _flat(run(0.01, 1, *one)), 0.01, start, *one)
     for pictures, judge in ((many, _judge_move), (same, _judge_last_batch)):
-        total = (_flat(start) - _flat(run(rate, 1, *pictures))) / rate
+        total = (_flat(start) - _flat(run(1e-7, 1, *pictures))) / 1e-7
         judge(total, start, *pictures)
     first, second, again = (_flat(run(0.05, seed, *many)) for seed in (1, 2, 1))
     if np.allclose(first, second, rtol=0, atol=1e-9):
@@ -672,18 +820,34 @@ def _spots(rng: np.random.Generator) -> np.ndarray:
     return x
 
 
-def _judge_move(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> None:
+def _judge_one_step(move: np.ndarray, rate: float, start: Weights, x: np.ndarray, y: np.ndarray) -> None:
+    """Ten pictures are one batch: recognise a step of the wrong length. What else is wrong, longer epochs tell."""
+    gradient = _flat(_gradient_of(start, x, y))
+    known = (
+        (0 * gradient, "The weights that come back are those that went in.",
+         "The new weights are lost: they have to be assigned to `weights`, and returned at the end."),
+        (-rate * gradient, "The weights walk uphill.", "The step is *against* the gradient."),
+        (gradient, "The learning rate does nothing: the weights move by the whole gradient.",
+         "Multiply the gradient by `rate`."),
+        (rate**2 * gradient, "The learning rate enters twice.", "Multiply the gradient by `rate` once."),
+        (_flat(start) - gradient, "What comes back are the gradients.",
+         "The function should return the weights to which the steps have led."),
+        (rate * gradient / 10, "The step is ten times too short.",
+         "The loss of a batch is a *mean*, so its gradient is divided by the number of pictures already."),
+        (rate * gradient * 10, "The step is ten times too long.",
+         "The loss of a batch is a *mean*, and so is its gradient: no number of pictures has to be multiplied in."),
+    )  # fmt: skip
+    for wrong, says, likely in known:
+        if np.linalg.norm(move - wrong) <= 1e-4 * np.linalg.norm(wrong if wrong.any() else rate * gradient):
+            raise Wrong(says, tried="one epoch over 10 pictures, which are one batch", likely=likely)
+
+
+def _judge_move(total: np.ndarray, start: Weights, x: np.ndarray, y: np.ndarray) -> None:
     """Compare the sum of all gradients with what it should be, and recognise what it is otherwise."""
     tried = "one epoch over 40 pictures, at a tiny rate"
     whole = _flat(_gradient_of(start, x, y))
     if _close(total, 4 * whole):
         return
-    if not np.any(total):
-        raise Wrong(
-            "The weights that come back are those that went in.",
-            tried=tried,
-            likely="The new weights are lost: they have to be assigned to `weights`, and returned at the end.",
-        )
     cosine = total @ whole / (np.linalg.norm(total) * np.linalg.norm(whole))
     length = np.linalg.norm(total) / np.linalg.norm(whole)
     if cosine > 0.999:
@@ -694,8 +858,6 @@ def _judge_move(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np
             expected="4 steps, one for each batch of 10",
             likely="Batches of another size, or not every batch of the epoch leads to a step.",
         )
-    if cosine < -0.999:
-        raise Wrong("The weights walk uphill.", tried=tried, likely="The step is *against* the gradient.")
     # The gradient is a part that any labels would give, and a part that depends on who stands beside whom.
     anyhow = _flat(_gradient_of(start, x, np.full((len(x), 10), 0.1)))
     common, paired = np.linalg.lstsq(np.stack([anyhow, whole - anyhow], axis=1), total, rcond=None)[0]
@@ -716,7 +878,7 @@ def _judge_move(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np
     )
 
 
-def _judge_last_batch(total: np.ndarray, start: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> None:
+def _judge_last_batch(total: np.ndarray, start: Weights, x: np.ndarray, y: np.ndarray) -> None:
     """25 times the same picture, in batches of 10, 10 and 5: three times the same gradient."""
     whole = _flat(_gradient_of(start, x, y))
     if not _close(total, 3 * whole):
@@ -729,11 +891,18 @@ def _judge_last_batch(total: np.ndarray, start: list[np.ndarray], x: np.ndarray,
         )
 
 
-def _as_weights(answer: object, start: list[np.ndarray]) -> list[np.ndarray]:
+def _as_weights(answer: object, start: Weights) -> Weights:
     if answer is None:
         raise Wrong("The function returns nothing.", likely="Is `return weights` missing?")
+    if isinstance(answer, list | tuple) and len(answer) == 2:
+        raise Wrong(
+            "The function returns two things.",
+            came=" and ".join(describe(part, 40) for part in answer),
+            expected="the list of six weights alone",
+            likely="`loss_and_gradient` gives a loss as well; `epoch` keeps it to itself.",
+        )
     if not isinstance(answer, list | tuple) or len(answer) != len(start):
-        raise Wrong("The function should return the list of six weights.", came=type(answer).__name__)
+        raise Wrong("The function should return the list of six weights.", came=describe(answer))
     arrays = [np.asarray(array) for array in answer]
     for array, weight in zip(arrays, start):
         if array.shape != weight.shape:
@@ -743,14 +912,12 @@ def _as_weights(answer: object, start: list[np.ndarray]) -> list[np.ndarray]:
     return arrays
 
 
-def _flat(weights: list[np.ndarray]) -> np.ndarray:
+def _flat(weights: Weights) -> np.ndarray:
     return np.concatenate([np.ravel(weight) for weight in weights])
 
 
-def _gradient_of(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    network = _Network(0)
-    network.weights = weights
-    return network.loss_and_gradient(x, y)[1]
+def _gradient_of(weights: Weights, x: np.ndarray, y: np.ndarray) -> Weights:
+    return _loss_and_gradient(weights, x, y)[1]
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

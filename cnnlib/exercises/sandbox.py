@@ -41,8 +41,12 @@ from cnnlib.exercises import compare
 
 KEPT_CHARACTERS = 4000
 MEMORY = 2 * 1024**3
+# Calls within each other. What a call costs on the C stack depends on how Python was built and on how the call is
+# written: 20,000 of `answer(*args)` end the process on Debian's 3.11, which has 8 MB.
+DEEPEST = 3000
 _TICK = 0.25  # seconds between looks at the clock and at the memory
-_LOOKS = 1.0
+_PAUSE = 0.5  # longer than that between two looks, and something else than the learner's code held it up
+_LOOKS = 1.0  # seconds for all looks at errors of the learner's own making
 _GRACE = 1.5  # seconds that a thread gets to stop before it is left behind
 
 # The engine's own: while the learner's code runs, these are replaced, and it may have replaced others before.
@@ -90,17 +94,24 @@ class Attempt:
 
 @dataclass
 class _Watch:
-    """What the interrupting side and the interrupted side share."""
+    """What the interrupting side and the interrupted side share.
 
-    deadline: float
+    Time is counted in looks that are at most ``_PAUSE`` apart, so that a laptop that sleeps, or a process that is held
+    up, is not the learner's endless loop.
+    """
+
+    seconds: float
     memory: int  # bytes of the process
     mend: Callable[[], None] = lambda: None  # called as soon as the code has ended
     armed: bool = False
     fired: int = 0
     why: str = ""
+    elapsed: float = 0.0
     delays: Iterator[float] = field(default_factory=lambda: itertools.cycle((1e-4, 3e-4, 1.7e-4, 7e-4, 2.3e-3)))
 
     def __post_init__(self) -> None:
+        self.last = _now()
+
         def caught(error: BaseException) -> None:
             if self.armed:
                 _raise_at_next_line(sys._getframe(1), self)
@@ -110,11 +121,23 @@ class _Watch:
 
     def reason(self) -> str:
         """Why the code has to stop now; empty if it may go on."""
-        if not self.why and _now() >= self.deadline:
+        self.count()
+        if not self.why and self.elapsed >= self.seconds:
             self.why = "time"
         elif not self.why and _memory_in_use() > self.memory:
             self.why = "memory"
         return self.why
+
+    def count(self) -> None:
+        """Add the time since the last look."""
+        now = _now()
+        self.elapsed += min(now - self.last, _PAUSE)
+        self.last = now
+
+    @property
+    def left(self) -> float:
+        """Seconds to the end of the time, but a little more than none."""
+        return max(1e-3, self.seconds - self.elapsed - (_now() - self.last))
 
 
 class Sandbox:
@@ -131,7 +154,8 @@ class Sandbox:
         self.output = BoundedText(KEPT_CHARACTERS)
         self.left_behind = 0  # threads that still run
         self._used = 0.0
-        self._looks = _LOOKS  # seconds left for looks at errors of the learner's own making
+        self._open = False
+        self._looks = _LOOKS
         self._stack = contextlib.ExitStack()
         self._main = threading.current_thread() is threading.main_thread()
 
@@ -142,11 +166,13 @@ class Sandbox:
             stack.enter_context(_forbidden())
             stack.enter_context(_redirected(self.output))
             stack.enter_context(_address_space_limit())
-            self._mend = _mender()
+            self._mend = _mender(lambda: self._open)
+            self._open = True
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._open = False
         self._stack.close()
         self.left_behind = _end_threads(self._threads)
 
@@ -165,24 +191,23 @@ class Sandbox:
         The lines of the function ``besides`` are not the learner's. ``at_least`` so many seconds are given, even if
         the time is over: for the engine's own look at a learner's object.
         """
-        started = _now()
         seconds = max(self.remaining, at_least)
         if seconds <= 0:
             return Attempt(error=TimeLimit(), stopped="time")
-        watch = _Watch(started + seconds, _memory_in_use() + self.memory, self._mend)
+        watch = _Watch(seconds, _memory_in_use() + self.memory, self._mend)
         value, error = self._stoppable(job, watch)
-        seconds = _now() - started
-        self._used += seconds
+        watch.count()
+        self._used += watch.elapsed
         if watch.why and error is None:  # it swallowed the interrupt and returned something
             error = TimeLimit()
         if error is None:
-            return Attempt(value, seconds=seconds)
+            return Attempt(value, seconds=watch.elapsed)
         line = learners_line(error.__traceback__, getattr(besides, "__code__", None))
         stopped = "left behind" if isinstance(error, _LeftBehind) else watch.why
         message = "" if stopped else self._text_of(error)
         if not self._look(lambda: _forget_frames(error)):  # which runs finalizers, the learner's too
             stopped = stopped or "time"
-        return Attempt(error=error, line=line, message=message, stopped=stopped, seconds=seconds)
+        return Attempt(error=error, line=line, message=message, stopped=stopped, seconds=watch.elapsed)
 
     def _stoppable(self, job: Callable[[], Any], watch: "_Watch") -> tuple[Any, BaseException | None]:
         if not self._main:
@@ -197,10 +222,10 @@ class Sandbox:
         """A short look at something of the learner's; None if it fails or the time for all looks is over."""
         if self._looks <= 0:
             return None
-        started = _now()
-        watch = _Watch(started + min(0.3, self._looks), sys.maxsize, self._mend)
+        watch = _Watch(min(0.3, self._looks), sys.maxsize, self._mend)
         value, error = self._stoppable(job, watch)
-        self._looks -= _now() - started
+        watch.count()
+        self._looks -= watch.elapsed
         return None if error is not None or watch.why else value
 
 
@@ -239,7 +264,7 @@ def _with_timer_signal(job: Callable[[], Any], watch: _Watch) -> tuple[Any, Base
     previous = signal.getsignal(signal.SIGALRM)
     trace = sys.gettrace()
     _set_signal(signal.SIGALRM, on_alarm)
-    first = max(1e-3, min(_TICK, watch.deadline - _now()))
+    first = min(_TICK, watch.left)
     before, interval = _set_timer(signal.ITIMER_REAL, first, min(first, 0.05))
     try:
         return _guarded(job, watch)
@@ -290,7 +315,7 @@ def _with_interrupt(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseExc
 
     def watcher() -> None:
         wait = _TICK
-        while not done.wait(max(1e-3, min(wait, watch.deadline - _now())) if not watch.why else wait):
+        while not done.wait(wait if watch.why else min(wait, watch.left)):
             if watch.armed and watch.reason():
                 wait = 0.05 if watch.fired < 3 else next(watch.delays)
                 _interrupt_main()
@@ -331,7 +356,7 @@ def _in_thread(job: Callable[[], Any], watch: _Watch) -> tuple[Any, BaseExceptio
     give_up = math.inf
     wait = _TICK
     while thread.is_alive():
-        thread.join(max(1e-3, min(wait, watch.deadline - _now())) if not watch.why else wait)
+        thread.join(wait if watch.why else min(wait, watch.left))
         if not thread.is_alive():
             break
         if watch.reason() and watch.armed:
@@ -495,6 +520,7 @@ def _forbidden() -> Iterator[None]:
         raise PermissionError("this is not available during a check")
 
     set_limit = sys.setrecursionlimit
+    deepest = max(DEEPEST, sys.getrecursionlimit())
 
     def other_signals(number: int, handler: Any) -> Any:
         if number == getattr(signal, "SIGALRM", signal.SIGINT):
@@ -515,7 +541,7 @@ def _forbidden() -> Iterator[None]:
         (builtins, "quit", leave),
         (builtins, "input", no_input),
         (sys, "breakpointhook", no_debugger),
-        (sys, "setrecursionlimit", lambda limit: set_limit(min(int(limit), 20_000))),
+        (sys, "setrecursionlimit", lambda limit: set_limit(min(int(limit), deepest))),
         (sys, "unraisablehook", lambda report: None),
         (threading, "excepthook", lambda report: None),
         (signal, "signal", other_signals),
@@ -635,17 +661,23 @@ def _owners() -> list[ModuleType]:
     return [sys.modules[name] for name in names if isinstance(sys.modules.get(name), ModuleType)]
 
 
-def _mender() -> Callable[[], None]:
-    """What puts the engine itself and the built-in functions back; needs neither of them for it."""
-    owners = [builtins, *(sys.modules[name] for name in _ENGINE if name in sys.modules)]
-    owners += [value for owner in owners[1:] for value in vars(owner).values() if _is_engine_class(value)]
+def _mender(still: Callable[[], bool]) -> Callable[[], None]:
+    """What puts back, between two calls, the engine itself and what it works with; needs none of it to do so.
+
+    ``still`` says whether the sandbox is open: code that was left behind may end much later.
+    """
+    owners = [sys.modules[name] for name in _ENGINE if name in sys.modules]
+    owners += [value for owner in owners for value in vars(owner).values() if _is_engine_class(value)]
     kept = [(owner, vars(owner), {**vars(owner)}) for owner in owners]
+    for owner in (builtins, os, signal, sys, threading, time):
+        kept.append((owner, vars(owner), {name: value for name, value in vars(owner).items() if callable(value)}))
 
     def mend(setattr: Callable[..., None] = setattr) -> None:
-        for owner, now, before in kept:
-            for name, value in before.items():
-                if now.get(name) is not value:
-                    setattr(owner, name, value)
+        if still():
+            for owner, now, before in kept:
+                for name, value in before.items():
+                    if now.get(name) is not value:
+                        setattr(owner, name, value)
 
     return mend
 

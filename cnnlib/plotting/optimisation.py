@@ -227,22 +227,42 @@ def loss_surface(
     )
 
 
-def range_test(test: RangeTest) -> None:
-    """Loss over learning rate, with the minimum and the rate a decade below it."""
+def range_test(test: RangeTest, advice: bool = True) -> None:
+    """Loss over learning rate, with the minimum and the rate a decade below it, or without to read them oneself.
+
+    Args:
+        test: what the range test found.
+        advice: mark the minimum and the suggestion, in the figure and in its text. Without it the axis gets a finer
+            grid, and the text says how the loss goes from decade to decade.
+    """
     fig, ax = core.figure(6.4, 3.2)
     ax.plot(test.rates, test.losses, color=core.COLOURS["muted"], linewidth=0.9, label="loss of each batch")
     ax.plot(test.rates, test.smoothed, color=core.COLOURS["train"], label="smoothed")
-    ax.axvline(test.minimum, color=core.COLOURS["validation"], linestyle=":", label="minimum")
-    ax.axvline(test.suggestion, color=core.COLOURS["output"], linestyle="--", label="a decade below")
+    if advice:
+        ax.axvline(test.minimum, color=core.COLOURS["validation"], linestyle=":", label="minimum")
+        ax.axvline(test.suggestion, color=core.COLOURS["output"], linestyle="--", label="a decade below")
     top = min(np.max(test.losses), 2.5 * test.smoothed[0])
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.9 * np.min(test.losses), 1.05 * top))
     ax.legend()
-    core.show(
-        fig,
-        f"The loss stays near {approx(test.smoothed[0])} at small rates, falls to {approx(test.smoothed.min())} at a "
-        f"rate of {approx(test.minimum, 2)}, and rises beyond. A decade below the minimum lies "
-        f"{approx(test.suggestion, 2)}.",
-    )
+    if advice:
+        told = (
+            f"The loss stays near {approx(test.smoothed[0])} at small rates, falls to {approx(test.smoothed.min())} at "
+            f"a rate of {approx(test.minimum, 2)}, and rises beyond. A decade below the minimum lies "
+            f"{approx(test.suggestion, 2)}."
+        )
+    else:
+        ax.grid(True, which="minor", axis="x", linewidth=0.4)
+        told = f"The loss over the learning rate: {_at_thirds(test)}."
+    core.show(fig, told)
+
+
+def _at_thirds(test: RangeTest) -> str:
+    """The smoothed loss at three rates a decade, for whoever cannot see the curve."""
+    decades = range(math.floor(math.log10(test.rates[0])), math.ceil(math.log10(test.rates[-1])) + 1)
+    rates = [digit * 10.0**power for power in decades for digit in (1, 2, 5)]
+    inside = [rate for rate in rates if 0.999 * test.rates[0] <= rate <= 1.001 * test.rates[-1]]
+    losses = np.interp(np.log(inside), np.log(test.rates), test.smoothed)
+    return ", ".join(f"{approx(loss)} at {rate:g}" for rate, loss in zip(inside, losses))
 
 
 def rate_explorer(runs: Mapping[float, Sequence[float]]) -> Callable[[float], Figure]:
@@ -258,8 +278,8 @@ def rate_explorer(runs: Mapping[float, Sequence[float]]) -> Callable[[float], Fi
         for values in losses.values():
             curve.plot(values, color="#d4d4d4", linewidth=0.9)
         curve.plot(losses[rate], color=core.COLOURS["train"])
-        curve.axhline(CHANCE, color=core.COLOURS["muted"], linestyle=":", linewidth=1.2)
-        curve.annotate("guessing", (0, CHANCE), (2, 3), textcoords="offset points", fontsize=9)
+        curve.axhline(CHANCE, color=core.COLOURS["muted"], linestyle=":", linewidth=1.2, label="guessing")
+        curve.legend(loc="upper right")
         curve.set(ylim=(0, 4.2), xlabel="step", ylabel="loss", title=f"learning rate {rate:g}")
         ends = [_final(values) for values in losses.values()]
         overview.plot(list(losses), ends, color="#b5b5b5", marker="o", markersize=4)
@@ -283,7 +303,8 @@ def rate_summary(live: Mapping[float, float], stored: Sequence[Mapping[float, fl
         ax.plot(list(run), list(run.values()), color="#b5b5b5", linewidth=1.2, label=label)
     ax.plot(list(live), list(live.values()), color=core.COLOURS["train"], marker="o", label="this run")
     ax.axhline(CHANCE, color=core.COLOURS["muted"], linestyle=":", linewidth=1.2)
-    ax.annotate("guessing", (min(live), CHANCE), (2, 3), textcoords="offset points", fontsize=9)
+    middle = math.sqrt(min(live) * max(live))  # where the curves are far below
+    ax.annotate("guessing", (middle, CHANCE), (0, 4), textcoords="offset points", ha="center", fontsize=9)
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss at the end", ylim=(0, 4.2))
     ax.legend(loc="lower right")
     told = ", ".join(f"{approx(loss)} at {rate:g}" for rate, loss in live.items())

@@ -38,7 +38,7 @@ WIDEST_STACK = 64  # pixels; beyond, units are too small to be told apart
 
 
 def feature_maps(stages: Mapping[str, object], count: int = 6, *, alt: str) -> None:
-    """A row of feature maps for each stage of a network, the ones that vary most over the image.
+    """A row of feature maps for each stage of a network, evenly drawn from the half that varies most over the image.
 
     Args:
         stages: name -> maps (height, width, channels) of one image. Each map is stretched to its own range.
@@ -51,10 +51,11 @@ def feature_maps(stages: Mapping[str, object], count: int = 6, *, alt: str) -> N
         maps = np.asarray(maps)
         if maps.ndim != 3:
             raise ValueError(f"the maps of {name!r} must be (height, width, channels) of one image, got {maps.shape}.")
-        strongest = np.argsort(-maps.std(axis=(0, 1)), kind="stable")[:count]
+        by_variation = np.argsort(-maps.std(axis=(0, 1)), kind="stable")
+        chosen = by_variation[np.linspace(0, len(by_variation) // 2, min(count, len(by_variation)), dtype=int)]
         for ax in row:
             ax.set_axis_off()
-        for ax, channel in zip(row, strongest):
+        for ax, channel in zip(row, chosen):
             ax.imshow(maps[..., channel], cmap="gray", interpolation="nearest")
         row[0].set_title(f"{name}, {maps.shape[0]}x{maps.shape[1]}", fontsize=9, fontweight="normal", loc="left", pad=3)
     core.show(fig, alt)
@@ -321,18 +322,18 @@ def _largest(size: object) -> float:
 
 
 def live_among_stored(
-    panels: Mapping[str, tuple[Mapping[str, Sequence[float]], Mapping[str, float]]], *, alt: str
+    panels: Mapping[str, tuple[Sequence[Mapping[str, float]], Mapping[str, float]]], *, alt: str
 ) -> None:
     """The result of this run, as a diamond among the dots of stored runs, for each variant of a network.
 
     Args:
-        panels: axis label -> (stored, live): for each variant its stored results, and its result here.
+        panels: axis label -> (stored, live): a list of the stored runs' results and those of this run, each by variant.
         alt: what a reader should see.
     """
     fig, axes = core.figure(8.2, 1.15 + 0.42 * max(len(live) for _, live in panels.values()), columns=len(panels))
     for position, (ax, (label, (stored, live))) in enumerate(zip(np.atleast_1d(axes), panels.items())):
         for row, (name, value) in enumerate(live.items()):
-            others = list(stored.get(name, ()))
+            others = [run[name] for run in stored]
             ax.scatter(others, [row] * len(others), s=34, color=core.COLOURS["muted"], alpha=0.6, zorder=2)
             ax.scatter([value], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
         ax.set_yticks(range(len(live)), list(live) if position == 0 else [""] * len(live))

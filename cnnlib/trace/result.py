@@ -162,7 +162,7 @@ class Trace(Sequence):
 
         notes = "".join(f"<div>* {html.escape(note)}</div>" for note in self.notes)
         return (
-            f'<div style="max-height:36em;overflow:auto"><table><caption>{html.escape(self._title())}</caption>'
+            f'<div style="max-height:46em;overflow:auto"><table><caption>{html.escape(self._title())}</caption>'
             f"<thead>{line(header, 'th')}</thead><tbody>{''.join(line(cells, 'td') for cells in body)}</tbody>"
             f"<tfoot>{line(footer, 'th')}</tfoot></table>{notes}</div>"
         )
