@@ -8,11 +8,9 @@ from cnnlib.plotting import core
 
 __all__ = ["live_over_stored"]
 
-Points = tuple[Sequence[float], Sequence[float]]
-
 
 def live_over_stored(
-    panels: Mapping[str, Mapping[str, tuple[Points, Sequence[Sequence[float]]]]],
+    panels: Mapping[str, Mapping[str, tuple[tuple, Sequence[Sequence[float]]]]],
     *,
     xlabel: str,
     ylabel: str,
@@ -35,8 +33,9 @@ def live_over_stored(
         for number, (name, ((x, live), (places, *runs))) in enumerate(lines.items()):
             colour = core.CYCLE[number % len(core.CYCLE)]
             if runs:
-                ax.plot(places, np.mean(runs, axis=0), color=colour, label=name)
-                ax.fill_between(places, np.min(runs, axis=0), np.max(runs, axis=0), color=colour, alpha=0.18, linewidth=0)
+                lowest, mean, highest = (reduce(runs, axis=0) for reduce in (np.min, np.mean, np.max))
+                ax.plot(places, mean, color=colour, label=name)
+                ax.fill_between(places, lowest, highest, color=colour, alpha=0.18, linewidth=0)
             label = None if runs else name
             ax.plot(x, live, "D", color=colour, markeredgecolor="white", markersize=7.5, label=label)
         if logx:
@@ -48,4 +47,11 @@ def live_over_stored(
         ax.set(title=title, xlabel=xlabel)
         ax.legend(loc="best")
     np.atleast_1d(axes)[0].set_ylabel(ylabel)
+    from matplotlib.lines import Line2D
+
+    signs = [
+        Line2D([], [], color=core.COLOURS["muted"], marker="D", linestyle="", label="this run"),
+        Line2D([], [], color=core.COLOURS["muted"], label="stored runs: mean and range"),
+    ]
+    fig.legend(handles=signs, loc="outside upper right", ncols=2, borderpad=0)
     core.show(fig, alt)
