@@ -37,7 +37,7 @@ def EfficientNet(
 ) -> keras.Model:
     """EfficientNet with logits out; ``input_shape`` defaults to the variant's resolution.
 
-    ``drop_path`` is the rate of the last block (the first has 0). There are no bundled weights; EfficientNetLite0 has.
+    ``drop_path``: stochastic depth, 0 at the first block and almost this rate at the last. There are no bundled weights; EfficientNetLite0 has.
     """
     common.one_of("variant", variant, VARIANTS, "EfficientNet")
     width, depth, resolution, dropout = VARIANTS[variant]

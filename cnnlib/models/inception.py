@@ -39,7 +39,6 @@ def SmallInception(
 ) -> keras.Model:
     """A stem and three Inception blocks with the branch widths of the paper times ``width``, logits out."""
     x = inputs = common.image_input(input_shape, num_classes, 4, "SmallInception")
-
     x = common.conv_norm_act(x, common.scaled(64, width), name="stem", norm=norm)
     for i, (name, branches) in enumerate(TABLE.items()):
         one, *pairs, pool = keras.tree.map_structure(lambda filters: common.scaled(filters, width), branches)
