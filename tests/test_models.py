@@ -264,8 +264,8 @@ def test_the_two_paddings_look_at_other_pixels(block, first):
 
 # --- every family ----------------------------------------------------------------------------------------------------
 
-# A small network of each family, its input channels, the stride of its last map, and how that rounds: padded windows keep
-# the last pixel of an odd size, pooling without padding drops it. None: a dense layer reads a map of fixed size.
+# A small network of each family, its input channels, the stride of its last map, and how that rounds: padded windows
+# keep the last pixel of an odd size, pooling without padding drops it. None: a dense layer reads a map of fixed size.
 FAMILIES = {
     "lenet_1998": (functools.partial(models.LeNet5), 1, None, None),
     "lenet_modern": (functools.partial(models.LeNet5, variant="modern", dropout=0), 1, None, None),
@@ -277,6 +277,7 @@ FAMILIES = {
         functools.partial(models.SmallVGG, filters=(8, 8, 8), downsampling="stride", dropout=0),
         3,
         8,
+        math.ceil,
     ),
     "resnet": (functools.partial(models.ResNet, 18, width=0.1, zero_init=True), 3, 32, math.ceil),
     "cifar_resnet": (functools.partial(models.CifarResNet, 8), 3, 4, math.ceil),
