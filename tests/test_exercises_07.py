@@ -214,10 +214,6 @@ def scale(stages, resolution, phi):
     ],
     "07.4": [("Broad", "middle ", "thin"), cell('order = ["broad"] + ["middle", "thin"]')],
     "07.5": [
-        cell(
-            "phone = guide(megabytes=15)\nfactory = guide(giga_macs=5, depthwise_is_fast=False)\n"
-            "archive = guide(giga_macs=5, pixels=224)"
-        ),
         briefs("mobilenetv2", "resnet-50", "convnext-t"),
     ],
 }

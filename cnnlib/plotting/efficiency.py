@@ -1,4 +1,4 @@
-"""Figures of lesson 07: what families of networks reach, and what they cost."""
+"""Figures of lesson 07: the shapes of blocks, and what families of networks reach and cost."""
 
 from __future__ import annotations
 
@@ -8,9 +8,34 @@ import numpy as np
 
 from cnnlib.plotting import core
 
-__all__ = ["cost_scatter"]
+__all__ = ["block_widths", "cost_scatter"]
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def block_widths(blocks: Mapping[str, Sequence[tuple[str, int]]], alt: str = "") -> None:
+    """Blocks side by side, each as a stack of bars as wide as the block has channels there, from its input downwards.
+
+    Args:
+        blocks: for each block the pairs of layer and channels that it returns; the first pair is the block's input.
+            Depthwise layers (with "depthwise" in their name) have the accent colour.
+        alt: what to see; made from the numbers if not given.
+    """
+    if not blocks or not all(blocks.values()):
+        raise ValueError("there is nothing to draw: no block, or a block without layers.")
+    fig, axes = core.figure(8.0, 0.75 + 0.52 * max(map(len, blocks.values())), len(blocks))
+    for ax, (title, layers) in zip(np.atleast_1d(axes), blocks.items()):
+        widest = max(channels for _, channels in layers)
+        for row, (name, channels) in enumerate(layers):
+            role = "input" if row == 0 else "accent" if "depthwise" in name else "kernel"
+            ax.barh(row, channels, left=-channels / 2, height=0.42, color=core.COLOURS[role], alpha=0.85)
+            ax.text(0.56 * widest, row, f"{name}: {channels}", va="center", fontsize=9.5)
+            if row:
+                ax.annotate("", (0, row - 0.24), (0, row - 0.76), arrowprops={"arrowstyle": "->", "color": "#444444"})
+        ax.set(title=title, xlim=(-0.55 * widest, 1.75 * widest), ylim=(len(layers) - 0.6, -0.5))
+        ax.set_axis_off()
+    told = [f"{title}: " + ", ".join(f"{name} {channels}" for name, channels in each) for title, each in blocks.items()]
+    core.show(fig, alt or "Channels along each block. " + "; ".join(told) + ".")
 
 
 def cost_scatter(
@@ -39,7 +64,9 @@ def cost_scatter(
     for label, values in costs.items():
         missing = [name for name in accuracy if not values.get(name, 0) > 0]
         if missing:
-            raise ValueError(f"{label!r} has no value above 0 for {missing[0]!r}; a logarithmic axis needs one for each.")
+            raise ValueError(
+                f"{label!r} has no value above 0 for {missing[0]!r}; a logarithmic axis needs one for each."
+            )
     fig, axes = core.figure(8.4, 3.9, len(costs), sharey=True)
     signs = []
     for number, (name, runs) in enumerate(accuracy.items()):
