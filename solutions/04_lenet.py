@@ -576,7 +576,23 @@ claim(
     abs(full - 100 * card["accuracy"]) < 3 * error,
 )
 claim("it is more than 2 points better than ours", full > here + 2)
-claim("it has the same 61,794 parameters", shipped.count_params() == 61_794)
+claim(
+    "it has 61,772 parameters: 22 biases less, which batch normalisation makes useless",
+    shipped.count_params() == 61_772,
+)
+
+# %% [markdown]
+# More pictures and more patience gain more than all that happened to this network since 1998. It is the same with
+# every network, so compare networks only when both had the same data and the same training. And with online digits, a
+# single argument, `pictures("mnist")`, brings back 1998: there the authors came to 99.05 %.
+#
+# ### Exercise 04.6 · Beat it with a fifth
+#
+# The 1998 network has 61,706 parameters, and most of them sit in C5. Design a better one with at most **12,341**, a
+# fifth: a function without arguments that returns a new network, 32x32x1 in and 10 scores out. The check trains it
+# exactly as `short_training` does below, five epochs on 2,000 pictures, and wants it to be right on at least **81 %**
+# of 1,000 other training pictures. Try it with `short_training(my_network)` as often as you like.
+
 
 # %% [markdown]
 # More pictures and more patience gain more than all that happened to this network since 1998. It is the same with
@@ -603,17 +619,17 @@ def short_training(build):
 
 reached = short_training(lenet)
 measured("the 1998 network, after the short training", reached, "%")
-claim("it stays below 79 %", reached < 79)
+claim("the budget is a fifth of its parameters", 61_706 // 5 == 12_341)
 
 
 # %%
 def my_network() -> keras.Model:
-    """A network of at most 6,170 parameters, from 32x32x1 to 10 scores."""
+    """A network of at most 12,341 parameters, from 32x32x1 to 10 scores."""
     ### BEGIN SOLUTION
     return keras.Sequential(
         [
             keras.Input((32, 32, 1)),
-            layers.Conv2D(8, 5, strides=2),
+            layers.Conv2D(12, 5),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
             layers.MaxPooling2D(2),

@@ -205,7 +205,7 @@ WRONG = {
     ],
     "04.6": [
         (cell("my_network = lenet"), "over the budget"),
-        (small("layers.Flatten()", "layers.Dense(10)"), "over the budget"),
+        (small("layers.Flatten()", "layers.Dense(20)", "layers.Dense(10)"), "over the budget"),
         (small("layers.Conv2D(8, 3)", "layers.Dense(10)"), "A map is left over"),
         (small("layers.Flatten()", "layers.Dense(5)"), "10 scores"),
         (small("layers.AveragePooling2D(2)", "layers.Flatten()", "layers.Dense(10, activation='softmax')"), "softmax"),
@@ -249,7 +249,8 @@ def network_of(table, input_shape):
             continue
         if row[0] == "dense" and not flat:
             made, flat = made + [layers.Flatten()], True
-        made += [layers.Conv2D(filters=row[1], kernel_size=(row[2], row[2])) if row[0] == "conv" else layers.Dense(row[1])]
+        conv = row[0] == "conv"
+        made += [layers.Conv2D(row[1], (row[2], row[2])) if conv else layers.Dense(units=row[1])]
         if row is not table[-1]:
             made += [layers.Activation("tanh")]
     return keras.Sequential(made)
@@ -282,11 +283,10 @@ def recall(matrix):
         cell("""
 def my_network():
     image = keras.Input((32, 32, 1))
-    z = layers.AveragePooling2D(2)(image)
-    for filters in (12, 20):
-        z = layers.Conv2D(filters, 3, activation="relu")(z)
-        z = layers.BatchNormalization(momentum=0.9)(z)
-        z = layers.MaxPooling2D(2)(z)
+    z = image
+    for filters, kernel in ((10, 5), (24, 3)):
+        z = layers.Conv2D(filters, kernel)(z)
+        z = layers.MaxPooling2D(2)(layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(z)))
     return keras.Model(image, layers.Dense(10)(layers.Flatten()(z)))
 """),
     ],
