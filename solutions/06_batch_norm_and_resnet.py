@@ -695,7 +695,7 @@ plotting.curves(
 )
 first_stage = {name: values[9] / values[1] for name, values in spreads.items()}
 measured("from the first to the ninth block it grows by", first_stage["gamma starts at 1"], digits=2)
-claim("with gamma 1 the stream more than doubles within the first stage", first_stage["gamma starts at 1"] > 2)
+claim("with gamma 1 the stream grows by more than two fifths within a stage", first_stage["gamma starts at 1"] > 1.4)
 claim("with the last gamma at 0 it does not change", abs(first_stage["last gamma starts at 0"] - 1) < 1e-3)
 
 # %% [markdown]
@@ -742,7 +742,7 @@ claim("in use nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), trai
 
 # %%
 present = sum(1 - 0.5 * block / 54 for block in range(1, 55))
-claim("40.25 of 54 blocks are present on average", present == 40.25)
+claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 
 # %% [markdown]
 # A quarter of the work is saved, and the authors found the result *better*: each image trains another, shallower

@@ -126,7 +126,7 @@ FORWARD = FunctionExercise(
         ),
     ),
     hints=(
-        "Which axes does a channel extend over? All of them but the last: for (batch, height, width, channels) 0, 1, 2.",
+        "Which axes does a channel extend over? All but the last: for (batch, height, width, channels) 0, 1 and 2.",
         "`tuple(range(x.ndim - 1))` names these axes for any rank, and `x.mean(axis=...)` takes them all at once.",
         "First decide where mean and variance come from. From there on training and use are the same formula.",
     ),
@@ -694,8 +694,8 @@ WHY_LAST = CheckExercise(
         "If gamma2 is 0: what comes out of norm2 when you change conv1, gamma1 or conv2? And when you change gamma2?",
         "If gamma1 is 0: ReLU is given 0 everywhere, so conv2 is given 0 everywhere. What is left to change?",
     ),
-    remark="With the last gamma at 0 the first step moves it, and from the second step on the whole body learns. With the "
-    "first gamma at 0 the body is dead from the start, and only its last beta would ever move.",
+    remark="With the last gamma at 0 the first step moves it, and from the second step on the whole body learns. With "
+    "the first gamma at 0 the body is dead from the start, and only its last beta would ever move.",
 )
 
 
