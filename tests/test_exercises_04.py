@@ -204,7 +204,10 @@ WRONG = {
         ({"scarce": False}, "The keys are not those"),
     ],
     "04.6": [
-        (cell("my_network = lenet"), "over the budget"),
+        (
+            cell("from cnnlib.models.lenet import LeNet5\n\ndef my_network():\n    return LeNet5()"),
+            "over the budget",
+        ),
         (small("layers.Flatten()", "layers.Dense(20)", "layers.Dense(10)"), "over the budget"),
         (small("layers.Conv2D(8, 3)", "layers.Dense(10)"), "A map is left over"),
         (small("layers.Flatten()", "layers.Dense(5)"), "10 scores"),
