@@ -33,7 +33,7 @@ TORCH = "PyTorch, channels_last"
 TARGET = 0.80  # of what PyTorch does
 PARAMETERS = 269_722
 RATE, MOMENTUM = 0.05, 0.9
-COMPARED = 4  # steps whose losses are compared
+COMPARED = 3  # steps whose losses are compared
 
 Turn = Callable[[], None]
 
