@@ -37,7 +37,8 @@ def EfficientNet(
 ) -> keras.Model:
     """EfficientNet with logits out; ``input_shape`` defaults to the variant's resolution.
 
-    ``drop_path``: stochastic depth, 0 at the first block and almost this rate at the last. There are no bundled weights; EfficientNetLite0 has.
+    ``drop_path``: stochastic depth, 0 at the first block, almost this rate at the last. There are no bundled weights;
+    EfficientNetLite0 has some.
     """
     common.one_of("variant", variant, VARIANTS, "EfficientNet")
     width, depth, resolution, dropout = VARIANTS[variant]
