@@ -148,9 +148,7 @@ WRONG = {
         (sampler(result="labels[np.concatenate(parts)]"), "has another number of examples"),
         (sampler(result="np.random.permutation(np.concatenate(parts))"), "All draws should come from `rng`"),
         (
-            sampler(
-                drawn="members[:per_class] if per_class <= len(members) else np.resize(rng.permutation(members), per_class)"
-            ),
+            sampler(drawn="np.resize(members if per_class <= len(members) else rng.permutation(members), per_class)"),
             "Shuffle the members of a class",
         ),
         (
