@@ -36,7 +36,8 @@ class TorchNetwork(nn.Module):
         self._ends = id(model.input), id(model.output)
         for variable, tensor, axes in self._pairs():
             with torch.no_grad():
-                tensor.copy_(torch.from_numpy(keras.ops.convert_to_numpy(variable).transpose(axes).copy()))
+                array = keras.ops.convert_to_numpy(variable).transpose(axes)
+                tensor.copy_(torch.from_numpy(array.reshape(tensor.shape).copy()))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         first, last = self._ends
@@ -48,7 +49,8 @@ class TorchNetwork(nn.Module):
     def write_back(self) -> None:
         """Set the weights of the Keras model to those of this network."""
         for variable, tensor, axes in self._pairs():
-            variable.assign(tensor.detach().float().cpu().numpy().transpose(np.argsort(axes)))
+            array = tensor.detach().float().cpu().numpy().reshape([variable.shape[axis] for axis in axes])
+            variable.assign(array.transpose(np.argsort(axes)))
 
     def decayed_and_other(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """The kernels, which weight decay is for, and the biases and scales, which it is not for."""
