@@ -66,7 +66,8 @@ plotting.bar_panels(
     contest,
     {"top-5 error on the test set, in %": "{:.3g}", "layers that learn": "{}"},
     alt="Top-5 error and depth of entries to the ImageNet contest. 28.2 and 25.8 percent with one layer that learns, "
-    "then AlexNet 16.4 with 8 layers, Clarifai 11.7 with 8, VGG 7.3 with 19, GoogLeNet 6.7 with 22, ResNet 3.57 with 152.",
+    "then AlexNet 16.4 with 8 layers, Clarifai 11.7 with 8, VGG 7.3 with 19, GoogLeNet 6.7 with 22 and ResNet 3.57 "
+    "with 152.",
     marked=("2010 NEC-UIUC", "2011 XRCE"),
 )
 
@@ -279,6 +280,7 @@ plotting.bar_panels(
     {"one layer, weights / C²": "{}", "stack of 3x3, weights / C²": "{}", "saved, in %": "{:.0f}"},
     alt="Weights of one k by k layer and of the stack of 3 by 3 layers that sees as far, divided by C squared: 9 and 9 "
     "for k = 3, 25 and 18 for 5, 49 and 27 for 7, 81 and 36 for 9, 121 and 45 for 11. Saved: 0, 28, 45, 56, 63 %.",
+    longest={"one layer, weights / C²": 150, "stack of 3x3, weights / C²": 150},
 )
 
 # %%
@@ -395,7 +397,7 @@ costs = {f"block {n}": sums(networks[16], f"block{n}") for n in range(1, 6)}
 costs["dense layers"] = sums(networks[16], "fc", "logits")
 plotting.bar_panels(
     costs,
-    {"parameters, in M": "{:.1f}", "activations, in M": "{:.2f}", "MACs, in G": "{:.2f}"},
+    {"parameters, in M": "{:.2f}", "activations, in M": "{:.2f}", "MACs, in G": "{:.2f}"},
     alt="VGG-16 in three panels. Parameters: the dense layers hold 123.6 M, block 1 0.04 M. Activations: block 1 "
     "holds 7.2 M of 15.1 M, the dense layers next to nothing. MACs: blocks 3 and 4 do 4.6 G each, block 5 1.4 G.",
 )
@@ -524,7 +526,7 @@ plotting.bar_panels(
         for name, network in ways.items()
     },
     {"parameters, in k": "{:.0f}", "activations, in k": "{:.0f}", "MACs, in M": "{:.1f}"},
-    alt="A small VGG with max pooling and with stride 2: 290 k parameters each, 128 k against 72 k activations, "
+    alt="A small VGG with max pooling and with stride 2: 290 k parameters each, 129 k against 72 k activations, "
     "38.6 M against 17.4 M MACs.",
 )
 
@@ -604,10 +606,10 @@ for name, gap in gaps.items():
 claim("with dropout and augmentation the gap is smaller", gaps["dropout and augmentation"] < gaps["plain"])
 
 # %% [markdown]
-# Dropout and augmentation do what they are for: they close the gap. In five epochs there is no gap to close yet, so what
-# you see is their price. Each step is harder, and the network learns more slowly. They pay later, when a plain network
-# has begun to learn its images by heart: AlexNet trained for 90 epochs. So always say after how many epochs you
-# compare, and compare at the length that you are going to use.
+# Dropout and augmentation do what they are for: they close the gap. In five epochs there is hardly a gap to close, so
+# what you see is their price. Each step is harder, and the network learns more slowly. They pay later, when a plain
+# network has begun to learn its images by heart: AlexNet trained for 90 epochs. So always say after how many epochs
+# you compare, and compare at the length that you are going to use.
 #
 # ## What the full recipe reaches
 #

@@ -35,8 +35,15 @@ def test_each_panel_has_a_bar_and_a_number_for_each_row(shown):
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == list(ROWS)
     bottom, top = fig.axes[0].get_ylim()
     assert bottom > top  # the first row is at the top
+    assert fig.axes[1].get_xlim()[1] != 200
     pale = [bar.get_alpha() < 1 for bar in fig.axes[0].patches]
     assert pale == [False, False, True]
+
+
+def test_two_panels_can_share_a_scale(shown):
+    plotting.bar_panels(ROWS, PANELS, alt="Two panels, one scale.", longest=dict.fromkeys(PANELS, 200))
+    ((fig, _),) = shown
+    assert [ax.get_xlim() for ax in fig.axes] == [(0, 200), (0, 200)]
 
 
 @pytest.mark.parametrize("rows", [{"one": (1.0,)}, {"three": (1.0, 2.0, 3.0)}, {}])
@@ -54,6 +61,7 @@ def test_the_live_run_is_drawn_over_longer_stored_ones(shown):
     assert [ax.get_title(loc="left") for ax in (plain, other)] == ["plain", "other"]
     assert sorted(len(line.get_xdata()) for line in plain.lines) == [2, 2] + [4] * 6
     assert len(other.lines) == 2
+    assert all(tick == round(tick) for tick in plain.get_xticks())
     for line in (line for line in plain.lines if len(line.get_xdata()) == 2):
         assert np.array_equal(line.get_xdata(), [1, 2])
         assert list(line.get_ydata()) in (live["train"], live["validation"])

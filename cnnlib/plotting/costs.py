@@ -12,7 +12,12 @@ _ROLES = ("kernel", "input", "output", "accent")
 
 
 def bar_panels(
-    rows: Mapping[str, Sequence[float]], panels: Mapping[str, str], *, alt: str, marked: Sequence[str] = ()
+    rows: Mapping[str, Sequence[float]],
+    panels: Mapping[str, str],
+    *,
+    alt: str,
+    marked: Sequence[str] = (),
+    longest: Mapping[str, float] | None = None,
 ) -> None:
     """Horizontal bars: one row for each name, one panel for each measure, all panels over the same rows.
 
@@ -21,6 +26,7 @@ def bar_panels(
         panels: label of the axis -> how a value is written at the end of its bar, as ``"{:.1f}"``.
         alt: what a reader should see, with its numbers.
         marked: the names of rows that are drawn pale, as those of another kind.
+        longest: for some labels the end of the axis, so that two panels can share a scale.
     """
     short = {name: len(values) for name, values in rows.items() if len(values) != len(panels)}
     if short or not rows:
@@ -36,6 +42,8 @@ def bar_panels(
         ax.set_yticks(range(len(rows)), list(rows))
         ax.set_xlabel(label)
         ax.margins(x=0.2)  # room for the number at the end of the longest bar
+        if label in (longest or {}):
+            ax.set_xlim(0, longest[label])
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
     np.atleast_1d(axes)[0].invert_yaxis()
@@ -66,6 +74,7 @@ def epochs_among_stored(
             ax.plot(epochs, live[role], color=core.COLOURS[role], linewidth=2.6, marker="o", markersize=4)
         ax.set_title(title)
         ax.set_xlabel("epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     np.atleast_1d(axes)[0].set_ylabel(ylabel)
     from matplotlib.lines import Line2D
 
