@@ -354,9 +354,10 @@ claim("with 2 images in a batch group normalisation learns more", gain[0] < 0)
 claim("with 32 batch normalisation does", gain[tried.index(32)] > 0)
 
 # %% [markdown]
-# With large batches batch normalisation is hard to beat, which is why classifiers have it. With small ones its noise
-# costs more than it gains. Below 8 images on a device, take group normalisation, or freeze the running statistics
-# of a pretrained network, as detectors do (lesson 11).
+# Larger batches leave fewer steps for the same pictures, so group normalisation falls from left to right. Batch
+# normalisation gains more from its cleaner statistics than it loses. With large batches it is hard to beat, which is
+# why classifiers have it. With small ones its noise costs more than it gains. Below 8 images on a device, take group
+# normalisation, or freeze the running statistics of a pretrained network, as detectors do (lesson 11).
 #
 # ## Deeper, and worse
 #

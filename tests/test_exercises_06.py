@@ -158,7 +158,13 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
         (folded(kernel="kernel"), "has not changed"),
     ],
     "06.4": [
-        (block(first="filters, 3, padding='same', use_bias=False", side="x"), "another shape"),
+        (
+            block(
+                first="filters, 3, padding='same', use_bias=False",
+                side="layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))",
+            ),
+            "another shape",
+        ),
         (block(first="filters, 3, strides=2, padding='same'"), "have a bias"),
         (block(side=ONCE), "2 normalisations, and three"),
         (block(result="layers.Add()([y, s])"), "no ReLU behind the sum"),
@@ -180,6 +186,7 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
             block(side="layers.BatchNormalization()(layers.Conv2D(filters, 3, strides=2, padding='same')(x))"),
             "other convolutions",
         ),
+        (block(result="layers.ReLU()(y)"), "built and not added"),
         (block(second="2 * filters, 3, padding='same'", side="x", result="y"), "another shape"),
         (
             cell("""
@@ -275,7 +282,7 @@ def halving_block(x, filters):
     shortcut = layers.Conv2D(filters, 1, strides=2, use_bias=False)(x)
     shortcut = layers.BatchNormalization(momentum=0.9)(shortcut)
     body = keras.Sequential([
-        layers.ZeroPadding2D(1),
+        layers.ZeroPadding2D(((0, 1), (0, 1))),
         layers.Conv2D(filters, (3, 3), strides=(2, 2), use_bias=False),
         layers.BatchNormalization(),
         layers.Activation("relu"),

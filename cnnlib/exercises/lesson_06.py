@@ -403,6 +403,12 @@ def _parts(model, keras) -> tuple[list, list]:
 def _roles(convolutions: list, tried: str) -> tuple:
     """The convolutions as (first of the body, second of the body, projection)."""
     sizes = sorted(tuple(layer.kernel_size) for layer in convolutions)
+    if sizes == [(3, 3), (3, 3)]:
+        raise Wrong(
+            "The result does not depend on a 1x1 convolution: the shortcut is missing, or it is built and not added.",
+            tried=tried,
+            likely=_PLAN,
+        )
     if sizes != [(1, 1), (3, 3), (3, 3)]:
         shown = ", ".join(f"{height}x{width}" for height, width in sizes) or "none"
         raise Wrong("These are other convolutions.", tried=tried, came=shown, expected="1x1, 3x3, 3x3", likely=_PLAN)
@@ -438,11 +444,8 @@ def _check_result(model, first, second, projection, norms, tried: str, rng: np.r
                 variable.assign(value.astype("float32"))
     images = rng.normal(size=(4, _SIZE, _SIZE, _CHANNELS)).astype("float32")
     came = ops.convert_to_numpy(model(images, training=False))
-    convolved = {padded: _first_convolution(first, images, padded) for padded in (False, True)}
+    borders = [_first_convolution(first, images, border) for border in ((0, 0), (1, 1), (0, 1))]
     pictures = ops.convert_to_numpy(projection(images))
-
-    def relu(values):
-        return np.maximum(values, 0)
 
     def normalised(norm, values):
         return ops.convert_to_numpy(norm(ops.convert_to_tensor(values), training=False))
@@ -450,46 +453,17 @@ def _check_result(model, first, second, projection, norms, tried: str, rng: np.r
     def after(values):
         return ops.convert_to_numpy(second(ops.convert_to_tensor(values)))
 
-    for padded, roles in itertools.product((False, True), itertools.permutations(norms)):
-        if convolved[padded] is None:
-            continue
-        inner = normalised(roles[0], convolved[padded])
-        body = normalised(roles[1], after(relu(inner)))
+    convolutions = [result for result in borders if result is not None]
+    for convolved, roles in itertools.product(convolutions, itertools.permutations(norms)):
+        inner = normalised(roles[0], convolved)
+        body = normalised(roles[1], after(_relu(inner)))
         shortcut = normalised(roles[2], pictures)
-        if _close(came, relu(body + shortcut)):
+        if _close(came, _relu(body + shortcut)):
             return
         linear = normalised(roles[1], after(inner))
-        wrong = {
-            "There is no ReLU behind the sum.": body + shortcut,
-            "ReLU stands before the sum, on the body. Then a block can only add, and never take away.": [
-                relu(body) + shortcut,
-                relu(relu(body) + shortcut),
-            ],
-            "ReLU is applied to each side and not to their sum.": relu(body) + relu(shortcut),
-            "There is no ReLU between the two convolutions of the body, so together they are no more than one.": [
-                relu(linear + shortcut),
-                linear + shortcut,
-            ],
-            "The shortcut has a ReLU of its own. It should pass on what it is given, below zero too.": [
-                relu(body + relu(shortcut)),
-                body + relu(shortcut),
-            ],
-            "The result is the body alone: the shortcut is built, but not added.": [body, relu(body)],
-            "Body and shortcut are multiplied. The block *adds* to what comes in.": [
-                relu(body * shortcut),
-                body * shortcut,
-            ],
-            "The shortcut is subtracted from the body, or the body from it. Add them.": [
-                relu(body - shortcut),
-                relu(shortcut - body),
-            ],
-            "Body and shortcut are averaged. The block adds them.": relu((body + shortcut) / 2),
-            "The normalisation stands behind ReLU. In this block it comes right behind its convolution.": relu(
-                normalised(roles[1], after(normalised(roles[0], relu(convolved[padded])))) + shortcut
-            ),
-        }
-        for message, results in wrong.items():
-            if any(_close(came, result) for result in (results if isinstance(results, list) else [results])):
+        late = normalised(roles[1], after(normalised(roles[0], _relu(convolved))))
+        for message, *results in _mistakes(body, shortcut, linear, late):
+            if any(_close(came, result) for result in results):
                 raise Wrong(message, tried=tried)
     raise Wrong(
         "All layers are there, but the result is another one than relu(shortcut(x) + body(x)).",
@@ -499,13 +473,51 @@ def _check_result(model, first, second, projection, norms, tried: str, rng: np.r
     )
 
 
-def _first_convolution(layer, images: np.ndarray, padded: bool) -> np.ndarray | None:
-    """What the first convolution of the body gives, with a border of zeros before it or without; None if it is none."""
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0)
+
+
+def _mistakes(body: np.ndarray, shortcut: np.ndarray, linear: np.ndarray, late: np.ndarray) -> Iterator[tuple]:
+    """What to say, and the results that call for it. `linear`: a body without ReLU, `late`: with norm1 behind it."""
+    yield "There is no ReLU behind the sum.", body + shortcut
+    yield (
+        "ReLU stands before the sum, on the body. Then a block can only add, and never take away.",
+        _relu(body) + shortcut,
+        _relu(_relu(body) + shortcut),
+    )
+    yield "ReLU is applied to each side and not to their sum.", _relu(body) + _relu(shortcut)
+    yield (
+        "There is no ReLU between the two convolutions of the body, so together they are no more than one.",
+        _relu(linear + shortcut),
+        linear + shortcut,
+    )
+    yield (
+        "The shortcut has a ReLU of its own. It should pass on what it is given, below zero too.",
+        _relu(body + _relu(shortcut)),
+        body + _relu(shortcut),
+    )
+    yield (
+        "Body and shortcut are multiplied. The block *adds* to what comes in.",
+        _relu(body * shortcut),
+        body * shortcut,
+    )
+    yield (
+        "The shortcut is subtracted from the body, or the body from it. Add them.",
+        _relu(body - shortcut),
+        _relu(shortcut - body),
+    )
+    yield "Body and shortcut are averaged. The block adds them.", _relu((body + shortcut) / 2)
+    yield (
+        "The normalisation stands behind ReLU. In this block it comes right behind its convolution.",
+        _relu(late + shortcut),
+    )
+
+
+def _first_convolution(layer, images: np.ndarray, border: tuple[int, int]) -> np.ndarray | None:
+    """What the first convolution gives for images with a border of zeros; None if that does not halve them."""
     from keras import ops
 
-    if padded:
-        images = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    result = ops.convert_to_numpy(layer(images))
+    result = ops.convert_to_numpy(layer(np.pad(images, ((0, 0), border, border, (0, 0)))))
     return result if result.shape[1] == _SIZE // 2 else None
 
 
