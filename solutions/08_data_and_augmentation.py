@@ -963,7 +963,8 @@ claim("one after the other, two stages of 1,000 images a second make 500", round
 # ## References
 #
 # - B. Barz and J. Denzler (2020). Do we train on test data? Purging CIFAR of near-duplicates. *Journal of Imaging*.
-# - A. Bochkovskiy, C.-Y. Wang and H.-Y. M. Liao (2020). YOLOv4: optimal speed and accuracy of object detection. *arXiv*.
+# - A. Bochkovskiy, C.-Y. Wang and H.-Y. M. Liao (2020). YOLOv4: optimal speed and accuracy of object
+#   detection. *arXiv*.
 # - E. D. Cubuk, B. Zoph, J. Shlens and Q. V. Le (2020). RandAugment: practical automated data augmentation with a
 #   reduced search space. *CVPR workshops*.
 # - K. He, X. Zhang, S. Ren and J. Sun (2016). Deep residual learning for image recognition. *CVPR*.

@@ -116,7 +116,8 @@ WRONG = {
         (split(result="np.flatnonzero(is_test)"), "should be a pair"),
         (split(refusal="False"), "Nothing is left to train on"),
         (split(refusal="False", result="None"), "Is a `return` missing?"),
-        (split(result="~is_test, np.flatnonzero(is_test) + 0.5"), "whole numbers"),
+        (split(result="~is_test, is_test"), "positions are asked for"),
+        (split(result="np.flatnonzero(~is_test), np.flatnonzero(is_test) + 0.5"), "whole numbers"),
         (3, "needs the function itself"),
     ],
     "08.2": [
@@ -127,6 +128,7 @@ WRONG = {
         (walk(near="np.mean(code != hashes[other]) <= distance"), "Count them"),
         (walk(near="abs(int(code.sum()) - int(hashes[other].sum())) <= distance"), "in other places"),
         (walk(result="np.isin(np.arange(len(hashes)), kept)"), "The *indices* of those kept"),
+        (walk(result="[n in kept for n in range(len(hashes))]"), "The *indices* of those kept"),
         (walk(result="[n for n in range(len(hashes)) if n not in kept]"), "Those are the ones that go"),
         (walk(order="list(enumerate(hashes))[::-1]", result="kept[::-1]"), "Walk in their order"),
         (
@@ -145,7 +147,7 @@ WRONG = {
         ),
         (sampler(result="rng.permutation(np.concatenate(parts))[:per_class]"), "not of all together"),
         (sampler(result="np.stack(parts, axis=1).ravel()"), "in the same order"),
-        (sampler(result="labels[np.concatenate(parts)]"), "has another number of examples"),
+        (sampler(result="labels[np.concatenate(parts)]"), "Hand back positions"),
         (sampler(result="np.random.permutation(np.concatenate(parts))"), "All draws should come from `rng`"),
         (
             sampler(drawn="np.resize(members if per_class <= len(members) else rng.permutation(members), per_class)"),
@@ -158,7 +160,10 @@ WRONG = {
             ),
             "Fewer than one example",
         ),
-        (sampler(refusal="per_class < 0"), "Fewer than one example"),
+        (
+            sampler(refusal="per_class < 0", drawn="np.resize(rng.permutation(members), per_class)"),
+            "Fewer than one example",
+        ),
         (sampler(result="None"), "Is a `return` missing?"),
         (sampler(result="np.concatenate(parts) + 100"), "Hand back positions"),
         ("balanced", "needs the function itself"),

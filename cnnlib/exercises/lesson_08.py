@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import Opaque, describe
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong, as_array
 
 
@@ -18,6 +18,12 @@ def _generator(rng: np.random.Generator) -> np.random.Generator:
 
 def _indices(came: object, name: str, count: int) -> np.ndarray:
     """The learner's indices as whole numbers in 0 ... count - 1."""
+    if np.asarray(came).dtype == bool:
+        raise Wrong(
+            f"{name[:1].upper()}{name[1:]} is a truth value for each example.",
+            came=came,
+            likely="The positions are asked for: `np.flatnonzero` gives those where a condition holds.",
+        )
     numbers = as_array(came, (None,), name) if np.size(came) else np.zeros(0)
     if (numbers != np.round(numbers)).any():
         raise Wrong(f"{name[:1].upper()}{name[1:]} should hold whole numbers, the positions of examples.", came=came)
@@ -175,9 +181,8 @@ def _last_stays(hashes, distance):
     return sorted(count - 1 - number for number in _kept(np.asarray(hashes)[::-1], distance))
 
 
-def _as_mask(hashes, distance):
-    kept = set(_kept(hashes, distance))
-    return [number in kept for number in range(len(hashes))]
+def _is_mask(came: object, expected: object, case: Case) -> bool:
+    return not isinstance(came, Opaque) and np.asarray(came).dtype == bool and np.size(came) == len(case.args[0])
 
 
 def _the_removed(hashes, distance):
@@ -236,7 +241,11 @@ DEDUPE = FunctionExercise(
             lambda hashes, distance: _kept(hashes, distance, unlike=lambda a, b: abs(int(np.sum(a)) - int(np.sum(b)))),
             "Two fingerprints may have equally many bits set, and in other places. Count the places where they differ.",
         ),
-        Misconception(_as_mask, "That is a truth value for each picture. The *indices* of those kept are asked for."),
+        Misconception(
+            _is_mask,
+            "That is a truth value for each picture. The *indices* of those kept are asked for.",
+            predicate=True,
+        ),
         Misconception(_the_removed, "Those are the ones that go. The ones that stay are asked for."),
         Misconception(
             lambda hashes, distance: _kept(hashes, distance, refuse=False),
@@ -258,7 +267,7 @@ def _check_balanced(answer: Callable, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
     for sizes in ((4, 4), (9, 3, 1), (30, 2, 7)):
-        names = rng.choice(12, len(sizes), replace=False)
+        names = rng.choice(np.arange(50, 90), len(sizes), replace=False)
         labels = rng.permutation(np.repeat(names, sizes))
         for per_class in (1, 3, 7):
             _check_one_draw(answer(labels.copy(), per_class, _generator(rng)), labels, per_class)
