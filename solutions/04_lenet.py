@@ -146,17 +146,17 @@ claim("counted like this the sum is 60,000, the number in the paper", paper == 6
 
 # %%
 def lenet(activation="tanh", pooling=layers.AveragePooling2D, norm=False):
+    def activated(z):
+        z = layers.BatchNormalization(momentum=0.9)(z) if norm else z
+        return layers.Activation(activation)(z)
+
     image = keras.Input((32, 32, 1))
     z = image
     for filters in (6, 16):
-        z = layers.Conv2D(filters, 5)(z)
-        if norm:
-            z = layers.BatchNormalization(momentum=0.9)(z)
-        z = layers.Activation(activation)(z)
-        z = pooling(2)(z)
+        z = pooling(2)(activated(layers.Conv2D(filters, 5)(z)))
     z = layers.Flatten()(z)
     for units in (120, 84):
-        z = layers.Dense(units, activation=activation)(z)
+        z = activated(layers.Dense(units)(z))
     return keras.Model(image, layers.Dense(10)(z))
 
 
@@ -273,7 +273,7 @@ claim("more than 70 % are right, where guessing gives 10", accuracy(networks["19
 # 1. **Adam** in place of plain gradient descent;
 # 2. **ReLU**, $\max(0, z)$, in place of tanh, whose slope is nearly zero for large inputs;
 # 3. **max pooling** in place of the average;
-# 4. **batch normalisation** after each convolution, which brings every map to mean 0 and spread 1 (lesson 06);
+# 4. **batch normalisation** before each activation, which brings every map to mean 0 and spread 1 (lesson 06);
 # 5. **augmentation**: in training, each batch is moved by up to two pixels, and half of its pictures are mirrored.
 #
 # Make all five at once and the accuracy rises, and you know nothing about any of them. Make one at a time, each on top
@@ -307,23 +307,23 @@ networks["+ augmentation"] = train(lenet(**modern), adam(), "+ augmentation", Mo
 
 # %% [markdown]
 # And a **baseline**: what does one get without any convolution? A fair one has as many parameters and the same
-# training. Two hidden layers of 72 and 60 units on the 784 pixels inside the border come closest, with everything
-# that the last network has.
+# training. Two hidden layers of 73 and 59 units on the 784 pixels inside the border come out slightly larger, with ReLU
+# and batch normalisation as above.
 
 
 # %%
 def dense_network():
     image = keras.Input((32, 32, 1))
     z = layers.Flatten()(layers.Cropping2D(2)(image))
-    for units in (72, 60):
+    for units in (73, 59):
         z = layers.Activation("relu")(layers.BatchNormalization(momentum=0.9)(layers.Dense(units)(z)))
     return keras.Model(image, layers.Dense(10)(z))
 
 
 networks["dense"] = train(dense_network(), adam(), "dense")
 sizes = {name: network.count_params() for name, network in networks.items()}
-claim("the dense network has 62,038 parameters", sizes["dense"] == 62_038)
-claim("the modern LeNet-5 has 61,794", sizes["+ batch norm"] == 61_794)
+claim("the dense network has 62,799 parameters", sizes["dense"] == 62_799)
+claim("the modern LeNet-5 has 62,610", sizes["+ batch norm"] == 62_610)
 
 # %% [markdown]
 # One run is no result: lesson 03 showed how much a seed alone decides. The grey dots are the same code with seeds 0,
@@ -379,22 +379,26 @@ plotting.seed_spread(
     {name: [run["moved"][name] for run in stored] for name in networks},
     xlabel="accuracy on the same pictures, two pixels to the right, in %",
 )
-claim("when they are moved, augmentation gains more than 4 points", moved["+ augmentation"] > moved["+ batch norm"] + 4)
+claim("when they are moved, augmentation gains more than 2 points", moved["+ augmentation"] > moved["+ batch norm"] + 2)
 claim("and ReLU too, in every stored run", min(gain("+ ReLU", "+ Adam", "moved")) > 4)
 
 # %% [markdown]
-# Nobody would notice two pixels. The dense baseline is a surprise of its own: on pictures that are all centred it is
-# close, since each unit may learn what *this* pixel means. Move the picture, and every pixel means something else.
+# Nobody would notice two pixels. Now compare with the dense network, which has no less of anything but convolution.
+#
+# **Predict**: how many points does it lose on the centred pictures, and how many on the moved ones?
 
 # %%
-claim(
-    "with the same parameters and training the dense network is more than 1 point worse",
-    measured_accuracy["+ batch norm"] > measured_accuracy["dense"] + 1,
-)
-claim("in every stored run, too", min(gain("+ batch norm", "dense")) > 1)
-claim("two pixels to the right, it is more than 10 points worse", moved["+ batch norm"] > moved["dense"] + 10)
+behind = measured_accuracy["+ batch norm"] - measured_accuracy["dense"]
+behind_moved = moved["+ batch norm"] - moved["dense"]
+measured("the dense network is behind by", behind, "points")
+measured("and when the pictures are moved, by", behind_moved, "points")
+claim("by more than half a point, in every stored run too", min(behind, *gain("+ batch norm", "dense")) > 0.5)
+claim("moved, by more than 10", min(behind_moved, *gain("+ batch norm", "dense", "moved")) > 10)
 
 # %% [markdown]
+# On pictures that are all centred a dense network is a strong opponent: each unit may learn what *this* pixel means.
+# Move the picture, and every pixel means something else. A filter does not mind where its edge is.
+#
 # ### Exercise 04.3 · Ablate
 #
 # Write down what you did with your eyes. `runs` holds, for each variant, its accuracies with seeds 0, 1, 2, in the same
@@ -575,11 +579,8 @@ claim(
     "the shipped network reaches its card to within three standard errors",
     abs(full - 100 * card["accuracy"]) < 3 * error,
 )
-claim("it is more than 2 points better than ours", full > here + 2)
-claim(
-    "it has 61,772 parameters: 22 biases less, which batch normalisation makes useless",
-    shipped.count_params() == 61_772,
-)
+measured("60,000 pictures and patience add", full - here, "points")
+claim("with 61,772 parameters: it normalises the convolutions alone", shipped.count_params() == 61_772)
 
 # %% [markdown]
 # The architecture is the same; pictures and patience did this. So compare two networks only when both had the same data
