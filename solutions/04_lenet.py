@@ -166,7 +166,10 @@ trace(lenet()).only("Conv2D", "AveragePooling2D", "Flatten", "Dense")
 built = trace(lenet())
 claim("the built network has the same counts", [r.parameters for r in built if r.parameters] == list(counts.values()))
 claim("and the same work", built.total_macs == 416_520)
-claim("a unit of S4 sees 16 of the 32 pixels", max(r.receptive_field for r in built if r.type != "Dense") == 16)
+claim(
+    "a unit of S2 sees 6 of the 32 pixels, and one of S4 16",
+    [r.receptive_field for r in built if r.type == "AveragePooling2D"] == [6, 16],
+)
 
 # %% [markdown]
 # ### Exercise 04.1 · Count by hand
