@@ -512,7 +512,10 @@ def test_weights_are_loaded_into_the_network_that_was_trained(build, weights, se
         (lambda: models.CifarResNet(56, weights="cifar10"), ("trained with depth=20", "ask for depth=56")),
         (lambda: models.CifarResNet(residual=False, weights="cifar10"), ("residual=True",)),
         (lambda: models.CifarResNet(width=2.0, weights="cifar10"), ("trained with width=1.0",)),
-        (lambda: models.MobileNetV2(weights="cifar10"), ("num_classes=10, small_images=True", "num_classes=1000")),
+        (
+            lambda: models.MobileNetV2(weights="cifar10"),
+            ("num_classes=10, width=0.5, small_images=True", "num_classes=1000"),
+        ),
         (lambda: models.LeNet5(weights="fashion_mnist"), ("input_shape=(28, 28, 1), variant='modern'",)),
         (
             lambda: models.LeNet5((28, 28, 1), 10, "modern", activation="tanh", weights="fashion_mnist"),

@@ -14,7 +14,10 @@ EPSILON = 1e-3  # of the batch normalisations, as in the authors' code
 
 
 @common.bundled_weights(
-    cifar10=("mobilenetv2_cifar10", {"input_shape": (None, None, 3), "num_classes": 10, "small_images": True}),
+    cifar10=(
+        "mobilenetv2_cifar10",
+        {"input_shape": (None, None, 3), "num_classes": 10, "width": 0.5, "small_images": True},
+    ),
 )
 def MobileNetV2(
     input_shape: tuple[int, int, int] = (224, 224, 3),
@@ -27,7 +30,7 @@ def MobileNetV2(
     """MobileNetV2 with logits out.
 
     width: multiplies the numbers of channels. small_images: no stride in the stem nor in the second row of the table,
-    for inputs of 32 pixels. weights: None, or "cifar10" (10 classes, small_images=True, colour).
+    for inputs of 32 pixels. weights: None, or "cifar10" (10 classes, width=0.5, small_images=True, colour).
     """
     smallest = 8 if small_images else 32
     x = inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
