@@ -58,9 +58,7 @@ BUILD = {
     "convnext_tiny": models.ConvNeXt,
 }
 
-ONLY_RECKONED = [
-    f"efficientnet_b{i}" for i in range(1, 7)
-]  # building takes 2 s each: the least and the largest will do
+ONLY_RECKONED = [f"efficientnet_b{i}" for i in (1, 3, 4, 5, 6, 7)]  # building takes up to 5 s each
 
 
 def parameters(model: keras.Model) -> int:
@@ -154,7 +152,7 @@ KERAS = {
     "ResNet152": "resnet152",
     "MobileNetV2": "mobilenet_v2",
     "EfficientNetB0": "efficientnet_b0",
-    "EfficientNetB7": "efficientnet_b7",
+    "EfficientNetB2": "efficientnet_b2",
     "ConvNeXtTiny": "convnext_tiny",
 }
 
@@ -345,7 +343,7 @@ def test_output_has_the_right_shape_at_three_sizes(family):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Each family once, for the two tests below: its two losses around one step, and its logits before saving and after loading."""
+    """Each family once, for the next two tests: two losses around one step, logits before saving and after loading."""
 
     @functools.cache
     def run(family: str):
