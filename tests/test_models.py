@@ -483,7 +483,7 @@ WITH_WEIGHTS = [
     (
         models.MobileNetV2,
         "cifar10",
-        {"input_shape": (32, 32, 3), "num_classes": 10, "small_images": True},
+        {"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.5, "small_images": True},
         "mobilenetv2_cifar10",
     ),
 ]
