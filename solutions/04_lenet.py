@@ -197,7 +197,7 @@ exercise("04.1").check({"width": width, "parameters": parameters, "total": total
 # average. Flatten before the first dense row. Every convolution and every dense layer is followed by tanh, except the
 # last row: its scores are left as they are. Raise a `ValueError` for a kind of row that you do not know.
 #
-# For example, these are LeNet-1, of 1989, with 3,246 parameters at 28x28x1, and LeNet-5:
+# For example, these are LeNet-1, of 1990, with 3,246 parameters at 28x28x1, and LeNet-5:
 
 # %%
 LENET_1 = [("conv", 4, 5), ("pool", 2), ("conv", 12, 5), ("pool", 2), ("dense", 10)]
@@ -232,7 +232,7 @@ exercise("04.2").check(network_of)
 #
 # Gradient descent, one rate for all weights. (The authors scaled it by an estimate of the curvature; nobody does
 # now.) The rate begins at 0.2, the best of 0.1, 0.2 and 0.4 on the validation pictures, and ends at nothing, along
-# half a cosine. Three passes over 8,000 pictures are a tenth of what one would give it, and enough to compare.
+# half a cosine. Three passes over 8,000 pictures are far less than one would give it, and enough to compare.
 
 
 # %%
@@ -368,27 +368,21 @@ claim("batch normalisation gains in every one", min(gain("+ batch norm", "+ max 
 claim("augmentation loses in every one", max(gain("+ augmentation", "+ batch norm")) < 0)
 
 # %% [markdown]
-# Two surprises. **ReLU gains nothing.** Its merit is that gradients survive many layers, and LeNet-5 has five. In
-# AlexNet, in the next lesson, it decides whether the network trains at all. An ablation tells you what a part does *in
-# this network*.
+# Two surprises. **ReLU gains nothing.** Its merit is that gradients survive many layers, and LeNet-5 has five. An
+# ablation tells you what a part does *in this network*.
 #
 # **Augmentation loses.** It is a medicine against overfitting, and after three epochs nothing is overfitted: the
 # pictures have only become harder. But did we ask the right question? Look at the second column: the same
 # validation pictures, moved by two pixels.
 
 # %%
-plotting.seed_spread(
-    moved,
-    {name: [run["moved"][name] for run in stored] for name in networks},
-    xlabel="accuracy on the same pictures, two pixels to the right, in %",
-)
-claim("when they are moved, augmentation gains more than 2 points", moved["+ augmentation"] > moved["+ batch norm"] + 2)
+claim("when they are moved, augmentation gains more than 4 points", moved["+ augmentation"] > moved["+ batch norm"] + 4)
 claim("and ReLU too, in every stored run", min(gain("+ ReLU", "+ Adam", "moved")) > 4)
 
 # %% [markdown]
 # Nobody would notice two pixels. Now compare with the dense network, which has no less of anything but convolution.
 #
-# **Predict**: how many points does it lose on the centred pictures, and how many on the moved ones?
+# **Predict**: on the centred pictures it is close behind. How far behind is it when they are moved?
 
 # %%
 behind = measured_accuracy["+ batch norm"] - measured_accuracy["dense"]
@@ -451,8 +445,8 @@ plotting.heatmap(
     xlabel="answer",
     ylabel="true class",
     form="{:.0f}",
-    alt="Confusion matrix of ten classes, dark along the diagonal. The row of Shirt is the palest there: "
-    f"{approx(recall_here[6], 2)} of the shirts are right; the others are taken for T-shirt, pullover, coat or dress.",
+    alt="Confusion matrix of ten classes, dark along the diagonal. Most of what lies beside it is where T-shirt, "
+    f"pullover, dress, coat and shirt meet: {approx(recall_here[6], 2)} of the shirts are right.",
 )
 
 # %%
@@ -460,12 +454,14 @@ claim(
     "the share of right answers is the accuracy",
     np.isclose(100 * confusion.trace() / 2000, accuracy(networks["+ batch norm"])),
 )
-claim("shirts are the hardest class", names[recall_here.argmin()] == "Shirt")
+mistakes = confusion.sum() - confusion.trace()
+with_shirt = confusion[6].sum() + confusion[:, 6].sum() - 2 * confusion[6, 6]
+claim("of all mistakes more than 40 % have a shirt on one side", with_shirt / mistakes > 0.4)
 upper = [names.index(name) for name in ("T-shirt", "Pullover", "Dress", "Coat", "Shirt")]
 lost = confusion[6].sum() - confusion[6, 6]
 claim(
-    "of the shirts that are missed, nine tenths are taken for another upper garment",
-    confusion[6, upper].sum() - confusion[6, 6] >= 0.9 * lost,
+    "of the shirts that are missed, more than four fifths are taken for another upper garment",
+    confusion[6, upper].sum() - confusion[6, 6] > 0.8 * lost,
 )
 
 # %% [markdown]
@@ -508,8 +504,8 @@ plotting.images(
     x_val[worst],
     titles=[f"{names[y_val[i]]}, said {names[said[i]]}" for i in worst],
     columns=6,
-    alt="The twelve most certain mistakes. Many would puzzle a person: long T-shirts that could be dresses, shirts "
-    "without visible buttons, boots cut low.",
+    alt="The twelve most certain mistakes, each with its label and the wrong answer: clothes whose outline could be "
+    "either.",
 )
 claim("it gave each of these twelve wrong answers a probability above 0.8", chance[worst].min() > 0.8)
 
@@ -519,7 +515,7 @@ claim("it gave each of these twelve wrong answers a probability above 0.8", chan
 #
 # ### Exercise 04.5 · Explain a confusion
 #
-# Why are shirts the worst class? Four explanations:
+# Shirts are the hardest class. Why? Four explanations:
 #
 # - `"scarce"`: the network has seen fewer shirts than other things.
 # - `"unlucky"`: it has learned the training shirts well, and those of the validation part happen to be odd.
@@ -691,7 +687,7 @@ exercise("04.6").check(my_network)
 #
 # ## References
 #
-# - Y. LeCun and others (1989), *Backpropagation applied to handwritten zip code recognition*.
+# - Y. LeCun and others (1990), *Handwritten digit recognition with a back-propagation network* (LeNet-1).
 # - Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), *Gradient-based learning applied to document recognition*.
 # - X. Glorot, A. Bordes and Y. Bengio (2011), *Deep sparse rectifier neural networks*.
 # - S. Ioffe and C. Szegedy (2015), *Batch normalization: accelerating deep network training*.
