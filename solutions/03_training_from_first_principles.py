@@ -526,7 +526,7 @@ def restart(rate):
     """The first weights again, an optimizer without memory, and another rate."""
     model.set_weights(start)
     for variable in model.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
     model.optimizer.learning_rate = rate
 
 
@@ -709,7 +709,7 @@ order = training.Batches(x_train, y_train, batch_size=50)
 for name, factor in {"He": 1.0, "half of He": 0.5, "twice He": 2.0}.items():
     deep.set_weights(scaled(factor))
     for variable in deep.optimizer.variables[2:]:  # the first two are step count and learning rate
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
     values = [float(deep.train_on_batch(*order[step % 40])) for step in range(80)]
     first_losses[name], last_losses[name] = values[0], np.mean(values[-10:])
     measured(f"{name:10}: first loss", first_losses[name], f"· after 80 steps {approx(last_losses[name])}")

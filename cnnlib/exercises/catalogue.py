@@ -53,14 +53,24 @@ def listed() -> dict[str, str]:
     """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
     found: dict[str, str] = {}
     for path in sorted(_FOLDER.glob("lesson_[0-9][0-9].py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _called(node) in _KINDS:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        kinds = {*_KINDS, *_own_kinds(tree)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _called(node) in kinds:
                 given = {keyword.arg: keyword.value for keyword in node.keywords}
                 given.update(zip(("id", "title"), node.args))
                 texts = [given.get(name) for name in ("id", "title")]
                 if all(isinstance(text, ast.Constant) for text in texts):
                     found[texts[0].value] = texts[1].value
     return dict(sorted(found.items(), key=lambda item: _order(item[0])))
+
+
+def _own_kinds(tree: ast.Module) -> set[str]:
+    """The classes that a lesson derives from a kind of exercise."""
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return {
+        each.name for each in classes if any(isinstance(base, ast.Name) and base.id in _KINDS for base in each.bases)
+    }
 
 
 def _called(node: ast.Call) -> str:

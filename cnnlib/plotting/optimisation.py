@@ -306,7 +306,7 @@ def rate_summary(live: Mapping[float, float], stored: Sequence[Mapping[float, fl
     middle = math.sqrt(min(live) * max(live))  # where the curves are far below
     ax.annotate("guessing", (middle, CHANCE), (0, 4), textcoords="offset points", ha="center", fontsize=9)
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss at the end", ylim=(0, 4.2))
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper right")
     told = ", ".join(f"{approx(loss)} at {rate:g}" for rate, loss in live.items())
     core.show(fig, f"The loss at the end of training over the learning rate is a wide valley: {told}.")
 
