@@ -26,7 +26,7 @@
 # **Exercises** 60 min
 #
 # [← 02 Feature maps and receptive fields](../notebooks/02_feature_maps_and_receptive_fields.ipynb) ·
-# [Course map](../README.md)
+# [Course map](../README.md) · [04 LeNet-5 →](../notebooks/04_lenet.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -1104,7 +1104,8 @@ folder.cleanup()
 # ## What comes next
 #
 # You can build a layer, follow what a stack of them sees, and train it. The next part of the course takes the networks
-# that made history, one idea at a time, beginning with LeNet-5, whose 61,706 weights you will count by hand.
+# that made history, one idea at a time, beginning with [LeNet-5](../notebooks/04_lenet.ipynb), whose 61,706 weights you
+# will count by hand.
 #
 # ## References
 #

@@ -26,7 +26,7 @@
 # **Reading** 35 min · **Exercises** 50 min
 #
 # [← 03 Training from first principles](../notebooks/03_training_from_first_principles.ipynb) ·
-# [Course map](../README.md) · [05 From AlexNet to VGG →](../notebooks/05_from_alexnet_to_vgg.ipynb)
+# [Course map](../README.md) · [05 From AlexNet to VGG →](../notebooks/05_alexnet_to_vgg.ipynb)
 
 # %%
 from cnnlib import runtime

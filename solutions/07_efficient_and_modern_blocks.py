@@ -22,8 +22,8 @@
 # - measure latency, and explain why fewer multiplications can take longer
 # - choose a family for a job from what the job allows
 #
-# **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) · **Reading** 35
-# min · **Exercises** 45 min
+# **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) ·
+# **Reading** 35 min · **Exercises** 45 min
 #
 # [← 06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) · [Course map](../README.md) ·
 # [08 Data and augmentation →](../notebooks/08_data_and_augmentation.ipynb)
@@ -506,7 +506,7 @@ for name in networks if results.recording() else ["VGG"]:
     accuracy[name] = 100 * np.mean(classes == cifar.y_test)
 results.record("07_families", accuracy=accuracy)
 
-# %% tags=["nbval-ignore-output"]
+# %%
 stored = [run["accuracy"] for run in results.stored("07_families")] or [accuracy]
 runs = {name: [run[name] for run in stored] for name in networks}
 plotting.cost_scatter(

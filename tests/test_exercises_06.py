@@ -110,7 +110,16 @@ WRONG = {
         (forward(result="(x - mean) / np.sqrt(variance + epsilon)"), "stop at the normalised values"),
         (forward(result="gamma * ((x - mean) / np.sqrt(variance + epsilon) + beta)"), "multiplies your beta too"),
         (forward(result="beta * (x - mean) / np.sqrt(variance + epsilon) + gamma"), "changed places"),
-        (forward(refusal="False"), "raise a `ValueError`"),
+        (
+            cell("""
+def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
+    axes = tuple(range(x.ndim - 1))
+    if mean is None or variance is None:
+        mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+"""),
+            "raise a `ValueError`",
+        ),
         (
             cell("""
 def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
