@@ -24,8 +24,7 @@
 #
 # **Before this**: [04 LeNet-5](../notebooks/04_lenet.ipynb) · **Reading** 40 min · **Exercises** 50 min
 #
-# [← 04 LeNet-5](../notebooks/04_lenet.ipynb) · [Course map](../README.md) ·
-# [06 Batch normalisation and ResNet →](../notebooks/06_batch_norm_and_resnet.ipynb)
+# [← 04 LeNet-5](../notebooks/04_lenet.ipynb) · [Course map](../README.md)
 
 # %%
 from cnnlib import runtime
@@ -551,8 +550,8 @@ claim("and sees less far: 29 pixels against 36", fields == [29, 36])
 #
 # VGG-16 would take your laptop years, so take its idea: the first three blocks of VGG-11 with a quarter of its
 # filters and a GAP head, on 8,000 pictures of CIFAR-10. Batch normalisation, the subject of lesson 06, makes it train
-# within a minute. VGG's authors did not have it yet: they trained the 11 layers first and started the deeper networks from
-# these weights.
+# within a minute. VGG's authors did not have it yet: they trained the 11 layers first and started the deeper networks
+# from these weights.
 #
 # Train it twice: *plain*, and with dropout and augmentation. Both are AlexNet's means against **overfitting**, when a
 # network gets better on the images it trains on and not on others.
@@ -723,8 +722,8 @@ claim("it has 4.7 times the parameters of the network above", round(ratio, 1) ==
 # ## What comes next
 #
 # From 8 layers to 19 the error halved. With 19 it stopped falling, and deeper plain networks got *worse*, even on the
-# images that they were trained on. [Lesson 06](../notebooks/06_batch_norm_and_resnet.ipynb) shows why, and what two
-# ideas did about it: batch normalisation, and a shortcut around each block.
+# images that they were trained on. The next lesson shows why, and what two ideas did about it: batch normalisation, and
+# a shortcut around each block.
 #
 # ## References
 #
