@@ -281,6 +281,7 @@ def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield case([80, 90, 85], [78.5, 88, 83.25], "seeds far apart, differences close together")
     yield case([83, 82, 85], [82, 83, 84], "seeds that disagree")
     yield case([90, 80, 85], [79, 89, 84], "means that differ, seeds that disagree strongly")
+    yield case([84.5, 85.75, 83], [84, 85, 82.5], "a small gain that is clear")
     yield case([84, 85], [84, 84.5], "one seed without a difference")
     yield case([82, 82, 82], [82, 82, 82], "no difference at all")
     yield case([84, 88, 86], [83.5, 80, 85], "the same sign, far apart")
