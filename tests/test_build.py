@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from _checks import STORED
 from _lessons import choose, lessons
-from sample_lesson import SETUP, sample
+from sample_lesson import SETUP, SOMEBODYS, sample
 
 # The sample lesson without Keras.
 QUICK = (SETUP, "import math")
@@ -137,7 +137,7 @@ def test_the_kernel_is_this_python(tmp_path):
             "cell 4 stores stderr: 'careful'",
         ),
         (
-            ("total = 2 + 3\ntotal", "import math\nmath.__spec__.loader.__class__, '/home/someone/x'"),
+            ("total = 2 + 3\ntotal", f"import math\nmath.__spec__.loader.__class__, '{SOMEBODYS}/x'"),
             "the absolute path",
         ),
         (("total = 2 + 3\ntotal", "object()"), "the memory address"),

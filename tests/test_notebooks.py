@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from _lessons import Lesson, lessons
 from nbformat.v4 import new_output
-from sample_lesson import sample
+from sample_lesson import JANES, SOMEBODYS, sample
 
 LESSONS = lessons()
 NAMES = [lesson.name for lesson in LESSONS]
@@ -207,7 +207,7 @@ def no_prose(notebook):
 
 
 def metadata_of_an_output(notebook):
-    code(notebook)[3].outputs[0].metadata = {"image/png": {"path": "/home/someone/figure.png"}}
+    code(notebook)[3].outputs[0].metadata = {"image/png": {"path": f"{SOMEBODYS}/figure.png"}}
 
 
 # Which check says what of which damage.
@@ -217,14 +217,14 @@ BROKEN = [
     (_checks.executed_in_order, other_result, "its result has the execution count 7"),
     (_checks.no_errors, error_output, "stores an error: ValueError: no"),
     (_checks.no_stderr, put(1, stream("careful\n", "stderr")), "stores stderr: 'careful'"),
-    (_checks.no_trace_of_a_machine, put(1, stream("/home/someone/x.png")), "an output of cell 4.*'/home/someone'"),
+    (_checks.no_trace_of_a_machine, put(1, stream(f"{SOMEBODYS}/x.png")), f"an output of cell 4.*'{SOMEBODYS}'"),
     (_checks.no_trace_of_a_machine, put(1, stream("in /tmp/lesson-1/x")), "absolute path '/tmp/lesson-1'"),
     (_checks.no_trace_of_a_machine, put(1, stream(r"C:\Users\Someone\x")), "absolute path 'C:"),
     (_checks.no_trace_of_a_machine, put(1, stream("lib/site-packages/keras")), "absolute path 'site-packages'"),
     (_checks.no_trace_of_a_machine, put(1, stream("<object at 0x7f10ab34cd>")), "memory address '0x7f10ab34cd'"),
     (_checks.no_trace_of_a_machine, put(1, stream("by jane.doe today")), "user name 'jane.doe'"),
     (_checks.no_trace_of_a_machine, put(1, stream(str(_checks.ROOT / "data"))), "holds the folder|absolute path"),
-    (_checks.no_trace_of_a_machine, swap(2, "Adding", "/Users/jane/x: adding"), "cell 3 holds the absolute path"),
+    (_checks.no_trace_of_a_machine, swap(2, "Adding", f"{JANES}/x: adding"), "cell 3 holds the absolute path"),
     (_checks.no_trace_of_a_machine, metadata_of_an_output, "an output of cell 6 holds the absolute path"),
     (_checks.metadata_is_normal, kernel_of_a_person, "my-env"),
     (_checks.metadata_is_normal, widget_state, "widgets"),
