@@ -241,6 +241,7 @@ def rate_at(step, peak, steps, warmup):
         (epoch(update="new = [w - rate * g for w, g in zip(weights, gradient)]"), "those that went in"),
         (epoch(result="pass"), "Is `return weights` missing?"),
         (epoch(count="len(x) - 9"), "The last batch is dropped"),
+        (epoch(count="len(x) - 1"), "The last batch is dropped"),
         (epoch(chosen="order"), "every step takes all pictures"),
         (epoch(chosen="order[i : i + 5]"), "every picture once"),
         (epoch(result="    return weights"), "every picture once"),

@@ -772,7 +772,7 @@ def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("The check needs the function `epoch` itself, without parentheses behind it.")
     many = _spots(rng), np.arange(40) % 10
-    same = np.repeat(many[0][:1], 25, axis=0), np.repeat(many[1][3:4], 25)
+    same = np.repeat(many[0][:1], 21, axis=0), np.repeat(many[1][3:4], 21)
     one = many[0][:10], many[1][:10]
     start = _small_start(rng)
 
@@ -879,14 +879,14 @@ def _judge_move(total: np.ndarray, start: Weights, x: np.ndarray, y: np.ndarray)
 
 
 def _judge_last_batch(total: np.ndarray, start: Weights, x: np.ndarray, y: np.ndarray) -> None:
-    """25 times the same picture, in batches of 10, 10 and 5: three times the same gradient."""
+    """21 times the same picture, in batches of 10, 10 and 1: three times the same gradient."""
     whole = _flat(_gradient_of(start, x, y))
     if not _close(total, 3 * whole):
         raise Wrong(
             "Where the last batch is smaller than the others, something goes wrong.",
-            tried="one epoch over 25 times the same picture, at a tiny rate",
+            tried="one epoch over 21 times the same picture, at a tiny rate",
             came=f"the weights moved as in {total @ whole / (whole @ whole):.3g} steps",
-            expected="3 steps, with batches of 10, 10 and 5",
+            expected="3 steps, with batches of 10, 10 and 1",
             likely="The last batch is dropped, or filled up.",
         )
 
