@@ -4,7 +4,7 @@ Modules load when first used, so that ``import cnnlib`` costs next to nothing be
 imported before a figure is drawn.
 """
 
-import importlib
+from cnnlib._lazy import exports
 
 __version__ = "0.1.0"
 
@@ -25,16 +25,4 @@ _MODULES = (
 )
 _FUNCTIONS = {"claim": "claims", "exercise": "exercises", "progress": "exercises"}
 
-__all__ = sorted([*_MODULES, *_FUNCTIONS])
-
-
-def __getattr__(name: str):
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"cnnlib.{_FUNCTIONS[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"cnnlib.{name}")
-    raise AttributeError(f"module 'cnnlib' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = exports(__name__, _MODULES, _FUNCTIONS)

@@ -5,24 +5,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from cnnlib import arithmetic, plotting
-from cnnlib.plotting import convolution, core
+from cnnlib.plotting import convolution
 
 IMAGE = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
 KERNEL = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 PHOTO = np.linspace(0, 1, 14 * 14).reshape(14, 14)
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was shown: (figure, alt text), each also rendered once as it would be in a notebook."""
-    figures = []
-
-    def show(fig, alt):
-        assert core.png(fig)[:4] == b"\x89PNG"
-        figures.append((fig, core._check_alt(alt)))
-
-    monkeypatch.setattr(core, "show", show)
-    return figures
 
 
 def drawn_texts(fig: Figure) -> list[str]:

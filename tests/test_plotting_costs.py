@@ -4,23 +4,9 @@ import numpy as np
 import pytest
 
 from cnnlib import plotting
-from cnnlib.plotting import core
 
 ROWS = {"block 1": (0.04, 7.2), "block 2": (0.22, 3.6), "dense": (123.6, 0.01)}
 PANELS = {"parameters, in M": "{:.1f}", "activations, in M": "{:.2f}"}
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was shown: (figure, alt text), each also rendered once as it would be in a notebook."""
-    figures = []
-
-    def show(fig, alt):
-        assert core.png(fig)[:4] == b"\x89PNG"
-        figures.append((fig, core._check_alt(alt)))
-
-    monkeypatch.setattr(core, "show", show)
-    return figures
 
 
 def test_each_panel_has_a_bar_and_a_number_for_each_row(shown):

@@ -271,17 +271,6 @@ def test_normalisation_over_positions_makes_every_unit_see_the_image(normalisati
 # Networks that everybody knows
 
 
-@pytest.fixture
-def without_random_numbers(monkeypatch):
-    """Zeros for weights: building a large network then takes a fraction of the time and of the memory."""
-
-    def zeros(self, shape, dtype=None):
-        return keras.ops.convert_to_tensor(np.zeros(shape, "float32"), dtype)
-
-    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", zeros)
-    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)
-
-
 PUBLISHED = {
     # name: (multiply-accumulates in G, by whom; receptive field and jump before the global pooling, or None)
     "VGG16": (15.5, (212, 32)),  # 15.3 for the convolutions alone: He et al. (2016)
@@ -294,7 +283,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.usefixtures("without_random_numbers")
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_costs_and_receptive_fields(name):
     """Receptive fields: Araujo, Norris and Sim (2019), table of modern networks."""
@@ -314,7 +303,7 @@ def test_published_costs_and_receptive_fields(name):
     assert traced[-1].whole_image
 
 
-@pytest.mark.usefixtures("without_random_numbers")
+@pytest.mark.usefixtures("undrawn")
 def test_resnet_50_with_the_stride_in_the_3x3_costs_4_1_g():
     """The variant that PyTorch calls ResNet-50, and most tables since: 4.089 G."""
     config = keras.applications.ResNet50(weights=None).get_config()

@@ -163,6 +163,11 @@ def _what(value: Any) -> str:
 # --- comparison ------------------------------------------------------------------------------------------------------
 
 
+def times(shape: Iterable[int]) -> str:
+    """A shape as the lessons write it: (8, 8, 32) is 8x8x32."""
+    return "x".join(map(str, shape))
+
+
 def difference(came: Any, expected: Any, rtol: float = 1e-5, atol: float = 1e-6) -> str | None:
     """How ``came`` differs from ``expected``, in words; None if they are equal.
 

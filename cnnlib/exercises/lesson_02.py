@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import describe, times
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
 
 # 02.1 Find the shape bug ----------------------------------------------------------------------------------------------
@@ -50,8 +50,8 @@ def _check_repaired(answer: object, rng: np.random.Generator) -> None:
         if row.output_shape != shape:
             raise Wrong(
                 f"Layer {number + 1}, `{row.type}`, returns another shape than in `small_network`.",
-                came=_times(row.output_shape),
-                expected=_times(shape),
+                came=times(row.output_shape),
+                expected=times(shape),
                 likely=_ABOUT_ROW[number],
             )
     if len(rows) != len(_TABLE):
@@ -64,7 +64,7 @@ def _check_repaired(answer: object, rng: np.random.Generator) -> None:
     for (_, parameters), row in zip(_TABLE, rows):
         if row.parameters != parameters:
             raise Wrong(
-                f"All shapes are right. But the `{row.type}` that returns {_times(row.output_shape)} has another "
+                f"All shapes are right. But the `{row.type}` that returns {times(row.output_shape)} has another "
                 "number of weights, so that the saved ones do not load.",
                 came=f"{row.parameters:,}",
                 expected=f"{parameters:,}",
@@ -96,10 +96,6 @@ def _check_outputs(model, rng: np.random.Generator) -> None:
             expected=describe(expected[0, :3].round(2)),
             likely="Something changed that a shape does not show: an activation, or the kind of pooling.",
         )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
 
 
 SHAPE_BUG = CheckExercise(

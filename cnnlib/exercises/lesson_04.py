@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import describe, times
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
 
 # 04.1 Count by hand ---------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def _compare_network(
 
     if tuple(model.input_shape[1:]) != shape:
         raise Wrong(
-            "The input has another shape.", tried=about, came=_times(model.input_shape[1:]), expected=_times(shape)
+            "The input has another shape.", tried=about, came=times(model.input_shape[1:]), expected=times(shape)
         )
     came, expected = [tuple(w.shape) for w in model.weights], _weight_shapes(table, shape)
     if came != expected:
@@ -125,8 +125,8 @@ def _compare_network(
         raise Wrong(
             f"The weights are not those of the table: look at number {wrong + 1}.",
             tried=f"{about}, {table}",
-            came=_times(came[wrong]) if wrong < len(came) else "none",
-            expected=_times(expected[wrong]) if wrong < len(expected) else "none",
+            came=times(came[wrong]) if wrong < len(came) else "none",
+            expected=times(expected[wrong]) if wrong < len(expected) else "none",
             likely=_about_weights(came, expected, wrong),
         )
     weights = [
@@ -225,10 +225,6 @@ def _weight_shapes(table: list[tuple], shape: tuple[int, int, int]) -> list[tupl
             shapes += [(flat, row[1]), (row[1],)]
             flat = row[1]
     return shapes
-
-
-def _times(shape) -> str:
-    return "x".join(map(str, shape))
 
 
 BUILD = CheckExercise(
@@ -526,7 +522,7 @@ def _check_small(answer: object, rng: np.random.Generator) -> None:
     if scores.shape != (4, 10):
         raise Wrong(
             "The network should return 10 scores for each picture.",
-            came=_times(scores.shape[1:]),
+            came=times(scores.shape[1:]),
             expected="10",
             likely="A map is left over: flatten it or average it, then a dense layer of 10." if scores.ndim > 2 else "",
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import describe, times
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
 
 # 05.1 Parameters per block --------------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ def _check_built(build: Callable, blocks: tuple, filters: tuple, shape: tuple, r
         raise Wrong(
             "The network takes images of another shape than was asked for.",
             tried=tried,
-            came=_times(rows[0].output_shape),
-            expected=_times(shape),
+            came=times(rows[0].output_shape),
+            expected=times(shape),
             likely="The third argument, `input_shape`, is that of the input.",
         )
     convolutions = [row for row in rows if row.type == "Conv2D"]
@@ -216,8 +216,8 @@ def _check_outputs(model, blocks: tuple, filters: tuple, shape: tuple, tried: st
         raise Wrong(
             "The maps have another shape.",
             tried=tried,
-            came=_times(came.shape),
-            expected=_times(right.shape),
+            came=times(came.shape),
+            expected=times(right.shape),
             likely=_about_shape(came.shape, right.shape, blocks),
         )
     if np.allclose(came, right, rtol=1e-3, atol=1e-3):
@@ -274,10 +274,6 @@ def _about_shape(came: tuple[int, ...], right: tuple[int, ...], blocks: tuple) -
         'It is too small. A convolution with `padding="same"` keeps the size, and there is one pooling for each block, '
         "not for each convolution."
     )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
 
 
 FEATURES = CheckExercise(
@@ -590,7 +586,7 @@ def _check_head(answer: object, rng: np.random.Generator) -> None:
         raise Wrong(
             "Each image should get one logit for each class.",
             tried=f"{tried} on a batch of 3 maps",
-            came=_times(came.shape),
+            came=times(came.shape),
             expected=f"3x{classes}",
             likely="Average over the places first, then connect the means to the classes."
             if came.ndim > 2
@@ -600,7 +596,7 @@ def _check_head(answer: object, rng: np.random.Generator) -> None:
     _check_linear(model, maps, tried)
     other = _scores(model, rng.normal(size=(1, 7, 2, channels)).astype("float32"), tried)
     if other.shape != (1, classes):
-        raise Wrong("Maps of 7x2 give another shape.", tried=tried, came=_times(other.shape), expected=f"1x{classes}")
+        raise Wrong("Maps of 7x2 give another shape.", tried=tried, came=times(other.shape), expected=f"1x{classes}")
     expected = (channels + 1) * classes
     if model.count_params() != expected:
         raise Wrong(

@@ -22,7 +22,7 @@ A family loads when it is first used. What they share is in ``models.common``, I
 ``models.imagenet``.
 """
 
-import importlib
+from cnnlib._lazy import exports
 
 _MODULES = {
     "alexnet": ("AlexNet",),
@@ -40,16 +40,4 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted([*_MODULES, *_HOME])
-
-
-def __getattr__(name: str):
-    if name in _HOME:
-        return getattr(importlib.import_module(f"cnnlib.models.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"cnnlib.models.{name}")
-    raise AttributeError(f"module 'cnnlib.models' has no attribute {name!r}; it has: {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = exports(__name__, _MODULES, _HOME)

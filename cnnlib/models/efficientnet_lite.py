@@ -69,33 +69,38 @@ def EfficientNetLite(
     Raises:
         ValueError: an argument has no meaning, or does not fit the weights. The message says what to do.
     """
-    width, depth, resolution, dropout = VARIANTS[name]
+    resolution = VARIANTS[name][2]
     input_shape = (resolution, resolution, 3) if input_shape is None else tuple(input_shape)
     _check(name, weights, input_shape, num_classes, include_top, pooling)
 
-    # Drawing values that are replaced at once takes JAX 14 s: zeros do where weights follow.
-    init = "zeros" if weights else keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    if weights is not None:  # drawing values that are replaced at once takes JAX 14 s
+        with common.without_drawing():
+            model = _build(name, input_shape, num_classes, include_top, pooling)
+        datasets.load_weights(model, WEIGHTS[name])
+        return model
+    return _build(name, input_shape, num_classes, include_top, pooling)
+
+
+def _build(name: str, input_shape: tuple, num_classes: int, include_top: bool, pooling: str | None) -> keras.Model:
+    width, depth, _, dropout = VARIANTS[name]
     x = image = keras.Input(input_shape, name="image")
-    x = _conv(x, STEM_FILTERS, 3, 2, "stem", init)
+    x = _conv(x, STEM_FILTERS, 3, 2, "stem")
     for number, stage in enumerate(STAGES, start=1):
         fixed = number in (1, len(STAGES))
         repeats = stage.repeats if fixed else math.ceil(stage.repeats * depth)
         for i in range(repeats):
             stride = stage.stride if i == 0 else 1
             filters = common.scaled(stage.filters, width, 8)
-            x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}", init)
-    x = _conv(x, HEAD_FILTERS, 1, 1, "head", init)
+            x = _block(x, filters, stage.kernel, stride, stage.expansion, f"block{number}{chr(ord('a') + i)}")
+    x = _conv(x, HEAD_FILTERS, 1, 1, "head")
     if include_top:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(dropout, name="top_dropout")(x)
-        x = layers.Dense(num_classes, kernel_initializer="zeros" if weights else "glorot_uniform", name="logits")(x)
+        x = layers.Dense(num_classes, name="logits")(x)
     elif pooling is not None:
         pool = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
         x = pool(name=f"{pooling}_pool")(x)
-    model = keras.Model(image, x, name=name)
-    if weights is not None:
-        datasets.load_weights(model, WEIGHTS[name])
-    return model
+    return keras.Model(image, x, name=name)
 
 
 def EfficientNetLite0(weights=None, input_shape=(224, 224, 3), num_classes=1000, include_top=True, pooling=None):
@@ -123,24 +128,24 @@ def EfficientNetLite4(weights=None, input_shape=(300, 300, 3), num_classes=1000,
     return EfficientNetLite("EfficientNetLite4", weights, input_shape, num_classes, include_top, pooling)
 
 
-def _conv(x, filters: int | None, kernel: int, stride: int, name: str, init, activate: bool = True):
+def _conv(x, filters: int | None, kernel: int, stride: int, name: str, activate: bool = True):
     """Convolution (depthwise if ``filters`` is None) without bias, batch normalisation, ReLU6."""
     settings = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}_conv"}
     if filters is None:
-        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=init, **settings)(x)
+        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=common.he(), **settings)(x)
     else:
-        x = layers.Conv2D(filters, kernel, kernel_initializer=init, **settings)(x)
+        x = layers.Conv2D(filters, kernel, kernel_initializer=common.he(), **settings)(x)
     x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x
 
 
-def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str, init):
+def _block(x, filters: int, kernel: int, stride: int, expansion: int, name: str):
     """The inverted residual of MobileNetV2: widen by 1x1, filter each channel, narrow by 1x1 without activation."""
     shortcut, channels = x, x.shape[-1]
     if expansion > 1:
-        x = _conv(x, channels * expansion, 1, 1, f"{name}_expand", init)
-    x = _conv(x, None, kernel, stride, f"{name}_depthwise", init)
-    x = _conv(x, filters, 1, 1, f"{name}_project", init, activate=False)
+        x = _conv(x, channels * expansion, 1, 1, f"{name}_expand")
+    x = _conv(x, None, kernel, stride, f"{name}_depthwise")
+    x = _conv(x, filters, 1, 1, f"{name}_project", activate=False)
     return layers.Add(name=f"{name}_add")([shortcut, x]) if stride == 1 and filters == channels else x
 
 
