@@ -429,7 +429,7 @@ def range_test(
 def warmup_cosine(peak: float, steps: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
     r"""A learning rate that climbs in a straight line to ``peak`` and comes down along half a cosine.
 
-    With steps counted from 0, step $s$ is taken at
+    With steps counted from 0 and a warm-up of $w \ge 1$ steps, step $s$ is taken at
 
     .. math:: p\,\frac{s+1}{w} \text{ for } s < w, \qquad
               \frac{p}{2}\left(1 + \cos \pi\frac{s-w+1}{n-w+1}\right) \text{ for } w \le s < n
@@ -440,7 +440,7 @@ def warmup_cosine(peak: float, steps: int, warmup: int) -> keras.optimizers.sche
     Args:
         peak: the highest rate.
         steps: steps of the whole run: epochs times batches per epoch.
-        warmup: how many of them climb; 0 starts at the peak.
+        warmup: how many of them climb; 0 counts as 1, so that both start at the peak.
 
     Raises:
         ValueError: ``peak`` is not positive, or ``warmup`` is not between 0 and ``steps``.
