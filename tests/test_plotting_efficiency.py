@@ -3,23 +3,10 @@
 import pytest
 
 from cnnlib import plotting
-from cnnlib.plotting import core, efficiency
+from cnnlib.plotting import efficiency
 
 ACCURACY = {"VGG": [50.0, 52.0, 54.0], "ResNet": [48.0, 49.0, 50.0]}
 COSTS = {"M MACs": {"VGG": 9.9, "ResNet": 12.2}, "one image, in ms": {"VGG": 1.0, "ResNet": 30.0}}
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What was shown: (figure, alt text), each also rendered once as it would be in a notebook."""
-    figures = []
-
-    def show(fig, alt):
-        assert core.png(fig)[:4] == b"\x89PNG"
-        figures.append((fig, core._check_alt(alt)))
-
-    monkeypatch.setattr(core, "show", show)
-    return figures
 
 
 def test_every_function_is_reachable_from_plotting():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import describe, times
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
 
 # 07.1 Separable counts ------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def _examine_gate(keras, image, output, channels: int, ratio: int, tried: str, r
         if len(output.shape) < 4 or tuple(output.shape[1:3]) == (1, 1):
             likely = "These are the numbers for the channels. x times these numbers is asked for."
         raise Wrong(
-            tried=tried, came=f"shape {_times(output.shape[1:])}", expected=_times(image.shape[1:]), likely=likely
+            tried=tried, came=f"shape {times(output.shape[1:])}", expected=times(image.shape[1:]), likely=likely
         )
     model = keras.Model(image, output)
     units = max(1, channels // ratio)
@@ -222,10 +222,6 @@ def _about_weights(count: int, channels: int, units: int, ratio: int) -> str:
 
 def _close(came: np.ndarray, expected: np.ndarray) -> bool:
     return came.shape == expected.shape and np.allclose(came, expected, rtol=1e-3, atol=1e-4)
-
-
-def _times(shape) -> str:
-    return "x".join("?" if n is None else str(n) for n in shape)
 
 
 SQUEEZE_EXCITE = CheckExercise(

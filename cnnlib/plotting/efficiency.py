@@ -72,12 +72,22 @@ def cost_scatter(
     for number, (name, runs) in enumerate(accuracy.items()):
         colour, marker = core.CYCLE[number % len(core.CYCLE)], _MARKERS[number % len(_MARKERS)]
         area = 60.0 if weights is None else 25 + 0.16 * float(weights[name]) ** 0.5
+        edge = "black" if number >= len(core.CYCLE) else colour  # a colour's second use
         for ax, values in zip(np.atleast_1d(axes), costs.values()):
             ax.plot([values[name]] * 2, [min(runs), max(runs)], color=colour, linewidth=1.4, zorder=2)
-            ax.scatter([values[name]], [np.mean(runs)], s=area, marker=marker, color=colour, alpha=0.85, zorder=3)
+            ax.scatter(
+                [values[name]],
+                [np.mean(runs)],
+                s=area,
+                marker=marker,
+                color=colour,
+                edgecolors=edge,
+                alpha=0.85,
+                zorder=3,
+            )
             if live and name in live:
                 ax.scatter([values[name]], [live[name]], s=130, facecolors="none", edgecolors=colour, zorder=4)
-        signs.append(_sign(marker, colour, name))
+        signs.append(_sign(marker, colour, name, edge=edge))
     for ax, label in zip(np.atleast_1d(axes), costs):
         ax.set_xscale("log")
         ax.set_xlabel(label)
@@ -100,9 +110,9 @@ def _few_ticks(ax, values) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _sign(marker: str, colour: str, label: str, hollow: bool = False):
+def _sign(marker: str, colour: str, label: str, hollow: bool = False, edge: str | None = None):
     """An entry of the legend."""
     from matplotlib.lines import Line2D
 
-    face = "none" if hollow else colour
-    return Line2D([], [], marker=marker, linestyle="", markersize=7, color=colour, markerfacecolor=face, label=label)
+    look = {"color": colour, "markerfacecolor": "none" if hollow else colour, "markeredgecolor": edge or colour}
+    return Line2D([], [], marker=marker, linestyle="", markersize=7, label=label, **look)
