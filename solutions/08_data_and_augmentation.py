@@ -35,6 +35,7 @@ runtime.setup()
 
 # %%
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -95,12 +96,11 @@ by_picture = neighbour_accuracy(shots, kinds, splits.random_split(len(shots), te
 by_scene = neighbour_accuracy(shots, kinds, splits.grouped_split(scene, test=0.25))
 on_new = np.mean(nearest(shots, kinds, cifar.x_test) == cifar.y_test)
 plotting.bars(
-    {"test: single pictures": by_picture, "test: whole scenes": by_scene, "2,000 pictures of other scenes": on_new},
-    xlabel="accuracy of the nearest neighbour",
+    {"single pictures": by_picture, "whole scenes": by_scene, "2,000 other pictures": on_new},
+    xlabel="accuracy of the nearest neighbour, by what the test set was drawn from",
     limits=(0, 1.1),
     form=approx,
-    alt=f"Accuracy {approx(by_picture)} when single pictures are drawn, {approx(by_scene)} when scenes are, and "
-    f"{approx(on_new)} on pictures of other scenes.",
+    alt=f"Test pictures drawn singly {approx(by_picture)}, by scene {approx(by_scene)}, new ones {approx(on_new)}.",
 )
 claim("a random split promises more than 92 %", by_picture > 0.92)
 claim("the grouped split less than 32 %", by_scene < 0.32)
@@ -118,7 +118,8 @@ claim("pictures of other scenes agree with the grouped split, to 8 points", abs(
 # ## When tomorrow differs from today
 #
 # The other thing that is new when a model is used is *time*. Suppose that the lens fogs up over a hundred days, a
-# little each day. If the model will be used on later days, the honest test set is the last days: a **split by time**.
+# little each day, until black is a dark grey and white a light one. If the model will be used on later days, the honest
+# test set is the last days: a **split by time**.
 #
 # **Predict**: which split gives the lower number, random or by time?
 
@@ -129,12 +130,6 @@ day = np.arange(2000) // 20
 fog = 0.8 * day[:, None, None, None] / 100
 foggy = ((1 - fog) * fashion.x_train[order] + fog * 0.5).astype("float32")
 clothes = fashion.y_train[order]
-plotting.images(
-    foggy[::250],
-    titles=[f"day {number}" for number in day[::250]],
-    columns=8,
-    alt="Eight pieces of clothing from day 0 to day 87: the black background turns grey and the contrast fades.",
-)
 
 # %%
 by_chance = neighbour_accuracy(foggy, clothes, splits.random_split(2000))
@@ -198,37 +193,26 @@ plotting.fingerprints(variants, prints)
 bits
 
 # %%
-claim(
-    "brighter and smaller ones differ in at most 3 of 64 bits", max(bits["brighter"], bits["a third of the size"]) <= 3
-)
-claim("the mirrored one in more than 20, like another photograph", min(bits["mirrored"], bits["another"]) > 20)
+claim("brighter or smaller: at most 3 of 64 bits", max(bits["brighter"], bits["a third of the size"]) <= 3)
+claim("mirrored or another photograph: more than 20", min(bits["mirrored"], bits["another"]) > 20)
 
 # %% [markdown]
 # Two pictures that have nothing to do with each other differ in 32 bits on average, as two rows of coin tosses. So call
 # those that differ in few bits **near-duplicates**. In how few? We know the bursts, so we can measure it.
 # **Precision**: of the pairs that it finds, how many are of one scene? **Recall**: of all pairs of one scene, how many
-# does it find?
+# does it find? Five shots make ten pairs, so there are 4,000.
 
 # %%
 codes = splits.perceptual_hash(shots)
-limits = range(0, 17, 2)
-precision, recall = [], []
-for limit in limits:
+precision, recall = {}, {}
+for limit in (4, 10, 16):
     pairs = splits.near_duplicates(codes, limit)
-    true = np.sum(scene[pairs[:, 0]] == scene[pairs[:, 1]])
-    precision.append(true / max(len(pairs), 1))
-    recall.append(true / (400 * 10))  # five shots make ten pairs
-plotting.curves(
-    {"precision": precision, "recall": recall},
-    x=limits,
-    xlabel="bits that may differ",
-    ylabel="share of the pairs",
-    markers=True,
-    alt="The more bits may differ, the more of the true pairs are found and the more false ones: precision stays near "
-    "1 up to ten bits and falls behind that, recall grows steadily.",
-)
-claim("up to 10 bits at least 93 % of the pairs are true", min(precision[1:6]) > 0.93)
-claim("and between a third and a half of the true ones are found", 1 / 3 < recall[5] < 1 / 2)
+    true = scene[pairs[:, 0]] == scene[pairs[:, 1]]
+    precision[limit], recall[limit] = true.mean(), true.sum() / 4000
+    print(f"up to {limit:2} bits: precision {approx(precision[limit])}, recall {approx(recall[limit])}")
+claim("up to 10 bits, at least 93 % of the pairs are true", precision[10] > 0.93)
+claim("and between a third and a half of the true ones are found", 1 / 3 < recall[10] < 1 / 2)
+claim("up to 16 bits, more than a quarter of the pairs are false", precision[16] < 0.75)
 
 # %% [markdown]
 # On pictures of 32 pixels a tremble of one pixel is a lot, so half of the pairs slip through. But a burst needs few
@@ -246,9 +230,8 @@ claim("but not all of it", by_print > by_scene + 0.1)
 # %% [markdown]
 # A fingerprint is a second-best. If anybody knows which pictures belong together, ask them.
 #
-# Now for real data. CIFAR-10 has been the test bench of hundreds of papers, and its makers removed duplicates. In 50
-# million pairs even a rare accident happens: at 8 bits there are false alarms. So let the fingerprint make a short
-# list, and compare the pixels of those few.
+# Now for real data. Among 10,000 pictures there are 50 million pairs, so even a rare accident happens: at 8 bits there
+# are false alarms. Let the fingerprint make a short list, and compare the pixels of those few.
 #
 # **Predict**: are there still any among the 10,000 pictures bundled here?
 
@@ -263,18 +246,20 @@ plotting.images(
     everything[doubles.T.ravel()],
     titles=["train" if number < 8000 else "test" for number in doubles.T.ravel()],
     columns=len(doubles),
-    alt="Twelve pairs of pictures, one above the other, that show the same deer, horse, cat or car twice, with other "
-    "colours or another frame.",
+    alt="Twelve pairs, one above the other: the same deer, horse, cat or car twice, with other colours or frames.",
 )
 
 # %%
-across = np.sum(doubles[:, 1] >= 8000)  # the first of a pair comes earlier, and the last 2,000 are the test pictures
-claim("of the 172 pairs that differ in at most 8 bits, 12 differ by less than 10 % in their pixels", len(doubles) == 12)
-claim("and 3 of these have one picture in the training and one in the test set", across == 3)
+across = np.sum(doubles[:, 1] >= 8000)  # the last 2,000 are the test pictures
+claim(
+    "of 172 pairs within 8 bits, 12 differ by less than 10 % in their pixels", (len(pairs), len(doubles)) == (172, 12)
+)
+claim("3 of these have one picture in the training and one in the test set", across == 3)
 
 # %% [markdown]
-# There are. In the whole of CIFAR-10 about 3 % of the test pictures have a near-duplicate in the training set (Barz and
-# Denzler 2020): enough to reward a network for memory, and to change the order of two methods that are close.
+# There are. In the whole of CIFAR-10, 3.3 % of the test pictures have a near-duplicate in the training set, and in
+# CIFAR-100, 10 % (Barz and Denzler 2020). When the two authors replaced them by new pictures, the networks that they
+# tried did worse.
 #
 # ### Exercise 08.2 · Throw out the doubles
 #
@@ -362,21 +347,9 @@ for side in (0, 1):
 doubt = believed.max(axis=1) - believed[np.arange(3000), given]
 ranked = np.argsort(-doubt)
 is_planted = np.isin(ranked, planted)
-looked_at = np.arange(1, 601)
-precision, recall = np.cumsum(is_planted)[:600] / looked_at, np.cumsum(is_planted)[:600] / 150
-plotting.curves(
-    {"precision": precision, "recall": recall},
-    x=looked_at,
-    xlabel="labels looked at, the most suspect first",
-    ylabel="share",
-    alt=f"Of the first 100 labels a share of {approx(precision[99])} is wrong. Recall climbs steeply and then "
-    f"flattens: after 600 labels it is {approx(recall[599])}.",
-)
-measured("precision at 100", precision[99])
-measured("recall at 100", recall[99])
-measured("recall at 600", recall[599])
-claim("more than half of the 100 most suspect labels are planted errors", precision[99] > 0.5)
-claim("looking at 600, a fifth of all labels, finds more than 85 % of the errors", recall[599] > 0.85)
+plotting.suspects(is_planted[:600], total=150)
+claim("at least 40 of the 100 most suspect labels are planted errors", is_planted[:100].sum() >= 40)
+claim("looking at 600, a fifth of all labels, finds more than 85 % of them", is_planted[:600].sum() > 0.85 * 150)
 
 # %% [markdown]
 # And the other suspects? Those labels were not touched. Here are the most doubted of them. The first name is the label
@@ -388,80 +361,92 @@ plotting.images(
     x[real],
     titles=[f"{fashion.class_names[given[n]]}? {fashion.class_names[believed[n].argmax()]}!" for n in real],
     columns=4,
-    alt="Eight pieces of clothing with the label of the data set and the opinion of the network. Some are hard to name "
-    "even for a person.",
+    alt="Eight pieces of clothing, each with its label and what the network says. Some are hard to name for anybody.",
 )
-claim("their labels are those of the data set", (given[real] == truth[real]).all())
 
 # %% [markdown]
 # Some are wrong, some cannot be decided at 28 pixels, and in some the network errs. So the list is not a verdict, it is
-# an order in which to look. Looking at a fifth of the labels finds nearly all of the errors. In the test sets of ten
-# well-known data sets a study found 3 % wrong labels in this way (Northcutt and others 2021).
+# an order in which to look: a fifth of the labels holds nearly all of the errors. In the test sets of ten well-known
+# data sets at least 3.3 % of the labels are wrong on average. A list like this one named the candidates, people
+# decided, and about half of the candidates were wrong indeed (Northcutt and others 2021).
 #
 # ## A class that is rare
 #
 # In a factory one part in a hundred is broken. Take a milder case: 200 pictures of each class of clothing, but only 20
 # shirts, the class that is the most like its neighbours.
 #
-# **Predict**: which share of the shirts does the network find? What happens to its accuracy?
+# **Predict**: which share of the shirts does the network find? What is its accuracy?
 
 # %%
 chosen = np.concatenate([np.flatnonzero(fashion.y_train == c)[: 20 if c == 6 else 200] for c in range(10)])
 x, y = fashion.x_train[chosen], fashion.y_train[chosen]
-one_hot = keras.utils.to_categorical(y, 10)
 rarity = len(y) / (10 * np.bincount(y))  # 1 if all classes were equally frequent
-claim("a shirt counts 10 times as much as any other piece", np.isclose(rarity[6], 10 * rarity[0]))
+claim("a shirt is 10 times as rare as any other piece", np.isclose(rarity[6], 10 * rarity[0]))
+
+
+def recall_by_class(pictures, labels, epochs=4, **options):
+    restart(judge, start)
+    training.fit(judge, pictures, labels, epochs=epochs, batch_size=50, quiet=True, **options)
+    right = probabilities(judge, fashion.x_test).argmax(axis=1) == fashion.y_test
+    return [right[fashion.y_test == c].mean() for c in range(10)]
+
 
 # %% [markdown]
 # Three remedies. **Class weights** multiply the loss of each picture by the rarity of its class. **Resampling** shows
-# each class equally often, the shirts ten times. **Focal loss** (Lin and others 2017) multiplies the loss of a picture
-# by $(1-p)^\gamma$, where $p$ is the probability of the true class: what is easy fades away. In Keras it takes weights
-# too.
+# each class equally often, a shirt about nine times in each epoch. **Focal loss** (Lin and others 2017) multiplies the
+# loss of a picture by $(1-p)^\gamma$, where $p$ is the probability of the true class: what is easy fades away. It takes
+# weights too.
 
 # %%
+weights = dict(enumerate(rarity))
 drawn = np.concatenate([rng.choice(np.flatnonzero(y == c), 182) for c in range(10)])
-equal = dict.fromkeys(range(10), 1.0)
-remedies = {
-    "nothing": (x, one_hot, equal),
-    "class weights": (x, one_hot, dict(enumerate(rarity))),
-    "resampling": (x[drawn], one_hot[drawn], equal),
-    "focal loss": (x, one_hot, equal),
+recalls = {
+    "nothing": recall_by_class(x, y),
+    "class weights": recall_by_class(x, y, class_weight=weights),
+    "resampling": recall_by_class(x[drawn], y[drawn]),
 }
-plain = keras.losses.CategoricalCrossentropy(from_logits=True)
-focal = keras.losses.CategoricalFocalCrossentropy(alpha=rarity.tolist(), gamma=2.0, from_logits=True)
-recalls = {}
-for name, (pictures, targets, weights) in remedies.items():
-    if name in ("nothing", "focal loss"):
-        judge.compile(keras.optimizers.Adam(0.002), focal if name == "focal loss" else plain)
-    restart(judge, start)
-    training.fit(judge, pictures, targets, epochs=12, batch_size=50, class_weight=weights, label=f"{name:13}")
-    right = probabilities(judge, fashion.x_test).argmax(axis=1) == fashion.y_test
-    recalls[name] = [right[fashion.y_test == c].mean() for c in range(10)]
+longer = recall_by_class(x, y, epochs=12, class_weight=weights)
 
 # %%
-plotting.heatmap(
-    list(recalls.values()),
-    rows=list(recalls),
-    columns=fashion.class_names,
-    form="{:.2f}",
-    limits=(0, 1),
-    title="Recall of each class",
-    alt="Recall by class and remedy. Without a remedy hardly a shirt is found: "
-    + ", ".join(f"{name} {approx(values[6], 2)}" for name, values in recalls.items())
-    + ". All remedies find more shirts and fewer of their neighbours.",
-)
+focal = keras.losses.CategoricalFocalCrossentropy(alpha=rarity.tolist(), gamma=2.0, from_logits=True)
+judge.compile(keras.optimizers.Adam(0.002), focal)
+recalls["focal loss"] = recall_by_class(x, keras.utils.to_categorical(y, 10))
+plotting.recall_table(recalls, fashion.class_names, rare=6)
+
+# %%
 shirts = {name: values[6] for name, values in recalls.items()}
-accuracy = np.dot(recalls["nothing"], np.bincount(y) / len(y))
-measured("accuracy without a remedy, on pictures with as few shirts", accuracy)
-results.record("08_rare_class", **{name.replace(" ", "_"): values for name, values in recalls.items()})
-claim("the accuracy without a remedy is above 80 %", accuracy > 0.8)
-claim("while it finds less than 30 % of the shirts", shirts["nothing"] < 0.3)
-claim("each remedy finds at least 20 points more of them", min(list(shirts.values())[1:]) > shirts["nothing"] + 0.2)
+accuracy = {name: np.dot(values, np.bincount(y) / len(y)) for name, values in recalls.items()}
+results.record("08_rare_class", shirts=shirts, accuracy=accuracy, longer=longer[6])
+runs = results.stored("08_rare_class") or [{"shirts": shirts}]
+for name, found in shirts.items():
+    others = sorted(run["shirts"][name] for run in runs)
+    span = f"(stored runs {others[0]:.2f} to {others[-1]:.2f})"
+    print(f"{name:13}: shirts found {approx(found, 2)} {span}, accuracy {approx(accuracy[name])}")
+
+# %%
+claim(
+    "without a remedy the accuracy is above 80 %, and not one shirt in six is found",
+    accuracy["nothing"] > 0.8 and shirts["nothing"] < 1 / 6,
+)
+claim("each remedy finds at least 10 points more", min(list(shirts.values())[1:]) > shirts["nothing"] + 0.1)
+claim("and each lowers the accuracy", max(list(accuracy.values())[1:]) < accuracy["nothing"])
 
 # %% [markdown]
 # Accuracy hides a class that is lost, because hardly anybody asks for it. **Per-class recall** shows it. And the
-# remedies are not free: what is gained in shirts is paid in pullovers and coats, which are now taken for shirts. Which
-# of the two errors is worse, no loss function knows.
+# remedies are not free: what is gained in shirts is paid in T-shirts, pullovers and coats, which are now taken for
+# shirts. Which of the two errors is worse, no loss function knows.
+#
+# A warning that you will not find in the error messages: weights work only while there is a loss to weigh. The cell
+# above also trained with class weights three times as long. **Predict**: more shirts, or fewer?
+
+# %%
+measured("class weights,  4 epochs: share of the shirts found", shirts["class weights"])
+measured("class weights, 12 epochs: share of the shirts found", longer[6])
+claim("trained longer, the weights have lost a part of their effect", longer[6] < shirts["class weights"])
+
+# %% [markdown]
+# By then the network knows all its training pictures by heart. Ten times a loss of nearly nothing is nearly nothing
+# (Byrd and Lipton 2019).
 #
 # ### Exercise 08.3 · A balanced sampler
 #
@@ -497,7 +482,7 @@ exercise("08.3").check(balanced)
 # Networks take squares, and photographs are none. There are three ways to make one: **squash** both sides to the size,
 # **crop** the middle, or **pad** with black. `keras.layers.Resizing` does each. The shuttle below is taller than wide.
 #
-# **Predict**: which way does EfficientNet-Lite0 like best?
+# **Predict**: which way does EfficientNet-Lite0 (lesson 00) like best?
 
 # %%
 lite = efficientnet_lite.EfficientNetLite0(weights="imagenet")
@@ -512,19 +497,15 @@ beliefs = probabilities(lite, (squares - 127) / 128)[:, 812]  # class 812 is "sp
 plotting.images(
     [shuttle / 255, *(squares / 255)],
     titles=["220 x 162", *(f"{name}: {approx(p, 2)}" for name, p in zip(policies, beliefs))],
-    alt="A space shuttle, tall, and three squares of it: squashed, it looks fat; cropped, nose and tail are missing; "
-    "padded, it stands between black bars. Above each the probability that the network gives to a space shuttle.",
+    alt="A space shuttle, tall; squashed to a square it is fat, cropped it has no tail, padded it has black bars. "
+    "Above each square: the probability of a space shuttle.",
 )
-
-# %%
-claim("the crop keeps 162 of 220 rows, 74 % of the picture", round(162 / 220, 2) == 0.74)
-claim("squashing makes the shuttle 1.36 times as wide as it is", round(220 / 162, 2) == 1.36)
-claim("the crop costs most of the confidence: squash gives at least 5 times as much", beliefs[0] > 5 * beliefs[1])
+claim("squashed, it gets at least 5 times the probability of the crop", beliefs[0] > 5 * beliefs[1])
 
 # %% [markdown]
-# Here fat is better than beheaded. For a cat in the middle of a wide photograph it is the crop that wins, and for
-# long strips the padding. No policy is best for all. What counts is that the pictures in use are made square *in the
-# same way* as those in training.
+# Here fat is better than beheaded. Another picture, another winner: a crop costs what stands at the border, padding
+# costs size, squashing costs shape. What counts is that the pictures in use are made square *in the same way* as those
+# in training.
 #
 # ## The right numbers in the right order
 #
@@ -550,25 +531,15 @@ answers = np.split(probabilities(lite, np.concatenate(list(faults.values()))), l
 table = np.array([[p[classes].sum() for p, classes in zip(answer, subjects.values())] for answer in answers])
 
 # %%
-plotting.heatmap(
-    table.T,
-    rows=list(subjects),
-    columns=list(faults),
-    form="{:.2f}",
-    limits=(0, 1),
-    title="Probability of the true class",
-    alt="Probability of the true class for three photographs and seven ways to feed them. Blue first, 0 to 1 and even "
-    "the negative lose little; 0 to 255, scaling twice and a wrong reshape lose nearly all.",
-)
+plotting.input_faults(table, rows=list(faults), columns=list(subjects))
 claim("fed as trained, each true class has at least 85 %", table[0].min() > 0.85)
 claim("blue first, 0 to 1, and even the negative keep 80 % or more", table[1:4].min() > 0.8)
 claim("0 to 255, scaled twice and reshaped lose it: 15 % at most", table[4:].max() < 0.15)
 
 # %% [markdown]
-# The loud faults are not the dangerous ones: 2 % accuracy is found on the first day. Swapped channels cost a few
-# points on things that have a shape, and far more where colour decides, and nobody looks for a few points. So test it:
-# feed one known picture through the *whole* path of the product, and compare its scores with those of the training code
-# to four digits.
+# The loud faults are not the dangerous ones: an accuracy of 2 % is found on the first day. Swapped channels cost a few
+# points, and nobody looks for a few points. So test it: feed one known picture through the *whole* path of the product,
+# and compare its scores with those of the training code to four digits.
 #
 # ### Exercise 08.4 · A normalisation bug
 #
@@ -644,12 +615,12 @@ for name, layer in gallery.items():
 def mosaic(images, labels, rng):
     """Four pictures (4, h, w, 3), each giving the quarter around a random centre; labels mixed by area."""
     height, width = images.shape[1:3]
-    row, column = rng.integers(height // 4, 3 * height // 4), rng.integers(width // 4, 3 * width // 4)
+    row, column = (int(size * rng.uniform(0.25, 0.75)) for size in (height, width))
+    top, bottom, left, right = slice(row), slice(row, None), slice(column), slice(column, None)
     canvas, label = np.empty_like(images[0]), 0
-    above, below, left, right = slice(row), slice(row, None), slice(column), slice(column, None)
-    for image, target, part in zip(images, labels, ((above, left), (above, right), (below, left), (below, right))):
-        canvas[part] = image[part]
-        label = label + target * canvas[part][..., 0].size / (height * width)
+    for number, part in enumerate([(top, left), (top, right), (bottom, left), (bottom, right)]):
+        canvas[part] = images[number][part]
+        label = label + labels[number] * canvas[part][..., 0].size / (height * width)
     return canvas, label
 
 
@@ -660,13 +631,15 @@ for name, layer in {"MixUp": layers.MixUp(alpha=2.0), "CutMix": layers.CutMix()}
     tiles[name] = np.clip(mixed["images"][pick], 0, 1)
     claim(f"{name}: the labels of each picture still add up to 1", np.allclose(mixed["labels"].sum(axis=1), 1))
 tiles["mosaic"], label = mosaic(four, batch["labels"], rng)
+claim("mosaic: so do the four shares", np.isclose(label.sum(), 1))
+
+# %%
 plotting.images(
     tiles,
     columns=4,
-    alt="A photograph of a cat; the cat mirrored, moved, enlarged, in other colours, blurred, with a grey rectangle, "
-    "and changed by RandAugment; two photographs faded into each other; one pasted into another; four in a mosaic.",
+    alt="A cat; mirrored, moved, enlarged, in other colours, blurred, with a grey rectangle, changed by RandAugment; "
+    "two photographs faded into each other, one pasted into another, four in a mosaic.",
 )
-claim("mosaic: so do the four shares", np.isclose(label.sum(), 1))
 
 # %% [markdown]
 # ### Exercise 08.5 · MixUp from scratch
@@ -722,19 +695,15 @@ def pointing(x, y):
     return np.where(mirrored[:, None, None, None] == 1, shoes[:, :, ::-1], shoes), mirrored
 
 
-shoes_train, way_train = pointing(fashion.x_train[:2000], fashion.y_train[:2000])
-shoes_test, way_test = pointing(fashion.x_test, fashion.y_test)
+train, test = pointing(fashion.x_train[:2000], fashion.y_train[:2000]), pointing(fashion.x_test, fashion.y_test)
 ways = {}
 for name, first in {"as they are": layers.Identity(), "RandomFlip": layers.RandomFlip("horizontal")}.items():
     image = keras.Input((28, 28, 1))
     model = keras.Model(image, network((28, 28, 1), classes=2)(first(image)))
     model.compile(keras.optimizers.Adam(0.002), loss)
-    training.fit(model, shoes_train, way_train, epochs=5, batch_size=50, label=f"{name:11}")
-    ways[name] = np.mean(probabilities(model, shoes_test).argmax(axis=1) == way_test)
-
-# %%
-for name, value in ways.items():
-    measured(f"{name:11}: share of shoes whose direction is named rightly", value)
+    training.fit(model, *train, epochs=5, batch_size=50, quiet=True)
+    ways[name] = np.mean(probabilities(model, test[0]).argmax(axis=1) == test[1])
+    measured(f"{name:11}: share of shoes whose direction is named rightly", ways[name])
 claim("without the flip the network is right on at least 95 %", ways["as they are"] > 0.95)
 claim("with it, it guesses", 0.3 < ways["RandomFlip"] < 0.7)
 
@@ -792,34 +761,36 @@ class Augmented(training.Batches):
 # pictures?
 
 # %%
-STEPS, BATCH = 600, 50
 sizes = (100, 500, 2000) if results.recording() else (500,)
 learner = network((32, 32, 3), filters=(16, 32, 64))
-rate = training.warmup_cosine(peak=0.003, steps=STEPS, warmup=30)
+rate = training.warmup_cosine(peak=0.003, steps=600, warmup=30)
 learner.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
 start = learner.get_weights()
-scores = {}
+new, scores = (cifar.x_test, cifar.y_test), {}
 for size in sizes:
+    again = np.arange(2000) % size  # an epoch is 2,000 pictures: each of 500 comes four times
+    x, y = cifar.x_train[again], cifar.y_train[again]
     for name, batches in {"as they are": training.Batches, "augmented": Augmented}.items():
         restart(learner, start)
-        data = batches(cifar.x_train[:size], cifar.y_train[:size], BATCH)
-        training.fit(learner, data, epochs=STEPS * BATCH // size, shuffle=False, label=f"{size}, {name:11}")
-        for part, (x, y) in {"train": (data.x, data.y), "test": (cifar.x_test, cifar.y_test)}.items():
-            scores[f"{name} {size} {part}"] = learner.evaluate(x, y, batch_size=500, verbose=0)[1]
+        training.fit(learner, batches(x, y, 50), epochs=15, shuffle=False, label=f"{size:4}, {name:11}")
+        scores[f"{name} {size} train"] = learner.evaluate(x[:size], y[:size], batch_size=500, verbose=0)[1]
+        scores[f"{name} {size} test"] = learner.evaluate(*new, batch_size=500, verbose=0)[1]
 
 # %%
 results.record("08_augmentation", **scores)
 runs = results.stored("08_augmentation") or [scores]
 plotting.learning_curves(runs, scores, sizes=(100, 500, 2000), recipes=("as they are", "augmented"))
-gains = {
-    n: np.array([run[f"augmented {n} test"] - run[f"as they are {n} test"] for run in runs]) for n in (100, 500, 2000)
-}
-for size, values in gains.items():
-    measured(f"{size:5} pictures: mean gain over the stored seeds", 100 * values.mean(), "points", digits=2)
-gain = scores["augmented 500 test"] - scores["as they are 500 test"]
+stored_gain = {n: [run[f"augmented {n} test"] - run[f"as they are {n} test"] for run in runs] for n in (100, 500, 2000)}
+for size, values in stored_gain.items():
+    print(f"{size:5} pictures: {100 * min(values):4.1f} to {100 * max(values):4.1f} points gained by augmentation")
+claim(
+    "in each stored run, at each size, augmentation gains at least 3 points", min(map(min, stored_gain.values())) > 0.03
+)
+
+# %%
 claim("as they are, 500 pictures are learnt by heart: 99 % or more", scores["as they are 500 train"] > 0.99)
-claim("augmented, they are not", scores["augmented 500 train"] < scores["as they are 500 train"])
-claim("but the test pictures gain", gain > 0)
+claim("augmented, they are not: below 95 %", scores["augmented 500 train"] < 0.95)
+claim("but the test pictures gain", scores["augmented 500 test"] > scores["as they are 500 test"] + 0.03)
 
 # %% [markdown]
 # As they are, the pictures are learnt by heart, and from then on the network has nothing more to learn from them. Moved
@@ -831,12 +802,12 @@ claim("but the test pictures gain", gain > 0)
 # Pictures must be read, decoded, changed and handed over before the network can learn from them. That is the **input
 # pipeline**. Measure both sides in images a second: what the pipeline delivers, and what the training step consumes.
 #
-# **Predict**: rank them. Reading and decoding a photograph, a batch moved and mirrored with NumPy, the same batch
-# through layers of Keras, and the training step of the small network above.
+# **Predict**: rank them. Reading and decoding a photograph, a batch moved and mirrored with NumPy, a batch moved,
+# mirrored and recoloured by layers of Keras, and the training step of the small network above.
 
 
 # %%
-def images_per_second(work, images, seconds=0.5):
+def images_per_second(work, images, seconds=0.7):
     """How many images `work`, which handles `images` of them, gets through in a second."""
     work()  # the first call compiles
     started, calls = time.perf_counter(), 0
@@ -848,43 +819,76 @@ def images_per_second(work, images, seconds=0.5):
 
 # %% tags=["nbval-ignore-output"]
 x, y = cifar.x_train[:50], cifar.y_train[:50]
-jitter = keras.Sequential(
-    [layers.RandomFlip("horizontal"), layers.RandomTranslation(0.1, 0.1), gallery["RandomColorJitter"]]
-)
-speed = {
-    "cut a batch out of an array": images_per_second(lambda: cifar.x_train[np.arange(50)], 50),
-    "move and mirror (NumPy)": images_per_second(lambda: moved_and_mirrored(x, rng), 50),
-    "flip, move, jitter (Keras layers)": images_per_second(lambda: ops.convert_to_numpy(jitter(x, training=True)), 50),
-    "read, decode, resize a photograph": images_per_second(lambda: datasets.photograph("cat", size=224), 1),
-    "training step, small network, 32 px": images_per_second(lambda: learner.train_on_batch(x, y), 50),
-    "Lite0 forward, 224 px": images_per_second(lambda: lite.predict_on_batch(right), 3),
+jitter = keras.Sequential([gallery[name] for name in ("RandomFlip", "RandomTranslation", "RandomColorJitter")])
+pipeline = {
+    "move, mirror (NumPy)": images_per_second(lambda: moved_and_mirrored(x, rng), 50),
+    "move, mirror, recolour (Keras)": images_per_second(lambda: ops.convert_to_numpy(jitter(x, training=True)), 50),
+    "read, decode a photograph": images_per_second(lambda: datasets.photograph("cat", size=224), 1),
 }
-consumers = ("training step, small network, 32 px", "Lite0 forward, 224 px")
-plotting.bars(
-    speed,
-    xlabel="images a second on this machine (logarithmic)",
-    log=True,
-    form=approx,
-    colours={name: plotting.COLOURS["kernel" if name in consumers else "input"] for name in speed},
-    alt="Images a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
-)
+network_side = {
+    "training step, small network": images_per_second(lambda: learner.train_on_batch(x, y), 50),
+    "Lite0 forward, 224 pixels": images_per_second(lambda: lite.predict_on_batch(right), 3),
+}
+plotting.throughput(pipeline, network_side)
 
 # %%
-step = speed["training step, small network, 32 px"]
+numpy_speed, layer_speed, photographs = pipeline.values()
+step, forward = network_side.values()
 claim(
-    "moving and mirroring is faster than the step: here the network is the limit",
-    speed["move and mirror (NumPy)"] > step,
+    "moved and mirrored by NumPy, pictures come faster than the step takes them: the network is the limit",
+    numpy_speed > step,
 )
-photographs, forward = speed["read, decode, resize a photograph"], speed["Lite0 forward, 224 px"]
-claim("so it is for photographs, on a CPU", photographs > forward)
-claim("a step 100 times as fast, as on a GPU, would wait for the photographs", photographs < 100 * forward)
+claim("recoloured by layers, they come slower: the pipeline is the limit", layer_speed < step)
 
 # %% [markdown]
-# If the step waits for the batch and the batch for the step, the times add up: a pipeline and a step of 1,000 images a
-# second each make 500. If both work at the same time, the slower one decides. That is what workers and **prefetching**
-# are for: `keras.utils.PyDataset(workers=4)` prepares batches while the network computes. When a GPU is at 30 %,
-# measure the pipeline before you buy another one. Then decode less (store pictures at the size that you train at),
-# decode on more cores, or move the augmentation into the model, where it runs on the device.
+# **The slower of the two decides, and nothing else.** With the layers in the pipeline a network of half the size
+# would not train a second faster.
+#
+# For photographs, the same two numbers. A step computes about three times what a forward pass does, since the gradients
+# of inputs and of weights each cost as much again. So on this CPU Lite0 trains at a third of the rate above, and one
+# core that decodes is enough for it. On a device a hundred times as fast it is not.
+
+# %%
+claim("on a CPU Lite0 would train slower than one core decodes", forward / 3 < photographs)
+claim("a device 100 times as fast would wait for the photographs", photographs < 100 * forward / 3)
+
+# %% [markdown]
+# The slower one decides only if both work *at the same time*. If the step waits for the batch and the batch for the
+# step, their times add up. **Prefetching** draws the next batch while the network learns from this one. Suppose that
+# the pictures lie on a disk far away, and a batch takes as long as a training step to arrive.
+#
+# **Predict**: how much faster is it with prefetching?
+
+
+# %%
+def from_afar():
+    time.sleep(50 / step)  # waiting needs no processor
+    return x, y
+
+
+def prefetched(load):
+    """What `load` gives, again and again, each drawn by a thread while the one before is in use."""
+    with ThreadPoolExecutor(1) as worker:
+        upcoming = worker.submit(load)
+        while True:
+            ready, upcoming = upcoming.result(), worker.submit(load)
+            yield ready
+
+
+# %% tags=["nbval-ignore-output"]
+batches = prefetched(from_afar)
+waiting = images_per_second(lambda: learner.train_on_batch(*from_afar()), 50)
+ahead = images_per_second(lambda: learner.train_on_batch(*next(batches)), 50)
+batches.close()
+measured("one after the other", waiting, "images a second")
+measured("prefetched         ", ahead, "images a second")
+claim("prefetching is faster", ahead > 1.1 * waiting)
+
+# %% [markdown]
+# Twice as fast would be perfect. In Keras, `keras.utils.PyDataset(workers=4)` draws with four threads, and
+# `tf.data` and PyTorch's `DataLoader`, which `fit` takes as well, have their own. When a GPU is at 30 %, measure both
+# sides before you buy another one. Then decode less (store pictures at the size that you train at), decode on more
+# cores, or move the augmentation into the model, where it runs on the device.
 
 # %% [markdown]
 # ## Recap
@@ -893,11 +897,12 @@ claim("a step 100 times as fast, as on a GPU, would wait for the photographs", p
 #   were true.
 # - A perceptual hash finds near-duplicates, not all of them. CIFAR-10 has some between training and test set.
 # - Let a network that has not seen them judge the labels. Its list is an order in which to look.
-# - Accuracy hides rare classes. Look at the recall of each, and choose who pays.
+# - Accuracy hides rare classes. Look at the recall of each, and choose who pays. Weights fade once all is learnt by
+#   heart.
 # - The input of a network is part of the network: size, range, order of channels. Most faults raise no error, and the
 #   mild ones are never found by chance.
 # - Augmentation keeps the label or it is wrong, and the task decides. It helps where pictures are learnt by heart.
-# - Images a second on both sides tell which one is the limit.
+# - Images a second on both sides tell which one is the limit. Prefetching makes it the slower one, not the sum.
 #
 # ## Explain it
 #
@@ -953,6 +958,7 @@ claim("a step 100 times as fast, as on a GPU, would wait for the photographs", p
 # - B. Barz and J. Denzler (2020). Do we train on test data? Purging CIFAR of near-duplicates. *Journal of Imaging*.
 # - A. Bochkovskiy, C.-Y. Wang and H.-Y. M. Liao (2020). YOLOv4: optimal speed and accuracy of object
 #   detection. *arXiv*.
+# - J. Byrd and Z. C. Lipton (2019). What is the effect of importance weighting in deep learning? *ICML*.
 # - E. D. Cubuk, B. Zoph, J. Shlens and Q. V. Le (2020). RandAugment: practical automated data augmentation with a
 #   reduced search space. *CVPR workshops*.
 # - K. He, X. Zhang, S. Ren and J. Sun (2016). Deep residual learning for image recognition. *CVPR*.

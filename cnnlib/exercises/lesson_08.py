@@ -112,7 +112,7 @@ def _check_one_split(came: object, groups: np.ndarray, share: float) -> None:
 
 def _check_draws(answer: Callable, rng: np.random.Generator) -> None:
     groups = np.array([3, 1, 2, 0, 3, 1, 4])
-    seeds = rng.integers(2**32, size=40)
+    seeds = rng.integers(2**32, size=60)
     drawn = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
     if len(set(drawn)) == 1:
         raise Wrong(
@@ -120,7 +120,7 @@ def _check_draws(answer: Callable, rng: np.random.Generator) -> None:
             likely="Draw the groups with `rng`. The first or the last ones may differ from the others.",
         )
     if len(set(drawn)) < 5:
-        raise Wrong("In 40 draws some group is never held out. Each should have the same chance.")
+        raise Wrong("In 60 draws some group is never held out. Each should have the same chance.")
     again = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
     if drawn != again:
         raise Wrong("Twice the same `rng`, and two results.", likely="All draws should come from `rng`.")

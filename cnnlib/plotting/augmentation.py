@@ -1,4 +1,4 @@
-"""Figures of lesson 08: fingerprints of pictures, and accuracy against how many pictures there are to learn from."""
+"""Figures of lesson 08: fingerprints, suspect labels, rare classes, faulty inputs, learning curves, throughput."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from cnnlib.claims import approx
 from cnnlib.plotting import core
 
-__all__ = ["fingerprints", "learning_curves"]
+__all__ = ["fingerprints", "input_faults", "learning_curves", "recall_table", "suspects", "throughput"]
 
 
 def fingerprints(pictures: Mapping[str, np.ndarray], hashes: np.ndarray) -> None:
@@ -96,4 +96,93 @@ def learning_curves(
         fig,
         f"Test accuracy for {', '.join(map(str, sizes))} training pictures, mean and range over seeds: "
         f"{'; '.join(texts)}. Diamonds: this run.",
+    )
+
+
+def suspects(is_wrong: Sequence[bool] | np.ndarray, *, total: int) -> None:
+    """Precision and recall of a list of suspect labels, against how far down the list somebody has looked.
+
+    Args:
+        is_wrong: for each label of the list, the most suspect first, whether it is wrong, (n,).
+        total: how many wrong labels there are, in the list or not.
+
+    Raises:
+        ValueError: the list is empty, or holds more wrong labels than there are.
+    """
+    found = np.cumsum(np.asarray(is_wrong, dtype=bool))
+    if not len(found) or found[-1] > total:
+        raise ValueError(
+            f"a list of {len(found)} labels for {total} wrong ones: expected a list, and no more than that."
+        )
+    looked_at = np.arange(1, len(found) + 1)
+    precision, recall = found / looked_at, found / total
+    core.curves(
+        {"precision": precision, "recall": recall},
+        x=looked_at,
+        xlabel="labels looked at, the most suspect first",
+        ylabel="share",
+        alt="Precision and recall as one looks down the list. "
+        + "; ".join(
+            f"{int(n):,} labels: precision {approx(precision[n - 1], 2)}, recall {approx(recall[n - 1], 2)}"
+            for n in np.unique(np.linspace(1, len(found), 4).astype(int))
+        )
+        + ".",
+    )
+
+
+def recall_table(recalls: Mapping[str, Sequence[float]], class_names: Sequence[str], *, rare: int) -> None:
+    """Recall of each class, one row for each way of training.
+
+    Args:
+        recalls: way of training -> recall of each class, (classes,).
+        class_names: the names of the classes.
+        rare: the number of the class whose recall the alternative text tells.
+    """
+    told = ", ".join(f"{name} {approx(values[rare], 2)}" for name, values in recalls.items())
+    core.heatmap(
+        list(recalls.values()),
+        rows=list(recalls),
+        columns=class_names,
+        form="{:.2f}",
+        limits=(0, 1),
+        title="Recall of each class",
+        alt=f"Recall of each class for each way of training. Of the rare class, {class_names[rare]}: {told}.",
+    )
+
+
+def input_faults(table: np.ndarray, *, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """The probability of the true class of some pictures, for each way of feeding them.
+
+    Args:
+        table: (ways of feeding, pictures), in [0, 1].
+        rows: the names of the ways.
+        columns: the names of the pictures.
+    """
+    means = ", ".join(f"{name} {approx(mean, 2)}" for name, mean in zip(rows, np.mean(table, axis=1)))
+    core.heatmap(
+        table,
+        rows=rows,
+        columns=columns,
+        form="{:.2f}",
+        limits=(0, 1),
+        title="Probability of the true class",
+        alt=f"Probability of the true class for {len(columns)} photographs, by how they are fed. On average: {means}.",
+    )
+
+
+def throughput(pipeline: Mapping[str, float], network: Mapping[str, float]) -> None:
+    """Images a second that an input pipeline delivers, and that a network takes, in two colours on one axis.
+
+    Args:
+        pipeline: name -> images a second.
+        network: name -> images a second.
+    """
+    speed = {**pipeline, **network}
+    core.bars(
+        speed,
+        xlabel="images a second on this machine (logarithmic): input in blue, network in orange",
+        log=True,
+        form=lambda value: approx(value, 2),
+        colours={name: core.COLOURS["kernel" if name in network else "input"] for name in speed},
+        alt="Images a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
     )
