@@ -323,7 +323,7 @@ def accuracy_with(normalisation, size):
     keras.utils.set_random_seed(runtime.seed())
     model = small_network(normalisation)
     optimizer = keras.optimizers.SGD(0.1 * size / 32, momentum=0.9)
-    model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=16)
+    model.compile(optimizer, loss, metrics=["accuracy"])
     history = training.fit(model, x_small, clothes.y_train, epochs=2, batch_size=size, quiet=True)
     new = model.evaluate(x_new, clothes.y_test, batch_size=250, verbose=0)[1]
     return 100 * history.history["accuracy"][-1], 100 * new
@@ -333,31 +333,51 @@ tried = sizes if results.recording() else [2, 32]
 reached = {name: [accuracy_with(kind, size) for size in tried] for name, kind in kinds.items()}
 
 # %%
-live = {name: np.array(pairs).T for name, pairs in reached.items()}  # (2, sizes)
-results.record("06_batch_sizes", learnt={k: v[0] for k, v in live.items()}, new={k: v[1] for k, v in live.items()})
+live = {
+    part: {name: [pair[place] for pair in pairs] for name, pairs in reached.items()}
+    for place, part in enumerate(("learnt", "new"))
+}
+results.record("06_batch_sizes", **live)
 stored = results.stored("06_batch_sizes")
 plotting.live_over_stored(
-    {
-        title: {name: ((tried, live[name][row]), (sizes, *(run[key][name] for run in stored))) for name in kinds}
-        for row, (key, title) in enumerate({"learnt": "training pictures", "new": "new pictures"}.items())
-    },
+    live,
+    stored,
+    x=sizes,
+    live_x=tried,
+    titles={"learnt": "training pictures", "new": "new pictures"},
     xlabel="images in a batch",
     ylabel="right, in %",
     logx=True,
-    alt="Accuracy over batch size, on training and on new pictures. Group normalisation falls as the batch grows, "
-    "batch normalisation rises, and they cross between 4 and 16.",
+    alt="Accuracy over batch size. On training pictures group normalisation is 10 points ahead with 2 images in a batch, "
+    "level with 4, and falls behind from 8 on. On new pictures the two are level with 2 images, and batch "
+    "normalisation leads from 4 on.",
 )
-gain = live["batch normalisation"][0] - live["group normalisation"][0]
+
+# %%
+gain = np.subtract(*live["learnt"].values())
 measured("batches of 2: batch normalisation learns more by", gain[0], "points", digits=2)
 measured("batches of 32: batch normalisation learns more by", gain[tried.index(32)], "points", digits=2)
 claim("with 2 images in a batch group normalisation learns more", gain[0] < 0)
 claim("with 32 batch normalisation does", gain[tried.index(32)] > 0)
 
+# %%
+pairs = {name: [run["new"][name][0] - run["learnt"][name][0] for run in stored] for name in kinds}
+claim(
+    "stored runs, pairs: right by 5 points more on *new* pictures, with batch normalisation",
+    min(pairs["batch normalisation"], default=9) > 5,
+)
+claim("with group normalisation by less than 5", max(pairs["group normalisation"], default=0) < 5)
+
 # %% [markdown]
 # Larger batches leave fewer steps for the same pictures, so group normalisation falls from left to right. Batch
-# normalisation gains more from its cleaner statistics than it loses. With large batches it is hard to beat, which is
-# why classifiers have it. With small ones its noise costs more than it gains. Below 8 images on a device, take group
-# normalisation, or freeze the running statistics of a pretrained network, as detectors do (lesson 11).
+# normalisation gains more from its cleaner statistics than it loses, which is why classifiers have it. With pairs its
+# lead is gone. There it knows *new* pictures better than those it trains on, and that is no wonder: it is
+# tested with running statistics, from hundreds of pairs, and has to learn with those of one.
+#
+# This network has three normalisations. ResNet-50 has 53 one behind the other, and Wu and He report that with batches
+# of 2 it errs on 10.6 points more of ImageNet with batch than with group normalisation. With a handful of images on a
+# device, take group normalisation, or freeze the running statistics of a pretrained network, as detectors do
+# (lesson 11).
 #
 # ## Deeper, and worse
 #
@@ -389,20 +409,10 @@ plain = {str(depth): accuracy_by_epoch(depth, False, epochs) for depth in depths
 # %%
 results.record("06_depth", plain=plain)
 stored = results.stored("06_depth")
-
-
-def panel(kind, live):
-    """Lines for `plotting.live_over_stored`: one for each depth."""
-    lines = {}
-    for depth in ("8", "20", "44"):
-        runs = [run[kind][depth] for run in stored]
-        here = live.get(depth, [])
-        lines[f"{depth} layers"] = ((range(1, len(here) + 1), here), (range(1, 6), *runs))
-    return lines
-
-
 plotting.live_over_stored(
-    {"plain": panel("plain", plain)},
+    {"plain": plain},
+    stored,
+    label="{} layers",
     xlabel="epoch",
     ylabel="training pictures right, in %",
     alt="Training accuracy of plain networks over five epochs. The one of 8 layers is the best throughout, the one of "
@@ -411,8 +421,8 @@ plotting.live_over_stored(
 
 # %%
 ends = {depth: np.array([run["plain"][depth][-1] for run in stored]) for depth in ("8", "20", "44")}
-claim("in every stored run 20 layers know at least 5 points less than 8", (ends["8"] - ends["20"] > 5).all())
-claim("and 44 layers at least 10 points less than 20", (ends["20"] - ends["44"] > 10).all())
+claim("in every stored run 20 layers know at least 10 points less than 8", (ends["8"] - ends["20"] > 10).all())
+claim("and 44 layers at least 15 points less than 20", (ends["20"] - ends["44"] > 15).all())
 
 # %% [markdown]
 # This is **degradation**. It is not overfitting: an overfitted network knows its training pictures by heart, and these
@@ -437,7 +447,7 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 #
 # ## Add what is missing
 #
-# He, Zhang, Ren and Sun (2015) let the layers compute only what is to be *added* to their input:
+# He, Zhang, Ren and Sun (2016) let the layers compute only what is to be *added* to their input:
 #
 # $$y = \mathrm{ReLU}\,(x + F(x))$$
 #
@@ -453,11 +463,13 @@ residual = {str(depth): accuracy_by_epoch(depth, True, epochs) for depth in dept
 # %%
 results.record("06_depth", residual=residual)
 plotting.live_over_stored(
-    {"plain": panel("plain", plain), "residual": panel("residual", residual)},
+    {"plain": plain, "residual": residual},
+    stored,
+    label="{} layers",
     xlabel="epoch",
     ylabel="training pictures right, in %",
     alt="Training accuracy over five epochs. Left, the plain networks fan out downwards with depth. Right, the "
-    "residual ones of 8, 20 and 44 layers lie close together, as high as the best plain one or higher.",
+    "residual ones of 8, 20 and 44 layers lie close together, as high as the best plain one, and 20 layers highest.",
 )
 last = min(len(plain["20"]), 3) - 1
 difference = residual["20"][last] - plain["20"][last]
@@ -469,12 +481,15 @@ tops = {depth: np.array([run["residual"][depth][-1] for run in stored]) for dept
 for depth, values in tops.items():
     measured(f"stored runs, {depth} layers: plain", np.mean(ends[depth]), "%", digits=2)
     measured(f"stored runs, {depth} layers: residual", np.mean(values), "%", digits=2)
-claim("44 residual layers know as much as 8, or less by no more than 5 points", (tops["44"] > tops["8"] - 5).all())
-claim("and twice as much as 44 plain ones", (tops["44"] > 2 * ends["44"]).all())
+claim("in every stored run 20 residual layers know more than 8", (tops["20"] > tops["8"]).all())
+claim("44 know as much as 8, within a point, or more", (tops["44"] > tops["8"] - 1).all())
+claim("and more than twice as much as 44 plain ones", (tops["44"] > 2 * ends["44"]).all())
 
 # %% [markdown]
-# Nothing degrades any more. Where did the plain network lose its way? Look at the very first gradient, before any step,
-# layer by layer.
+# Nothing degrades any more. The authors saw the same on ImageNet: plain, 34 layers are wrong more often than 18 (28.5 %
+# against 27.9 %), residual, less often (25.0 % against 27.9 %).
+#
+# Where did the plain network lose its way? Look at the very first gradient, before any step, layer by layer.
 #
 # **Predict**: 44 layers, with normalisation. Is the gradient of the first layer smaller than that of the last, equal,
 # or larger? And with shortcuts?
@@ -510,9 +525,11 @@ claim("plain, the first layers have more than 50 times the gradient of the last"
 claim("with shortcuts, less than a fifth of that ratio", growth["residual"] < growth["plain"] / 5)
 
 # %% [markdown]
-# You may have expected it to vanish, which is what happens without normalisation. With normalisation it *explodes*
-# towards the image: the factor of each layer is a little above 1, and forty of them multiply. A rate that suits the
-# last layers tears the first ones apart. With a shortcut the derivative of a block is
+# You may have expected it to vanish. With normalisation it *explodes* towards the image: the factor of each layer is a
+# little above 1, and forty of them multiply. Yang and others (2019) show that the normalisation itself is the cause,
+# whatever the first weights. The gradient says how much the loss changes when a weight moves a little, and Adam moves
+# all weights by about as much. So a step in the first layers shakes the answer over fifty times as hard as one in
+# the last. With a shortcut the derivative of a block is
 #
 # $$\frac{\partial}{\partial x}\,\big(x + F(x)\big) = 1 + F'(x)$$
 #
@@ -627,8 +644,8 @@ claim("ResNet-50 has 25,557,032", weights[50] == 25_557_032)
 claim("ResNet-101 has 44,549,160 and ResNet-152 60,192,808", (weights[101], weights[152]) == (44_549_160, 60_192_808))
 
 # %% [markdown]
-# These are the published numbers. ResNet-50 is deeper than ResNet-34 by half, and a sixth heavier: that is the
-# bottleneck. Now ask Keras.
+# These are the numbers that torchvision states for its networks. ResNet-50 is deeper than ResNet-34 by half, and only a
+# sixth heavier: that is the bottleneck. Now ask Keras.
 #
 # **Predict**: `keras.applications.ResNet50` reports 25,583,592 trainable weights. Where do 26,560 more come from?
 
@@ -689,8 +706,8 @@ plotting.curves(
     spreads,
     x=range(28),
     xlabel="block",
-    ylabel="standard deviation of the stream",
-    height=2.6,
+    ylabel="standard deviation",
+    height=3.0,
     alt="Standard deviation of the stream over 27 blocks. With gamma 1 it grows within each stage; with the last gamma "
     "at 0 it stays as it is, but for the steps where channels of zeros are added.",
 )
@@ -701,8 +718,8 @@ claim("with the last gamma at 0 it does not change", abs(first_stage["last gamma
 
 # %% [markdown]
 # With the last $\gamma$ at 0, all 27 blocks copy. The network starts as its stem and its head, which are easy to train,
-# and each block joins in as its $\gamma$ grows. Goyal and others (2017) needed this to train ResNet-50 with batches
-# of 8,192.
+# and each block joins in as its $\gamma$ grows. Goyal and others (2017) start their ResNet-50 like this to train it
+# with batches of 8,192.
 #
 # ### Exercise 06.6 · Why the last one?
 #
@@ -795,13 +812,13 @@ plotting.bars(
     + ", ".join(f"{block} {approx(value, 2)} %" for block, value in without.items()),
 )
 claim("the most dispensable block costs less than 15 points", max(without.values()) > 100 * right[:500].mean() - 15)
-claim("without any one of them it still beats guessing", min(without.values()) > 10)
+claim("most of the nine can go, and half of the answers stay right", np.median(list(without.values())) > 50)
 
 # %% [markdown]
-# Some blocks cost a few points, and some half of the answers: those on which everything later builds. None brings the
-# network down to guessing. It is less a chain than a committee of paths (Veit and others 2016): nine blocks make
-# $2^9 = 512$ ways through the network, and half of them remain when one block is gone. Among the 54 blocks of a
-# ResNet-110, the authors found, most can be spared one at a time with hardly a trace.
+# Some blocks cost a few points, and some far more: those on which everything later builds. It is less a chain than a
+# committee of paths (Veit and others 2016): nine blocks make $2^9 = 512$ ways through the network, and half of them
+# remain when one block is gone. The deeper the network, the less a single block counts: in a ResNet-110, the authors
+# found, most of the 54 can be spared one at a time with hardly a trace.
 #
 # ## Recap
 #
@@ -863,8 +880,9 @@ claim("without any one of them it still beats guessing", min(without.values()) >
 #
 # ## What comes next
 #
-# Depth is solved. What remains is the bill. [Lesson 07](../notebooks/07_efficient_and_modern_blocks.ipynb) takes the
-# convolution apart, counts what each part costs, and then measures, which is not the same.
+# Depth no longer hurts. What remains is the bill.
+# [Lesson 07](../notebooks/07_efficient_and_modern_blocks.ipynb) takes the convolution apart, counts what each part
+# costs, and then measures, which is not the same.
 #
 # ## References
 #

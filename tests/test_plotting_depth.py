@@ -3,47 +3,42 @@
 import pytest
 
 from cnnlib import plotting
-from cnnlib.plotting import core
+
+LABELS = {"xlabel": "epoch", "ylabel": "right, in %", "alt": "Two runs."}
+LIVE = {"plain": {"8": [2.5, 3.5]}}
+STORED = [{"plain": {"8": [1, 2, 3], "44": [0, 0, 1]}}, {"plain": {"8": [3, 4, 5], "44": [0, 2, 1]}}]
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were shown, with their texts."""
-    shown = []
-    monkeypatch.setattr(core, "show", lambda fig, alt: shown.append((fig, alt)))
-    return shown
-
-
-def lines(runs=((1, 2, 3), (3, 4, 5))):
-    return {"8 layers": (([1, 2], [2.5, 3.5]), ([1, 2, 3], *runs))}
-
-
-def test_the_stored_mean_is_a_line_and_this_run_are_points(drawn):
-    plotting.live_over_stored({"plain": lines()}, xlabel="epoch", ylabel="right, in %", alt="Two runs.")
-    fig, alt = drawn[0]
-    mean, live = fig.axes[0].lines
+def test_the_stored_mean_is_a_line_and_this_run_are_points(shown):
+    plotting.live_over_stored(LIVE, STORED, label="{} layers", **LABELS)
+    fig, alt = shown[0]
+    mean, live, deep = fig.axes[0].lines
     assert list(mean.get_ydata()) == [2, 3, 4]
-    assert list(live.get_ydata()) == [2.5, 3.5]
+    assert list(deep.get_ydata()) == [0, 1, 1]
+    assert (list(live.get_xdata()), list(live.get_ydata())) == ([1, 2], [2.5, 3.5])
     assert (live.get_marker(), mean.get_label(), alt) == ("D", "8 layers", "Two runs.")
     assert fig.axes[0].get_title(loc="left") + fig.axes[0].get_title() == "plain"
 
 
-def test_without_stored_runs_the_points_carry_the_name(drawn):
-    plotting.live_over_stored({"plain": lines(())}, xlabel="epoch", ylabel="right", alt="One run.")
-    (live,) = drawn[0][0].axes[0].lines
-    assert live.get_label() == "8 layers"
+def test_without_stored_runs_the_points_carry_the_name(shown):
+    plotting.live_over_stored(LIVE, [], **LABELS)
+    (live,) = shown[0][0].axes[0].lines
+    assert live.get_label() == "8"
 
 
-def test_panels_share_their_axis_and_doubling_sizes_have_marks(drawn):
-    panels = {"left": lines(), "right": lines()}
-    plotting.live_over_stored(panels, xlabel="images", ylabel="right", alt="Two panels.", logx=True)
-    left, right = drawn[0][0].axes
+def test_panels_share_their_axis_and_doubling_sizes_have_marks(shown):
+    runs = [{"learnt": {"batch": [1, 2, 3]}, "new": {"batch": [4, 5, 6]}}]
+    live = {"learnt": {"batch": [2, 3]}, "new": {"batch": [5, 7]}}
+    titles = {"new": "new pictures"}
+    plotting.live_over_stored(live, runs, x=[2, 4, 8], live_x=[2, 8], titles=titles, logx=True, **LABELS)
+    left, right = shown[0][0].axes
     assert left.get_ylim() == right.get_ylim()
-    assert left.get_ylabel() == "right"
-    assert right.get_ylabel() == ""
-    assert [label.get_text() for label in left.get_xticklabels()] == ["1", "2", "3"]
+    assert (left.get_ylabel(), right.get_ylabel()) == ("right, in %", "")
+    assert [label.get_text() for label in left.get_xticklabels()] == ["2", "4", "8"]
+    assert list(right.lines[1].get_xdata()) == [2, 8]
+    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("learnt", "new pictures")
 
 
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="nothing to draw"):
-        plotting.live_over_stored({}, xlabel="x", ylabel="y", alt="Nothing.")
+        plotting.live_over_stored({}, [], **LABELS)
