@@ -102,7 +102,7 @@ plotting.bars(
     form=approx,
     alt=f"Test pictures drawn singly {approx(by_picture)}, by scene {approx(by_scene)}, new ones {approx(on_new)}.",
 )
-claim("a random split promises more than 92 %", by_picture > 0.92)
+claim("a random split promises more than 90 %", by_picture > 0.9)
 claim("the grouped split less than 32 %", by_scene < 0.32)
 claim("pictures of other scenes agree with the grouped split, to 8 points", abs(on_new - by_scene) < 0.08)
 
@@ -127,7 +127,7 @@ claim("pictures of other scenes agree with the grouped split, to 8 points", abs(
 fashion = datasets.fashion_mnist()
 order = rng.permutation(2000)  # the bundled pictures stand in order of their classes
 day = np.arange(2000) // 20
-fog = 0.8 * day[:, None, None, None] / 100
+fog = 0.9 * day[:, None, None, None] / 100
 foggy = ((1 - fog) * fashion.x_train[order] + fog * 0.5).astype("float32")
 clothes = fashion.y_train[order]
 
@@ -136,7 +136,7 @@ by_chance = neighbour_accuracy(foggy, clothes, splits.random_split(2000))
 by_time = neighbour_accuracy(foggy, clothes, splits.time_split(day))
 measured("accuracy, split by chance", by_chance)
 measured("accuracy, split by time", by_time)
-claim("the last 20 days are at least 8 points harder than days drawn by chance", by_time < by_chance - 0.08)
+claim("the last 20 days are at least 10 points harder than days drawn by chance", by_time < by_chance - 0.1)
 
 # %% [markdown]
 # A random split asks how well the model fills gaps *between* days that it knows. Nobody will ask it that.
@@ -429,7 +429,10 @@ claim(
     accuracy["nothing"] > 0.8 and shirts["nothing"] < 1 / 6,
 )
 claim("each remedy finds at least 10 points more", min(list(shirts.values())[1:]) > shirts["nothing"] + 0.1)
-claim("and each lowers the accuracy", max(list(accuracy.values())[1:]) < accuracy["nothing"])
+claim(
+    "class weights and focal loss lower the accuracy",
+    max(accuracy["class weights"], accuracy["focal loss"]) < accuracy["nothing"],
+)
 
 # %% [markdown]
 # Accuracy hides a class that is lost, because hardly anybody asks for it. **Per-class recall** shows it. And the
@@ -893,7 +896,7 @@ claim("prefetching is faster", ahead > 1.1 * waiting)
 # %% [markdown]
 # ## Recap
 #
-# - Split by what will be new in use: by group, by time. A random split of bursts promised more than 92 % where 20 %
+# - Split by what will be new in use: by group, by time. A random split of bursts promised more than 90 % where 20 %
 #   were true.
 # - A perceptual hash finds near-duplicates, not all of them. CIFAR-10 has some between training and test set.
 # - Let a network that has not seen them judge the labels. Its list is an order in which to look.

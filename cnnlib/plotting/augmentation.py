@@ -116,17 +116,16 @@ def suspects(is_wrong: Sequence[bool] | np.ndarray, *, total: int) -> None:
         )
     looked_at = np.arange(1, len(found) + 1)
     precision, recall = found / looked_at, found / total
+    told = "; ".join(
+        f"{n:,} labels: precision {approx(precision[n - 1], 2)}, recall {approx(recall[n - 1], 2)}"
+        for n in sorted({max(1, len(found) * part // 4) for part in (1, 2, 3, 4)})
+    )
     core.curves(
         {"precision": precision, "recall": recall},
         x=looked_at,
         xlabel="labels looked at, the most suspect first",
         ylabel="share",
-        alt="Precision and recall as one looks down the list. "
-        + "; ".join(
-            f"{int(n):,} labels: precision {approx(precision[n - 1], 2)}, recall {approx(recall[n - 1], 2)}"
-            for n in np.unique(np.linspace(1, len(found), 4).astype(int))
-        )
-        + ".",
+        alt=f"Precision and recall down the list. {told}.",
     )
 
 
