@@ -67,10 +67,10 @@ def test_recall_table_tells_the_rare_class(shown):
 
 
 def test_input_faults_tell_the_mean_of_each_row(shown):
-    plotting.input_faults(np.array([[0.9, 0.7], [0.1, 0.3]]), rows=["as trained", "negative"], columns=["cat", "cup"])
+    plotting.input_faults(np.array([[0.9, 0.7], [0.1, 0.3]]), ways=["as trained", "negative"], pictures=["cat", "cup"])
     figure, alt = shown[0]
     assert "as trained ≈ 0.80, negative ≈ 0.20." in alt
-    assert [text.get_text() for text in figure.axes[0].texts] == ["0.90", "0.70", "0.10", "0.30"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.90", "0.10", "0.70", "0.30"]
 
 
 def test_throughput_tells_the_two_sides_apart(shown):

@@ -84,14 +84,14 @@ def learning_curves(
         ax.plot(sizes, mean, "-o" if number else "--o", color=colour, label=recipe)
         ax.fill_between(sizes, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
         here = [(size, live[f"{recipe} {size} test"]) for size in sizes if f"{recipe} {size} test" in live]
-        label = "this run" if number == 0 else None
-        ax.scatter(*zip(*here), marker="D", s=52, color=colour, edgecolor="white", zorder=3, label=label)
+        ax.scatter(*zip(*here), marker="D", s=52, color=colour, edgecolor="white", zorder=3)
         texts.append(recipe + " " + ", ".join(f"{approx(value)}" for value in mean))
+    ax.scatter([], [], marker="D", s=52, color=core.COLOURS["muted"], label="this run")
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()
     ax.set(xlabel="training pictures (logarithmic)", ylabel="accuracy on the test pictures")
-    ax.legend()
+    ax.legend(handlelength=3)
     core.show(
         fig,
         f"Test accuracy for {', '.join(map(str, sizes))} training pictures, mean and range over seeds: "
@@ -149,23 +149,23 @@ def recall_table(recalls: Mapping[str, Sequence[float]], class_names: Sequence[s
     )
 
 
-def input_faults(table: np.ndarray, *, rows: Sequence[str], columns: Sequence[str]) -> None:
+def input_faults(table: np.ndarray, *, ways: Sequence[str], pictures: Sequence[str]) -> None:
     """The probability of the true class of some pictures, for each way of feeding them.
 
     Args:
         table: (ways of feeding, pictures), in [0, 1].
-        rows: the names of the ways.
-        columns: the names of the pictures.
+        ways: their names.
+        pictures: their names.
     """
-    means = ", ".join(f"{name} {approx(mean, 2)}" for name, mean in zip(rows, np.mean(table, axis=1)))
+    means = ", ".join(f"{name} {approx(mean, 2)}" for name, mean in zip(ways, np.mean(table, axis=1)))
     core.heatmap(
-        table,
-        rows=rows,
-        columns=columns,
+        np.transpose(table),  # wide rather than tall
+        rows=pictures,
+        columns=ways,
         form="{:.2f}",
         limits=(0, 1),
         title="Probability of the true class",
-        alt=f"Probability of the true class for {len(columns)} photographs, by how they are fed. On average: {means}.",
+        alt=f"Probability of the true class for {len(pictures)} photographs, by how they are fed. On average: {means}.",
     )
 
 
@@ -179,7 +179,8 @@ def throughput(pipeline: Mapping[str, float], network: Mapping[str, float]) -> N
     speed = {**pipeline, **network}
     core.bars(
         speed,
-        xlabel="images a second on this machine (logarithmic): input in blue, network in orange",
+        title="Blue: what the input delivers. Orange: what the network takes.",
+        xlabel="images a second on this machine (logarithmic)",
         log=True,
         form=lambda value: approx(value, 2),
         colours={name: core.COLOURS["kernel" if name in network else "input"] for name in speed},
