@@ -61,7 +61,7 @@ claim("MobileNetV2 needs a quarter of that", millions["mobilenetv2"] < millions[
 # **Predict**: which one answers sooner for one image, and by what factor?
 #
 # The time from question to answer is the **latency**. To measure it, call the network once beforehand, since the first
-# call compiles. Then call it many times and take the median, because now and then the machine is busy elsewhere.
+# call compiles. Then call it many times and take the shortest time: whatever else the machine does can only add to it.
 
 
 # %%
@@ -72,7 +72,7 @@ def milliseconds(model, images, repeats=15):
         start = time.perf_counter()
         model.predict_on_batch(images)
         times.append(1000 * (time.perf_counter() - start))
-    return float(np.median(times))
+    return min(times)
 
 
 cifar = datasets.cifar10(size=runtime.pick(smoke=200, cpu=None, gpu=None))
@@ -485,12 +485,12 @@ for name in networks:
     print(f"{name:16} one image {approx(one_image[name], 2)} ms, 64 images {approx(batch[name], 2)} ms")
 claim("for one image the slowest takes over four times as long", max(one_image.values()) > 4 * min(one_image.values()))
 claim("MobileNetV2 needs fewer MACs than ResNet", macs["MobileNetV2"] < macs["ResNet"])
-claim("and takes over twice as long for one image", one_image["MobileNetV2"] > 2 * one_image["ResNet"])
-claim("and longer for 64 images as well", batch["MobileNetV2"] > 1.2 * batch["ResNet"])
+claim("and takes longer, for one image", one_image["MobileNetV2"] > one_image["ResNet"])
+claim("and for 64 at once as well", batch["MobileNetV2"] > batch["ResNet"])
 
 # %% [markdown]
-# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, the same recipe for each. Here you train the VGG,
-# and the others come from stored runs of this same cell with three seeds.
+# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, one recipe for all, tuned for none. Here you train
+# the VGG. The others come from stored runs of this same cell with three seeds.
 
 # %%
 epochs = 1
@@ -504,6 +504,10 @@ for name in networks if results.recording() else ["VGG"]:
     classes = model.predict(cifar.x_test, batch_size=500, verbose=0).argmax(axis=-1)
     accuracy[name] = 100 * np.mean(classes == cifar.y_test)
 results.record("07_families", accuracy=accuracy)
+
+# %% [markdown]
+# In the figure a marker stands at the mean of the stored runs, with a line from the worst to the best, and its area
+# grows with the number of weights. Cheap is left.
 
 # %%
 stored = [run["accuracy"] for run in results.stored("07_families")] or [accuracy]
@@ -523,15 +527,29 @@ plotting.cost_scatter(
     + " ".join(f"{name}: {approx(np.mean(runs[name]), 2)} percent, {approx(one_image[name], 2)} ms." for name in runs),
 )
 
+# %%
+thin = [name for name, traced in traces.items() if any(row.type == "DepthwiseConv2D" for row in traced)]
+best = max(max(runs[name]) for name in thin)
+others = [min(runs[name]) for name in networks if name not in thin]
+claim("three families have depthwise layers", thin == ["MobileNetV2", "EfficientNet-B0", "ConvNeXt"])
+claim("the other five are 5 points above them, each in its worst run", min(others) > best + 5)
+claim("so is the VGG that you have trained", accuracy["VGG"] > best + 5)
+last = list(traces["EfficientNet-B0"].only("Conv2D"))[-1]
+claim("the last layers of EfficientNet-B0 see a map of one pixel", last.output_shape[:2] == (1, 1))
+
 # %% [markdown]
-# 250 steps show what learns fast, and not what is best in the end. Three of these families come with weights that were
-# trained on all 50,000 images, with more channels or more layers than here. Their cards say for how long, and how far
-# they got on the 10,000 official test images.
+# For the same multiplications the depthwise families know less after 250 steps, and MobileNetV2 takes longer besides.
+# This shows what learns fast under one recipe, and not what is best in the end: on ImageNet, after many passes,
+# EfficientNet-B0 and ConvNeXt-T are ahead, as the table below shows. Nor were they all made for this size:
+# EfficientNet-B0, made for 224 pixels, ends here in a map of one.
+#
+# Three of the families come with weights that were trained for many passes over all 50,000 images, with more channels
+# or layers than here. Their accuracy on the 10,000 official test images:
 
 # %%
 for name in ("small_vgg_cifar10", "resnet20_cifar10", "mobilenetv2_cifar10"):
     card = datasets.weights_card(name)
-    measured(f"{name}, {card['parameters']:,} weights, {card['epochs']} epochs, accuracy", 100 * card["accuracy"], "%")
+    measured(f"{name}, {card['parameters']:,} weights, accuracy", 100 * card["accuracy"], "%")
 
 # %% [markdown]
 # ## Why fewer multiplications can take longer

@@ -403,7 +403,7 @@ MEASURE = ValueExercise(
     ],
     hints=(
         "An image for them: `np.zeros((1, 16, 16, 3))`.",
-        "`milliseconds(contestants['thin'], image)` returns the median time of one. Do it for all three.",
+        "`milliseconds(contestants['thin'], image)` returns the time of one. Do it for all three.",
     ),
     remark="The one with the most MACs wins: with one small image, the number of layers decides.",
 )
