@@ -489,8 +489,8 @@ claim("and takes longer, for one image", one_image["MobileNetV2"] > one_image["R
 claim("and for 64 at once as well", batch["MobileNetV2"] > batch["ResNet"])
 
 # %% [markdown]
-# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, one recipe for all, tuned for none. Here you train
-# the VGG. The others come from stored runs of this same cell with three seeds.
+# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, one recipe for all, tuned for none. Here you
+# train the VGG. The others come from stored runs of this same cell with three seeds.
 
 # %%
 epochs = 1
@@ -503,14 +503,14 @@ for name in networks if results.recording() else ["VGG"]:
     training.fit(model, cifar.x_train, cifar.y_train, epochs=epochs, batch_size=32, label=name)
     classes = model.predict(cifar.x_test, batch_size=500, verbose=0).argmax(axis=-1)
     accuracy[name] = 100 * np.mean(classes == cifar.y_test)
-results.record("07_families", accuracy=accuracy)
+recorded = results.record("07_families", accuracy=accuracy)
 
 # %% [markdown]
 # In the figure a marker stands at the mean of the stored runs, with a line from the worst to the best, and its area
 # grows with the number of weights. Cheap is left.
 
 # %%
-stored = [run["accuracy"] for run in results.stored("07_families")] or [accuracy]
+stored = [run["accuracy"] for run in results.stored("07_families")] or [recorded["accuracy"]]
 runs = {name: [run[name] for run in stored] for name in networks}
 plotting.cost_scatter(
     runs,
@@ -670,7 +670,8 @@ for name, (year, top, build) in builders.items():
         "top1": top,
         "depthwise": any(row.type == "DepthwiseConv2D" for row in traced),
     }
-del model, traced
+    del model, traced
+    keras.utils.clear_session()  # gives the memory back
 
 # %%
 published_macs = {"B1": 0.70, "B2": 1.0, "B3": 1.8, "B4": 4.2, "B5": 9.9, "B6": 19, "B7": 37}  # in G, from the paper
