@@ -693,7 +693,7 @@ def spread_by_block(zero_init):
     model = models.CifarResNet(56, input_shape=(16, 16, 3), width=0.5, zero_init=zero_init)
     names = ["stem_relu"] + [layer.name for layer in model.layers if layer.name.endswith("_add")]
     stream = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    return [float(ops.std(output)) for output in stream(x_train[:32] - 0.5, training=True)]
+    return [ops.convert_to_numpy(output).std() for output in stream(x_train[:32] - 0.5, training=True)]
 
 
 spreads = {"gamma starts at 1": spread_by_block(False), "last gamma starts at 0": spread_by_block(True)}
@@ -772,7 +772,7 @@ claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 # %%
 card = datasets.weights_card("resnet20_cifar10")
 trained = models.CifarResNet(20, weights="cifar10")
-right = trained.predict(cifar.x_test, batch_size=250, verbose=0).argmax(axis=-1) == cifar.y_test
+right = trained.predict(cifar.x_test, batch_size=50, verbose=0).argmax(axis=-1) == cifar.y_test
 measured("the card: right on 10,000 test images", 100 * card["accuracy"], "%")
 measured("here: right on 2,000 of them", 100 * right.mean(), "%")
 sampling_error = np.sqrt(card["accuracy"] * (1 - card["accuracy"]) / 2000)
@@ -786,12 +786,12 @@ claim("the two agree within three standard errors", abs(right.mean() - card["acc
 
 
 # %%
-def right_without(block, count=500):
+def right_without(block, count=250):
     """Share of `count` test images, in %, that are named correctly when one block only copies."""
     norm = trained.get_layer(f"{block}_b_norm")
     kept = norm.get_weights()
     norm.set_weights([np.zeros_like(kept[0]), np.zeros_like(kept[1]), *kept[2:]])
-    answers = trained.predict(cifar.x_test[:count], batch_size=250, verbose=0).argmax(axis=-1)
+    answers = trained.predict(cifar.x_test[:count], batch_size=50, verbose=0).argmax(axis=-1)
     norm.set_weights(kept)
     return 100 * (answers == cifar.y_test[:count]).mean()
 
@@ -801,14 +801,14 @@ without = {block: right_without(block) for block in blocks}
 
 # %%
 plotting.bars(
-    {"none": 100 * right[:500].mean(), **without},
+    {"none": 100 * right[:250].mean(), **without},
     xlabel="right without this block, in %",
     form=lambda value: approx(value, 2),
     colours={"none": plotting.COLOURS["muted"], **dict.fromkeys(blocks, plotting.COLOURS["input"])},
     alt="Accuracy of the trained ResNet-20 with one block taken out: "
     + ", ".join(f"{block} {approx(value, 2)} %" for block, value in without.items()),
 )
-claim("the most dispensable block costs less than 15 points", max(without.values()) > 100 * right[:500].mean() - 15)
+claim("the most dispensable block costs less than 15 points", max(without.values()) > 100 * right[:250].mean() - 15)
 claim("most of the nine can go, and half of the answers stay right", np.median(list(without.values())) > 50)
 
 # %% [markdown]

@@ -42,10 +42,10 @@ def live_over_stored(
     axes = np.atleast_1d(axes)
     for ax, (panel, here) in zip(axes, live.items()):
         runs = [run[panel] for run in stored]
-        for name, colour in zip(runs[0] if runs else here, core.CYCLE):
+        for name, colour, dashes in zip(runs[0] if runs else here, core.CYCLE, core._DASHES):
             text = label.format(name)
             if runs:
-                _band(ax, x, [run[name] for run in runs], colour, text)
+                _band(ax, x, [run[name] for run in runs], colour, dashes, text)
             if name in here:
                 _points(ax, x if live_x is None else live_x, here[name], colour, None if runs else text)
         _horizontal(ax, x if logx else None)
@@ -56,10 +56,10 @@ def live_over_stored(
     core.show(fig, alt)
 
 
-def _band(ax, x, runs, colour: str, text: str) -> None:
+def _band(ax, x, runs, colour: str, dashes: str, text: str) -> None:
     x = range(1, len(runs[0]) + 1) if x is None else x
     lowest, mean, highest = (reduce(runs, axis=0) for reduce in (np.min, np.mean, np.max))
-    ax.plot(x, mean, color=colour, label=text)
+    ax.plot(x, mean, color=colour, linestyle=dashes, label=text)
     ax.fill_between(x, lowest, highest, color=colour, alpha=0.18, linewidth=0)
 
 
