@@ -19,7 +19,7 @@ _CORE = (
     "show",
     "use_style",
 )
-_TOPICS = ("convolution", "receptive", "optimisation", "costs")
+_TOPICS = ("convolution", "receptive", "optimisation", "costs", "efficiency", "depth", "augmentation")
 
 __all__ = sorted([*_CORE, "explore"])
 

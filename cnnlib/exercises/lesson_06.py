@@ -1,0 +1,714 @@
+"""The checks of lesson 06, batch normalisation and ResNet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from cnnlib.exercises.compare import describe
+from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, Wrong
+
+# 06.1 The forward pass ------------------------------------------------------------------------------------------------
+
+
+def _axes(x: np.ndarray) -> tuple[int, ...]:
+    return tuple(range(x.ndim - 1))
+
+
+def _normalised(
+    moments: Callable = lambda x: (x.mean(axis=_axes(x)), x.var(axis=_axes(x))),
+    formula: Callable = lambda x, g, b, m, v, e: g * (x - m) / np.sqrt(v + e) + b,
+    given: bool = True,
+    refuse: bool = True,
+) -> Callable:
+    """Batch normalisation with one of its parts exchanged."""
+
+    def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
+        if refuse and (mean is None) != (variance is None):
+            raise ValueError
+        if mean is None or variance is None or not given:
+            mean, variance = moments(x)
+        return formula(x, gamma, beta, mean, variance, epsilon)
+
+    return batch_norm
+
+
+def _norm_cases(rng: np.random.Generator) -> Iterator[Case]:
+    column = np.array([[2.0], [4.0], [4.0], [6.0]])
+    three, one, zero = np.array([3.0]), np.array([1.0]), np.array([0.0])
+    yield Case((column, three, one), {"epsilon": 0.0}, about="the channel above, epsilon 0")
+    yield Case(
+        (column, three, one),
+        {"mean": zero, "variance": np.array([4.0]), "epsilon": 0.0},
+        about="a mean of 0 and a variance of 4 given",
+    )
+    yield Case((column, one, zero), {"epsilon": 2.0}, about="a large epsilon")
+    for shape in ((5, 3), (4, 3, 2, 6), (2, 4, 4, 3), (3, 4, 5, 2, 2)):
+        channels = shape[-1]
+        x = rng.normal(3 * rng.normal(size=channels), 1 + rng.random(channels), size=shape)
+        gamma, beta = rng.normal(1.5, 0.5, channels), rng.normal(2, 1, channels)
+        yield Case((x, gamma, beta), about=f"a batch of shape {shape}")
+        statistics = {"mean": rng.normal(size=channels), "variance": 0.5 + 3 * rng.random(channels)}
+        yield Case((x, gamma, beta), statistics, about=f"shape {shape} with given statistics")
+        yield Case((x[:1], gamma, beta), {**statistics, "epsilon": 0.5}, about="one image with given statistics")
+    yield Case((np.ones((4, 2, 2, 1)), three, one), about="a channel that does not vary")
+    yield Case((column, one, zero), {"mean": zero}, raises=ValueError, about="a mean without a variance")
+    yield Case((column, one, zero), {"variance": one}, raises=ValueError, about="a variance without a mean")
+
+
+FORWARD = FunctionExercise(
+    "06.1",
+    "The forward pass",
+    reference=_normalised(),
+    cases=_norm_cases,
+    misconceptions=(
+        Misconception(
+            _normalised(moments=lambda x: (x.mean(axis=0), x.var(axis=0))),
+            "You average over the batch alone, so every pixel has statistics of its own. A channel has one mean, over "
+            "the images *and* their pixels: all axes but the last.",
+        ),
+        Misconception(
+            _normalised(moments=lambda x: (x.mean(), x.var())),
+            "You have one mean for everything. Each channel has its own: leave out the last axis.",
+        ),
+        Misconception(
+            _normalised(moments=lambda x: (x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True))),
+            "You average over the channels, which is layer normalisation. Here the last axis is the one that *stays*.",
+        ),
+        Misconception(
+            _normalised(
+                moments=lambda x: (
+                    x.mean(axis=_axes(x)[1:] or (0,), keepdims=x.ndim > 2),
+                    x.var(axis=_axes(x)[1:] or (0,), keepdims=x.ndim > 2),
+                )
+            ),
+            "Each of your images has statistics of its own, which is instance normalisation. The first axis, the "
+            "batch, belongs to the average too.",
+        ),
+        Misconception(
+            _normalised(moments=lambda x: (x.mean(axis=_axes(x)), x.var(axis=_axes(x), ddof=1))),
+            "Your variance divides by the count less one. Here it divides by the count.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: g * (x - m) / (np.sqrt(v) + e) + b),
+            "You add epsilon to the standard deviation. In the formula it stands under the root, beside the variance.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: g * (x - m) / np.sqrt(v) + b),
+            "Your answer does not change with epsilon. Without it, a channel that does not vary divides 0 by 0.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: g * (x - m) / (v + e) + b),
+            "You divide by the variance. Its root, the standard deviation, has the unit of x.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: (x - m) / np.sqrt(v + e)),
+            "You stop at the normalised values. Gamma scales them and beta shifts them.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: g * ((x - m) / np.sqrt(v + e) + b)),
+            "Gamma multiplies your beta too. The shift comes last.",
+        ),
+        Misconception(
+            _normalised(formula=lambda x, g, b, m, v, e: b * (x - m) / np.sqrt(v + e) + g),
+            "Gamma and beta have changed places: gamma scales, beta shifts.",
+        ),
+        Misconception(
+            _normalised(given=False),
+            "You take the statistics of the batch even when others are given. In use the given ones count.",
+        ),
+        Misconception(
+            _normalised(refuse=False),
+            "Everything is right as long as both statistics are given or neither. One without the other is a mistake "
+            "of the caller: raise a ValueError.",
+        ),
+    ),
+    hints=(
+        "Which axes does a channel extend over? All but the last: for (batch, height, width, channels) 0, 1 and 2.",
+        "`tuple(range(x.ndim - 1))` names these axes for any rank, and `x.mean(axis=...)` takes them all at once.",
+        "First decide where mean and variance come from. From there on training and use are the same formula.",
+    ),
+)
+
+
+# 06.2 Running statistics ----------------------------------------------------------------------------------------------
+
+
+def _running(
+    start: tuple[float, float] = (0.0, 1.0),
+    step: Callable = lambda old, new, m, n: m * old + (1 - m) * new,
+    variance: Callable = lambda values: values.var(axis=0),
+    order: Callable = lambda batches: batches,
+) -> Callable:
+    """The running statistics with one of their parts exchanged."""
+
+    def running_statistics(batches, channels, momentum=0.99):
+        mean, var = np.full(channels, start[0]), np.full(channels, start[1])
+        for number, batch in enumerate(order(batches)):
+            values = batch.reshape(-1, channels)
+            mean = step(mean, values.mean(axis=0), momentum, number)
+            var = step(var, variance(values), momentum, number)
+        return mean, var
+
+    return running_statistics
+
+
+def _pixelwise(batches, channels, momentum=0.99):
+    mean, var = np.zeros(channels), np.ones(channels)
+    for batch in batches:
+        mean, var = (
+            momentum * old + (1 - momentum) * new for old, new in ((mean, batch.mean(axis=0)), (var, batch.var(axis=0)))
+        )
+    return mean, var
+
+
+def _first_only(batches, channels, momentum=0.99):
+    return _running()(batches[:1], channels, momentum)
+
+
+def _running_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case(([np.array([[2.0], [4.0]])], 1), {"momentum": 0.9}, about="one batch of two numbers, momentum 0.9")
+    yield Case(([np.array([[2.0], [8.0]])], 1), {"momentum": 0.9}, about="one batch, momentum 0.9")
+    yield Case(([], 3), about="no batch yet")
+    for count, momentum in ((1, 0.9), (2, 0.9), (5, 0.8), (12, 0.6)):
+        channels = int(rng.integers(1, 5))
+        batches = [rng.normal(4 + n, 1 + 2 * rng.random(), (int(rng.integers(3, 7)), channels)) for n in range(count)]
+        yield Case((batches, channels), {"momentum": momentum}, about=f"{count} batches, momentum {momentum}")
+    images = [rng.normal(3, 2, (2, 3, 4, 5)) for _ in range(4)]
+    yield Case((images, 5), {"momentum": 0.7}, about="four batches of images with five channels")
+    yield Case((images, 5), about="the default momentum")
+
+
+RUNNING = FunctionExercise(
+    "06.2",
+    "Running statistics",
+    reference=_running(),
+    cases=_running_cases,
+    misconceptions=(
+        Misconception(
+            _running(step=lambda old, new, m, n: (1 - m) * old + m * new),
+            "Your momentum is the share of the *new* batch, as in PyTorch. In Keras it is the share of what was there.",
+        ),
+        Misconception(
+            _running(start=(0.0, 0.0)),
+            "Your variance starts at 0. A fresh layer that divided by that would explode: it starts at 1.",
+        ),
+        Misconception(
+            _running(step=lambda old, new, m, n: new),
+            "You return the statistics of the last batch. The running ones move towards them by a small share only.",
+        ),
+        Misconception(
+            _running(step=lambda old, new, m, n: new if n == 0 else m * old + (1 - m) * new),
+            "You start with the statistics of the first batch. The layer starts with 0 and 1 and moves from there.",
+        ),
+        Misconception(
+            _running(step=lambda old, new, m, n: (old * n + new) / (n + 1)),
+            "You average all batches alike. With a momentum the latest one counts most, and the start is never quite "
+            "forgotten.",
+        ),
+        Misconception(
+            _running(variance=lambda values: values.var(axis=0, ddof=1)),
+            "Your variance divides by the count less one, as PyTorch does for its running variance. Keras divides by "
+            "the count.",
+        ),
+        Misconception(
+            _running(variance=lambda values: values.std(axis=0)),
+            "You keep the standard deviation. The layer keeps the variance.",
+        ),
+        Misconception(
+            _running(step=lambda old, new, m, n: m * old + new),
+            "You add the whole of each batch. What it gets and what the old value keeps must sum to 1.",
+        ),
+        Misconception(
+            _running(order=lambda batches: list(batches)[::-1]),
+            "You begin with the last batch. The order matters: the one seen last counts most.",
+        ),
+        Misconception(_first_only, "You stop after the first batch. Is the `return` inside the loop?"),
+        Misconception(
+            _pixelwise,
+            "For images your result has a value for every pixel. A channel has one mean and one variance, over the "
+            "batch and all pixels.",
+        ),
+    ),
+    hints=(
+        "Two arrays of the length `channels`, one of zeros and one of ones, before the loop.",
+        "`batch.reshape(-1, channels)` puts all pixels of all images below each other, one column for each channel.",
+        "Both statistics move in the same way: they keep the share m and take 1 - m from the batch.",
+    ),
+)
+
+
+# 06.3 Fold it away ----------------------------------------------------------------------------------------------------
+
+
+def _folded(
+    scale: Callable = lambda g, v, e: g / np.sqrt(v + e),
+    kernel: Callable = lambda k, s: k * s,
+    offset: Callable = lambda b, beta, mean, s: beta + (b - mean) * s,
+) -> Callable:
+    """The folded convolution with one of its parts exchanged."""
+
+    def fold(weights, bias, gamma, beta, mean, variance, epsilon=1e-3):
+        factor = scale(gamma, variance, epsilon)
+        bias = np.zeros_like(beta) if bias is None else bias
+        return kernel(weights, factor), offset(bias, beta, mean, factor)
+
+    return fold
+
+
+def _wrong_axis(weights, factor):
+    """Scales the channels that come in. Where their number is another one, repeats or cuts the factors."""
+    return weights * np.resize(factor, weights.shape[2])[:, None]
+
+
+def _fold_cases(rng: np.random.Generator) -> Iterator[Case]:
+    one = np.ones(1)
+    yield Case((np.full((1, 1, 1, 1), 2.0), None, 3 * one, one, 4 * one, 4 * one, 0.0), about="the example")
+    yield Case(
+        (np.full((1, 1, 1, 1), 2.0), 5 * one, 3 * one, one, 4 * one, 4 * one, 0.0),
+        about="the example, with a bias of 5",
+    )
+    for size, before, after, with_bias in ((1, 2, 2, False), (3, 4, 4, True), (3, 3, 5, True), (5, 1, 6, False)):
+        kernel, statistics = rng.normal(size=(size, size, before, after)), rng.normal(1, 1, (3, after))
+        bias = rng.normal(2, 1, after) if with_bias else None
+        variance = 0.3 + 2 * rng.random(after)
+        about = f"{size}x{size}, {before} channels to {after}, {'with a' if with_bias else 'without'} bias"
+        yield Case((kernel, bias, *statistics, variance), about=about)
+        yield Case((kernel, bias, *statistics, variance), {"epsilon": 0.4}, about=f"{about}, epsilon 0.4")
+
+
+FOLD = FunctionExercise(
+    "06.3",
+    "Fold it away",
+    reference=_folded(),
+    cases=_fold_cases,
+    rtol=1e-4,
+    misconceptions=(
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: beta - mean * s),
+            "The convolution's own bias is lost. It is added before the normalisation, which scales it too.",
+        ),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: b + beta - mean * s),
+            "You add the convolution's bias as it is. The normalisation comes behind it and scales it like everything.",
+        ),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: beta + (b + mean) * s),
+            "The mean has the wrong sign: the normalisation subtracts it.",
+        ),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: beta + b - mean),
+            "You subtract the mean without scaling it. What stands in the bracket (x - mean) is all scaled.",
+        ),
+        Misconception(_folded(offset=lambda b, beta, mean, s: b * s + beta), "The mean does not occur in your bias."),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: (b - mean) * s), "Beta does not occur in your bias. It comes last."
+        ),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: (beta + b - mean) * s),
+            "You scale beta too. It is added after the scaling.",
+        ),
+        Misconception(
+            _folded(scale=lambda g, v, e: g / (v + e)), "You divide by the variance. The formula divides by its root."
+        ),
+        Misconception(
+            _folded(scale=lambda g, v, e: g / (np.sqrt(v) + e)), "Epsilon stands under the root, beside the variance."
+        ),
+        Misconception(
+            _folded(scale=lambda g, v, e: g / np.sqrt(v)),
+            "Your answer does not change with epsilon, and so it is near, but not equal to what the layer computes.",
+        ),
+        Misconception(_folded(scale=lambda g, v, e: 1 / np.sqrt(v + e)), "Gamma does not occur in your scale."),
+        Misconception(
+            _folded(kernel=_wrong_axis),
+            "You scale the channels that come *in*, the third axis. The normalisation acts on those that come out, the "
+            "last one.",
+        ),
+        Misconception(_folded(kernel=lambda k, s: k), "The kernel has not changed, so its outputs are not scaled."),
+    ),
+    hints=(
+        "Write down what the two do together: gamma (k * x + b - mean) / sqrt(variance + epsilon) + beta.",
+        "What multiplies x in it? That is the new kernel. The rest is the new bias.",
+        "Call gamma / sqrt(variance + epsilon) the scale, one number for each channel out. NumPy multiplies along the "
+        "last axis of a kernel by itself.",
+    ),
+    remark="Deployed networks are folded like this: a ResNet-50 has 53 layers fewer and the same answers.",
+)
+
+
+# 06.4 A block that halves ---------------------------------------------------------------------------------------------
+
+_SIZE, _CHANNELS = 8, 3
+_PLAN = "The block has three convolutions, each with a normalisation behind it: two of 3x3 in the body, one of 1x1 in "
+_PLAN += "the shortcut."
+
+
+def _check_block(answer: object, rng: np.random.Generator) -> None:
+    import keras
+
+    if not callable(answer):
+        raise Wrong("`halving_block` should be a function of `x` and `filters`.", came=describe(answer))
+    filters = int(rng.integers(4, 7))
+    x = keras.Input((_SIZE, _SIZE, _CHANNELS))
+    tried = f"x of shape (batch, {_SIZE}, {_SIZE}, {_CHANNELS}), {filters} filters"
+    y = answer(x, filters)
+    if y is None:
+        raise Wrong("`halving_block` returns nothing. Is a `return` missing?")
+    if not isinstance(y, keras.KerasTensor):
+        raise Wrong("It should return a Keras tensor.", tried=tried, came=describe(y))
+    if tuple(y.shape) != (None, _SIZE // 2, _SIZE // 2, filters):
+        raise Wrong(
+            "The result has another shape.",
+            tried=tried,
+            came=str(tuple(y.shape)),
+            expected=str((None, _SIZE // 2, _SIZE // 2, filters)),
+            likely="One convolution of the body and the one of the shortcut have stride 2, and all return `filters` "
+            "channels.",
+        )
+    model = keras.Model(x, y)
+    convolutions, norms = _parts(model, keras)
+    first, second, projection = _roles(convolutions, tried)
+    if len(norms) != 3:
+        raise Wrong(
+            f"There are {len(norms)} normalisations, and three are asked for.",
+            tried=tried,
+            likely=_PLAN,
+        )
+    if biased := [layer for layer in convolutions if layer.use_bias]:
+        raise Wrong(
+            f"{len(biased)} of the convolutions have a bias.",
+            tried=tried,
+            likely="The normalisation behind takes it away again: `use_bias=False`.",
+        )
+    _check_result(model, first, second, projection, norms, tried, rng)
+
+
+def _parts(model, keras) -> tuple[list, list]:
+    """All convolutions and normalisations, those inside nested models too."""
+    convolutions, norms = [], []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            inner = _parts(layer, keras)
+            convolutions += inner[0]
+            norms += inner[1]
+        elif isinstance(layer, keras.layers.Conv2D):
+            convolutions.append(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            norms.append(layer)
+    return convolutions, norms
+
+
+def _roles(convolutions: list, tried: str) -> tuple:
+    """The convolutions as (first of the body, second of the body, projection)."""
+    sizes = sorted(tuple(layer.kernel_size) for layer in convolutions)
+    if sizes == [(3, 3), (3, 3)]:
+        raise Wrong(
+            "The result does not depend on a 1x1 convolution: the shortcut is missing, or it is built and not added.",
+            tried=tried,
+            likely=_PLAN,
+        )
+    if sizes != [(1, 1), (3, 3), (3, 3)]:
+        shown = ", ".join(f"{height}x{width}" for height, width in sizes) or "none"
+        raise Wrong("These are other convolutions.", tried=tried, came=shown, expected="1x1, 3x3, 3x3", likely=_PLAN)
+    (projection,) = (layer for layer in convolutions if tuple(layer.kernel_size) == (1, 1))
+    body = [layer for layer in convolutions if layer is not projection]
+    first = [layer for layer in body if int(layer.kernel.shape[2]) == _CHANNELS]
+    second = [layer for layer in body if layer not in first]
+    if len(first) != 1 or int(projection.kernel.shape[2]) != _CHANNELS:
+        raise Wrong(
+            "The layers are connected in another way: one 3x3 convolution and the 1x1 should read `x`, and the other "
+            "3x3 what the first returns.",
+            tried=tried,
+        )
+    if tuple(second[0].strides) != (1, 1):
+        raise Wrong(
+            "The second 3x3 convolution has a stride of 2.",
+            tried=tried,
+            likely="The first one halves, so that the second has a quarter of the work.",
+        )
+    return first[0], second[0], projection
+
+
+def _check_result(model, first, second, projection, norms, tried: str, rng: np.random.Generator) -> None:
+    """Compare with what the learner's own layers give when they are put together as they should be."""
+    from keras import ops
+
+    for norm in norms:  # as after training, so that each differs from the others
+        count = int(norm.moving_mean.shape[0])
+        values = (norm.gamma, rng.uniform(0.5, 2, count)), (norm.beta, rng.normal(0, 0.5, count))
+        values += (norm.moving_mean, rng.normal(0, 0.5, count)), (norm.moving_variance, rng.uniform(0.5, 2, count))
+        for variable, value in values:
+            if variable is not None:
+                variable.assign(value.astype("float32"))
+    images = rng.normal(size=(4, _SIZE, _SIZE, _CHANNELS)).astype("float32")
+    came = ops.convert_to_numpy(model(images, training=False))
+    borders = [_first_convolution(first, images, border) for border in ((0, 0), (1, 1), (0, 1))]
+    pictures = ops.convert_to_numpy(projection(images))
+
+    def normalised(norm, values):
+        return ops.convert_to_numpy(norm(ops.convert_to_tensor(values), training=False))
+
+    def after(values):
+        return ops.convert_to_numpy(second(ops.convert_to_tensor(values)))
+
+    convolutions = [result for result in borders if result is not None]
+    for convolved, roles in itertools.product(convolutions, itertools.permutations(norms)):
+        inner = normalised(roles[0], convolved)
+        body = normalised(roles[1], after(_relu(inner)))
+        shortcut = normalised(roles[2], pictures)
+        if _close(came, _relu(body + shortcut)):
+            return
+        linear = normalised(roles[1], after(inner))
+        late = normalised(roles[1], after(normalised(roles[0], _relu(convolved))))
+        for message, *results in _mistakes(body, shortcut, linear, late):
+            if any(_close(came, result) for result in results):
+                raise Wrong(message, tried=tried)
+    raise Wrong(
+        "All layers are there, but the result is another one than relu(shortcut(x) + body(x)).",
+        tried=tried,
+        likely="Go through the order: convolution, normalisation, ReLU, convolution, normalisation. Beside it "
+        "convolution, normalisation. Then the sum, then ReLU.",
+    )
+
+
+def _relu(values: np.ndarray) -> np.ndarray:
+    return np.maximum(values, 0)
+
+
+def _mistakes(body: np.ndarray, shortcut: np.ndarray, linear: np.ndarray, late: np.ndarray) -> Iterator[tuple]:
+    """What to say, and the results that call for it. `linear`: a body without ReLU, `late`: with norm1 behind it."""
+    yield "There is no ReLU behind the sum.", body + shortcut
+    yield (
+        "ReLU stands before the sum, on the body. Then a block can only add, and never take away.",
+        _relu(body) + shortcut,
+        _relu(_relu(body) + shortcut),
+    )
+    yield "ReLU is applied to each side and not to their sum.", _relu(body) + _relu(shortcut)
+    yield (
+        "There is no ReLU between the two convolutions of the body, so together they are no more than one.",
+        _relu(linear + shortcut),
+        linear + shortcut,
+    )
+    yield (
+        "The shortcut has a ReLU of its own. It should pass on what it is given, below zero too.",
+        _relu(body + _relu(shortcut)),
+        body + _relu(shortcut),
+    )
+    yield (
+        "Body and shortcut are multiplied. The block *adds* to what comes in.",
+        _relu(body * shortcut),
+        body * shortcut,
+    )
+    yield (
+        "The shortcut is subtracted from the body, or the body from it. Add them.",
+        _relu(body - shortcut),
+        _relu(shortcut - body),
+    )
+    yield "Body and shortcut are averaged. The block adds them.", _relu((body + shortcut) / 2)
+    yield (
+        "The normalisation stands behind ReLU. In this block it comes right behind its convolution.",
+        _relu(late + shortcut),
+    )
+
+
+def _first_convolution(layer, images: np.ndarray, border: tuple[int, int]) -> np.ndarray | None:
+    """What the first convolution gives for images with a border of zeros; None if that does not halve them."""
+    from keras import ops
+
+    result = ops.convert_to_numpy(layer(np.pad(images, ((0, 0), border, border, (0, 0)))))
+    return result if result.shape[1] == _SIZE // 2 else None
+
+
+def _close(came: np.ndarray, expected: np.ndarray) -> bool:
+    return came.shape == expected.shape and np.allclose(came, expected, rtol=1e-3, atol=1e-3)
+
+
+BLOCK = CheckExercise(
+    "06.4",
+    "A block that halves",
+    check=_check_block,
+    hints=(
+        "Two paths start at `x`. Give them two names, and use `x` twice.",
+        'On each path exactly one convolution has `strides=2`. The 3x3 ones need `padding="same"`.',
+        "`layers.Add()([a, b])` adds two tensors. The last ReLU comes behind it.",
+    ),
+    remark="With this block and the one without a stride you can build every ResNet of the table below.",
+)
+
+
+# 06.5 Why is it called 50? --------------------------------------------------------------------------------------------
+
+
+def _depth(
+    per_block: Mapping[str, int] | None = None,
+    more: Callable[[str, tuple], int] = lambda kind, blocks: 2,
+    total: Callable[[tuple], int] = sum,
+    kinds: bool = True,
+    empty: bool = True,
+) -> Callable:
+    """The depth with one of its parts exchanged."""
+    per_block = per_block or {"basic": 2, "bottleneck": 3}
+
+    def depth_of(kind, blocks):
+        if (kinds and kind not in per_block) or (empty and min(blocks) < 1):
+            raise ValueError
+        return per_block.get(kind, 3) * total(blocks) + more(kind, blocks)
+
+    return depth_of
+
+
+def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case(("basic", (2, 2, 2, 2)), about="ResNet-18")
+    yield Case(("bottleneck", (3, 4, 6, 3)), about="ResNet-50")
+    yield Case(("basic", (3, 4, 6, 3)), about="ResNet-34")
+    yield Case(("bottleneck", (3, 8, 36, 3)), about="ResNet-152")
+    yield Case(("basic", (3, 3, 3)), about="three stages, as for CIFAR-10")
+    for _ in range(8):
+        blocks = tuple(int(n) for n in rng.integers(1, 12, size=int(rng.integers(2, 6))))
+        yield Case((str(rng.choice(["basic", "bottleneck"])), blocks), about="any row")
+    yield Case(("basic", (2, 0, 2, 2)), raises=ValueError, about="a stage without blocks")
+    yield Case(("dense", (2, 2, 2, 2)), raises=ValueError, about="another kind of block")
+
+
+DEPTH = FunctionExercise(
+    "06.5",
+    "Why is it called 50?",
+    reference=_depth(),
+    cases=_depth_cases,
+    misconceptions=(
+        Misconception(
+            _depth(more=lambda kind, blocks: 0),
+            "You count the blocks alone. The image passes a layer before the first of them, and one behind the last.",
+        ),
+        Misconception(
+            _depth(more=lambda kind, blocks: 1),
+            "You are one short. Before the blocks stands the stem, and behind them the dense layer: both have kernels.",
+        ),
+        Misconception(
+            _depth(more=lambda kind, blocks: 3),
+            "You are one too many. The pooling of the stem has no kernel to learn, and does not count.",
+        ),
+        Misconception(
+            _depth(more=lambda kind, blocks: 2 + len(blocks)),
+            "You count the projections. They lie beside the body, not on the longest way through it.",
+        ),
+        Misconception(
+            _depth(more=lambda kind, blocks: 1 + len(blocks)),
+            "You count projections, one for each stage but one. They lie beside the body, not on the longest way.",
+        ),
+        Misconception(
+            _depth({"basic": 2, "bottleneck": 2}),
+            "You count two layers in each block, whatever its kind. How many kernels has a bottleneck?",
+        ),
+        Misconception(
+            _depth({"basic": 3, "bottleneck": 3}),
+            "You count three layers in each block, whatever its kind. How many kernels has a basic block?",
+        ),
+        Misconception(
+            _depth({"basic": 4, "bottleneck": 6}),
+            "You count the normalisations as well. The name counts layers with kernels.",
+        ),
+        Misconception(
+            _depth(total=len), "You count one block in each stage. The numbers of the row say how many there are."
+        ),
+        Misconception(
+            _depth(kinds=False),
+            "There are two kinds of blocks. For any other raise a ValueError, so a typo is noticed.",
+        ),
+        Misconception(_depth(empty=False), "Raise a ValueError for a stage without blocks: there is no such network."),
+    ),
+    hints=(
+        "Work it out for ResNet-18: eight blocks of two layers make 16. Which are the other two?",
+        "A bottleneck has three kernels: 1x1, 3x3, 1x1.",
+        "The sum over the stages, times the layers of a block, plus the stem and the dense layer.",
+    ),
+    remark="ResNet-50 is 1 + 3 x 16 + 1. The projections, four more convolutions, are not in the name.",
+)
+
+
+# 06.6 Why the last one? -----------------------------------------------------------------------------------------------
+
+_NAMES = ("conv1", "gamma1", "conv2", "gamma2")
+_FORM = "Each of the two is a list of names out of `conv1`, `gamma1`, `conv2`, `gamma2`. It may be empty."
+_WHICH = {"last": "`moved_if_last_is_zero`", "first": "`moved_if_first_is_zero`"}
+
+
+def _check_moved(answer: object, rng: np.random.Generator) -> None:
+    if not isinstance(answer, Mapping) or set(answer) != {"last", "first"}:
+        raise Wrong("The check takes both lists, as the cell hands them over.", came=describe(answer))
+    moved = {key: _names(answer[key], _WHICH[key]) for key in ("last", "first")}
+    if moved["last"] == set() and moved["first"] == {"gamma1"}:
+        raise Wrong(
+            "Nothing would move if the last gamma is 0, you say. Then no network could start like that.",
+            likely="The two lists may have changed places, or follow from the same thought: which gradient has gamma1 "
+            "as a factor, and which one gamma2?",
+        )
+    if moved["last"] != {"gamma2"}:
+        raise Wrong(_about_last(moved["last"]), tried="`gamma2` starts at 0", came=_shown(moved["last"]))
+    if moved["first"]:
+        raise Wrong(_about_first(moved["first"]), tried="`gamma1` starts at 0", came=_shown(moved["first"]))
+
+
+def _names(value: object, which: str) -> set[str]:
+    if value is Ellipsis or value is None:
+        raise Wrong(f"{which} has no answer yet.")
+    if isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+        raise Wrong(_FORM, tried=which, came=describe(value))
+    names = {name.strip().lower() if isinstance(name, str) else name for name in value}
+    if unknown := [name for name in names if name not in _NAMES]:
+        raise Wrong(_FORM, tried=which, came=describe(unknown[0]))
+    return names
+
+
+def _shown(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _about_last(names: set[str]) -> str:
+    if not names:
+        return (
+            "You say that nothing moves. But gamma2 multiplies the normalised output of conv2, which is not 0, so its "
+            "own gradient is not 0 either: a little of it would change the loss."
+        )
+    if "conv2" in names:
+        return "What conv2 returns is multiplied by gamma2, which is 0: change conv2 a little, and nothing changes."
+    if names & {"conv1", "gamma1"}:
+        return (
+            "All that the early layers compute passes through gamma2, which is 0. A little change is multiplied by 0."
+        )
+    return "Which weights change the loss if you change them alone, and a little?"
+
+
+def _about_first(names: set[str]) -> str:
+    if "gamma2" in names:
+        return (
+            "gamma2 multiplies the normalised output of conv2. What does conv2 return when all it is given is 0? And "
+            "what remains of a constant channel when its mean is taken away?"
+        )
+    if "conv2" in names:
+        return "The gradient of conv2 is a sum of products with its *input*. With gamma1 and beta1 at 0 this is 0."
+    if "gamma1" in names:
+        return (
+            "gamma1 has to reach the loss through the ReLU behind it, and that ReLU is given 0 everywhere. Its "
+            "derivative there counts as 0."
+        )
+    return "What conv1 returns is multiplied by gamma1, which is 0: change conv1 a little, and nothing changes."
+
+
+WHY_LAST = CheckExercise(
+    "06.6",
+    "Why the last one?",
+    check=_check_moved,
+    hints=(
+        "A weight has a gradient of 0 if the loss does not change when you change this weight alone, by a little.",
+        "If gamma2 is 0: what comes out of norm2 when you change conv1, gamma1 or conv2? And when you change gamma2?",
+        "If gamma1 is 0: ReLU is given 0 everywhere, so conv2 is given 0 everywhere. What is left to change?",
+    ),
+    remark="With the last gamma at 0 the first step moves it, and from the second step on the whole body learns. With "
+    "the first gamma at 0 the body is dead from the start, and only its last beta would ever move.",
+)
+
+
+EXERCISES = [FORWARD, RUNNING, FOLD, BLOCK, DEPTH, WHY_LAST]

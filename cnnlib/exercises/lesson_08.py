@@ -1,0 +1,657 @@
+"""The checks of lesson 08, data and augmentation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cnnlib.exercises.compare import Opaque, describe
+from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong, as_array
+
+
+def _generator(rng: np.random.Generator) -> np.random.Generator:
+    """A generator of its own for each call of the learner's function."""
+    return np.random.default_rng(int(rng.integers(2**32)))
+
+
+def _indices(came: object, name: str, count: int) -> np.ndarray:
+    """The learner's indices as whole numbers in 0 ... count - 1."""
+    if np.asarray(came).dtype == bool:
+        raise Wrong(
+            f"{name[:1].upper()}{name[1:]} is a truth value for each example.",
+            came=came,
+            likely="The positions are asked for: `np.flatnonzero` gives those where a condition holds.",
+        )
+    numbers = as_array(came, (None,), name) if np.size(came) else np.zeros(0)
+    if (numbers != np.round(numbers)).any():
+        raise Wrong(f"{name[:1].upper()}{name[1:]} should hold whole numbers, the positions of examples.", came=came)
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
+        raise Wrong(
+            f"{name[:1].upper()}{name[1:]} names example {int(numbers.max())}, and there are {count}, counted from 0.",
+            likely="Hand back positions, not what stands there.",
+        )
+    return numbers.astype(np.int64)
+
+
+def _refuses(call: Callable, tried: str, likely: str) -> None:
+    """Wrong unless the call raises a ValueError."""
+    try:
+        came = call()
+    except ValueError:
+        return
+    raise Wrong(
+        "A bad argument is not refused.", tried=tried, came=describe(came), expected="a ValueError", likely=likely
+    )
+
+
+# 08.1 Grouped split ---------------------------------------------------------------------------------------------------
+
+
+def _check_group_split(answer: Callable, rng: np.random.Generator) -> None:
+    if not callable(answer):
+        raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
+    for sizes, share in (((1, 1, 1, 1), 0.5), ((9, 1, 1, 1, 1, 1), 0.3), ((2, 5, 3, 4, 1, 7, 2), 0.25)):
+        names = rng.choice(np.arange(20, 90), len(sizes), replace=False)
+        groups = rng.permutation(np.repeat(names, sizes))
+        for _ in range(4):
+            _check_one_split(answer(groups.copy(), share, _generator(rng)), groups, share)
+    _check_draws(answer, rng)
+    for groups, share in ((np.array([4, 4, 4]), 0.2), (np.array([4, 9, 4]), 0.6)):
+        _refuses(
+            lambda groups=groups, share=share: answer(groups, share, _generator(rng)),
+            f"group_split({groups.tolist()}, {share}, rng)",
+            "Rounded up, the share is all groups there are. Nothing is left to train on.",
+        )
+
+
+def _check_one_split(came: object, groups: np.ndarray, share: float) -> None:
+    tried = f"group_split({groups.tolist()}, {share}, rng)"
+    if came is None:
+        raise Wrong("`group_split` returns nothing. Is a `return` missing?")
+    if not isinstance(came, (tuple, list)) or len(came) != 2:
+        raise Wrong("The result should be a pair, (train, test).", tried=tried, came=describe(came))
+    train, test = (_indices(side, name, len(groups)) for side, name in zip(came, ("train", "test")))
+    both = np.sort(np.concatenate([train, test]))
+    if len(set(train.tolist()) & set(test.tolist())):
+        raise Wrong("An example is in both sets.", tried=tried, came=describe(came))
+    if not np.array_equal(both, np.arange(len(groups))):
+        raise Wrong(
+            "Each example should be in one of the two sets, once.",
+            tried=tried,
+            came=f"{len(both)} indices for {len(groups)} examples",
+            likely="Return positions of examples, and all of them: those of a held-out group go to the test set, all "
+            "others to the training set.",
+        )
+    in_train, in_test = set(groups[train].tolist()), set(groups[test].tolist())
+    if in_train & in_test:
+        raise Wrong(
+            f"Group {min(in_train & in_test)} is on both sides.",
+            tried=tried,
+            came=describe(came),
+            likely="You draw examples. Draw among the *names* of the groups, then see which examples bear one of them.",
+        )
+    expected = math.ceil(share * len(in_train | in_test))
+    if len(in_test) == expected:
+        return
+    if len(in_train) == expected:
+        likely = "Training and test set have changed places."
+    elif len(in_test) == int(share * len(in_train | in_test)) or len(in_test) == round(share * len(in_train | in_test)):
+        likely = "The number of groups is rounded up."
+    else:
+        likely = "The share is one of the *groups*, however many examples each of them has."
+    raise Wrong(
+        "Another number of groups should be held out.",
+        tried=tried,
+        came=f"{len(in_test)} of {len(in_train | in_test)} groups",
+        expected=f"{expected} groups",
+        likely=likely,
+    )
+
+
+def _check_draws(answer: Callable, rng: np.random.Generator) -> None:
+    groups = np.array([3, 1, 2, 0, 3, 1, 4])
+    seeds = rng.integers(2**32, size=60)
+    drawn = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
+    if len(set(drawn)) == 1:
+        raise Wrong(
+            f"The same group is held out each time, {set(drawn[0])}, whatever `rng` is.",
+            likely="Draw the groups with `rng`. The first or the last ones may differ from the others.",
+        )
+    if len(set(drawn)) < 5:
+        raise Wrong("In 60 draws some group is never held out. Each should have the same chance.")
+    again = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
+    if drawn != again:
+        raise Wrong("Twice the same `rng`, and two results.", likely="All draws should come from `rng`.")
+
+
+GROUPED_SPLIT = CheckExercise(
+    "08.1",
+    "Grouped split",
+    check=_check_group_split,
+    hints=(
+        "First find out which groups there are, each once. What is drawn are those.",
+        "`np.unique` gives the names, `rng.permutation` shuffles them, and `np.isin` tells which examples bear one of "
+        "the names that were drawn.",
+        "`np.ceil` rounds up and returns a float, which cannot cut a list: make it an integer. And compare the count "
+        "with the number of names before you draw.",
+    ),
+    remark="scikit-learn has it as GroupShuffleSplit, this course as splits.grouped_split.",
+)
+
+
+# 08.2 Throw out the doubles -------------------------------------------------------------------------------------------
+
+
+def keep(hashes, distance):
+    """The reference answer."""
+    return _kept(hashes, distance)
+
+
+def _kept(
+    hashes,
+    distance,
+    near: Callable[[int, float], bool] = lambda bits, limit: bits <= limit,
+    against: Callable[[list[int], int], list[int]] = lambda kept, number: kept,
+    unlike: Callable[[np.ndarray, np.ndarray], float] = lambda a, b: np.sum(a != b),
+    refuse: bool = True,
+) -> list[int]:
+    """The walk with one of its parts exchanged."""
+    if refuse and distance < 0:
+        raise ValueError
+    kept: list[int] = []
+    for number, code in enumerate(hashes):
+        if not any(near(unlike(code, hashes[other]), distance) for other in against(kept, number)):
+            kept.append(number)
+    return kept
+
+
+def _no_survivor(hashes, distance):
+    """Both pictures of a pair go."""
+    if distance < 0:
+        raise ValueError
+    unlike = (np.asarray(hashes)[:, None] != np.asarray(hashes)[None]).sum(axis=-1)
+    np.fill_diagonal(unlike, distance + 1)
+    return [number for number, row in enumerate(unlike) if not (row <= distance).any()]
+
+
+def _last_stays(hashes, distance):
+    count = len(hashes)
+    return sorted(count - 1 - number for number in _kept(np.asarray(hashes)[::-1], distance))
+
+
+def _is_mask(came: object, expected: object, case: Case) -> bool:
+    return not isinstance(came, Opaque) and np.asarray(came).dtype == bool and np.size(came) == len(case.args[0])
+
+
+def _the_removed(hashes, distance):
+    kept = set(_kept(hashes, distance))
+    return [number for number in range(len(hashes)) if number not in kept]
+
+
+def _hash_cases(rng: np.random.Generator) -> Iterator[Case]:
+    example = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]], dtype=bool)
+    yield Case((example, 1), about="the example of the exercise")
+    yield Case((example, 0), about="a distance of 0")
+    twins = np.repeat(rng.random((3, 32)) < 0.5, (1, 3, 2), axis=0)
+    yield Case((twins[rng.permutation(6)], 0), about="pictures that are there several times")
+    chain = np.tril(np.ones((9, 8), dtype=bool), -1)
+    yield Case((chain, 2), about="a chain, each picture one bit from the next")
+    yield Case((chain[:1], 3), about="one picture")
+    for distance in (1, 3, 5, 6, 8):
+        centres = rng.random((4, 16)) < 0.5
+        codes = centres[rng.integers(0, 4, 14)] ^ (rng.random((14, 16)) < 0.12)
+        yield Case((codes, distance), about=f"14 pictures of 4 scenes, distance {distance}")
+    yield Case((example, -1), raises=ValueError, about="a negative distance")
+
+
+DEDUPE = FunctionExercise(
+    "08.2",
+    "Throw out the doubles",
+    reference=keep,
+    cases=_hash_cases,
+    misconceptions=(
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, near=lambda bits, limit: bits < limit),
+            "A picture that differs in exactly `distance` bits is a double too: *at most*.",
+        ),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, against=lambda kept, number: list(range(number))),
+            "You compare with all earlier pictures. One that was thrown out no longer counts: compare with those that "
+            "were kept.",
+        ),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, against=lambda kept, number: kept[-1:]),
+            "You compare with the last one kept only. Doubles may stand anywhere before.",
+        ),
+        Misconception(
+            lambda hashes, distance: _kept(
+                hashes, distance, against=lambda kept, number: [number - 1] if number else []
+            ),
+            "You compare with the picture before only. Doubles may stand anywhere before.",
+        ),
+        Misconception(_no_survivor, "Of two doubles you throw out both. The first one should stay."),
+        Misconception(_last_stays, "Of two doubles you keep the later one. Walk in their order: the first one stays."),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, unlike=lambda a, b: float(np.mean(a != b))),
+            "You compare the share of the bits that differ, which is never above 1. Count them.",
+        ),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, unlike=lambda a, b: abs(int(np.sum(a)) - int(np.sum(b)))),
+            "Two fingerprints may have equally many bits set, and in other places. Count the places where they differ.",
+        ),
+        Misconception(
+            _is_mask,
+            "That is a truth value for each picture. The *indices* of those kept are asked for.",
+            predicate=True,
+        ),
+        Misconception(_the_removed, "Those are the ones that go. The ones that stay are asked for."),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, refuse=False),
+            "No two fingerprints differ in less than 0 bits. Raise a ValueError for a negative distance.",
+        ),
+    ),
+    hints=(
+        "Begin with an empty list of those that are kept, and look at one picture after the other.",
+        "`np.sum(a != b)` counts the bits in which two fingerprints differ.",
+        "A picture is kept if it differs in more than `distance` bits from *all* that have been kept so far.",
+    ),
+)
+
+
+# 08.3 A balanced sampler ----------------------------------------------------------------------------------------------
+
+
+def _check_balanced(answer: Callable, rng: np.random.Generator) -> None:
+    if not callable(answer):
+        raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
+    for sizes in ((4, 4), (9, 3, 1), (30, 2, 7)):
+        names = rng.choice(np.arange(50, 90), len(sizes), replace=False)
+        labels = rng.permutation(np.repeat(names, sizes))
+        for per_class in (1, 3, 7):
+            _check_one_draw(answer(labels.copy(), per_class, _generator(rng)), labels, per_class)
+    _check_chances(answer, rng)
+    for per_class in (0, -2):
+        _refuses(
+            lambda per_class=per_class: answer(np.array([0, 1, 1]), per_class, _generator(rng)),
+            f"balanced([0, 1, 1], {per_class}, rng)",
+            "Fewer than one example of each class is nothing to train on. Raise a ValueError.",
+        )
+
+
+def _check_one_draw(came: object, labels: np.ndarray, per_class: int) -> None:
+    tried = f"balanced({labels.tolist()}, {per_class}, rng)"
+    if came is None:
+        raise Wrong("`balanced` returns nothing. Is a `return` missing?")
+    chosen = _indices(came, "the result", len(labels))
+    names, sizes = np.unique(labels, return_counts=True)
+    for name, size in zip(names, sizes):
+        uses = np.bincount(chosen[labels[chosen] == name], minlength=len(labels))[labels == name]
+        if uses.sum() != per_class:
+            likely = ""
+            if uses.sum() == min(size, per_class):
+                likely = "A class with fewer examples than that must use some of them again."
+            elif len(chosen) == per_class:
+                likely = "`per_class` is how many of *each* class, not of all together."
+            raise Wrong(
+                f"Class {name} has another number of examples.",
+                tried=tried,
+                came=f"{uses.sum()}",
+                expected=f"{per_class}",
+                likely=likely,
+            )
+        if uses.max() - uses.min() > 1:
+            raise Wrong(
+                f"Of class {name} one example is used {uses.max()} times while another is used {uses.min()} times.",
+                tried=tried,
+                came=describe(came),
+                likely="Drawing with replacement does this, or filling up with the same example. Go through the whole "
+                "class, then through it again.",
+            )
+
+
+def _check_chances(answer: Callable, rng: np.random.Generator) -> None:
+    labels = np.array([0] * 6 + [1] * 4)
+    draws = [_indices(answer(labels.copy(), 6, _generator(rng)), "the result", 10) for _ in range(30)]
+    kinds = np.array([labels[draw] for draw in draws])
+    if all((np.sort(kind) == kind).all() or (np.sort(kind)[::-1] == kind).all() for kind in kinds):
+        raise Wrong(
+            "The classes come one after the other.",
+            came=describe(kinds[0]),
+            likely="Shuffle the whole result: a batch of one class alone teaches nothing.",
+        )
+    if len({tuple(kind) for kind in kinds}) < 5:
+        raise Wrong(
+            "The classes always follow each other in the same order.",
+            came=describe(kinds[0]),
+            likely="Shuffle the whole result with `rng`.",
+        )
+    extra = {tuple(np.flatnonzero(np.bincount(draw, minlength=10)[6:] == 2)) for draw in draws}
+    if len(extra) < 3:
+        raise Wrong(
+            "Of a class of 4 examples, with 6 asked for, the same two are used twice each time.",
+            likely="Draw with `rng` which ones are used again.",
+        )
+    few = {tuple(np.sort(answer(labels.copy(), 2, _generator(rng)))) for _ in range(20)}
+    if len(few) < 4:
+        raise Wrong(
+            "Of a large class, with 2 asked for, the same ones are used each time.",
+            likely="Shuffle the members of a class before you take some of them.",
+        )
+    seed = int(rng.integers(2**32))
+    first, second = (np.asarray(answer(labels.copy(), 6, np.random.default_rng(seed))) for _ in range(2))
+    if not np.array_equal(first, second):
+        raise Wrong("Twice the same `rng`, and two results.", likely="All draws should come from `rng`.")
+
+
+BALANCED = CheckExercise(
+    "08.3",
+    "A balanced sampler",
+    check=_check_balanced,
+    hints=(
+        "Treat one class after the other, and shuffle everything at the end. `np.flatnonzero(labels == c)` gives the "
+        "members of class c.",
+        "How many times must you go through a class of 4 members to draw 6 of them? Each time through is a new "
+        "shuffle of all its members.",
+        "Put the shuffles of a class one behind the other and cut after `per_class`.",
+    ),
+)
+
+
+# 08.4 A normalisation bug ---------------------------------------------------------------------------------------------
+
+
+def standardise(train, test):
+    """The reference answer."""
+    return _standardised(train, test)
+
+
+def _standardised(
+    train,
+    test,
+    axes: tuple[int, ...] = (0, 1, 2),
+    of_test: Callable = lambda train, test: train,
+    of_train: Callable = lambda train, test: train,
+    spread: Callable = np.std,
+    flat: Callable = lambda spread: np.where(spread == 0, 1, spread),
+    shift: bool = True,
+):
+    """Standardisation with one of its parts exchanged."""
+    results = []
+    with np.errstate(all="ignore"):
+        for pictures, source in ((train, of_train(train, test)), (test, of_test(train, test))):
+            mean = source.mean(axis=axes, keepdims=True) if shift else 0
+            results.append((pictures - mean) / flat(spread(source, axis=axes, keepdims=True)))
+    return tuple(results)
+
+
+def _both(train, test):
+    return np.concatenate([train, test])
+
+
+def _per_image(train, test):
+    return _standardised(train, test, axes=(1, 2), of_test=lambda train, test: test)
+
+
+def _picture_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def draw(count: int, height: int, width: int, channels: int) -> np.ndarray:
+        scale, shift = rng.uniform(0.05, 3, channels), rng.uniform(-1, 2, channels)
+        gradient = np.linspace(0.5, 1.5, height)[:, None, None]
+        return rng.normal(0, 1, (count, height, width, channels)) * scale * gradient + shift
+
+    yield Case((draw(6, 4, 5, 3), draw(4, 4, 5, 3) + 1), about="colour pictures; those of the test are brighter")
+    yield Case((draw(8, 3, 3, 1), draw(5, 3, 3, 1)), about="grey pictures")
+    yield Case((draw(5, 4, 4, 3), draw(1, 4, 4, 3)), about="a single test picture")
+    flat = draw(5, 3, 4, 3)
+    flat[..., 1] = 0.25
+    yield Case((flat, draw(3, 3, 4, 3)), about="a channel that is 0.25 in all training pictures")
+
+
+STANDARDISE = FunctionExercise(
+    "08.4",
+    "A normalisation bug",
+    reference=standardise,
+    cases=_picture_cases,
+    rtol=1e-4,
+    misconceptions=(
+        Misconception(
+            lambda train, test: _standardised(train, test, of_test=lambda train, test: test),
+            "The test pictures are still scaled by statistics of their own, which the product does not have. Use those "
+            "of the training pictures.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, axes=(0,), of_test=lambda train, test: test),
+            "The test pictures are still scaled by statistics of their own, which the product does not have. And each "
+            "pixel has its own: one number for each channel is asked for.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, axes=(0,)),
+            "You take a mean for each pixel. One for each channel is asked for, over all pictures *and* all pixels: "
+            "three axes go.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, of_train=_both, of_test=_both),
+            "You take the statistics of both sets together. The test pictures must not decide how anything is "
+            "scaled: that leaks.",
+        ),
+        Misconception(
+            _per_image, "You take a mean for each picture, so that a dark one and a bright one become alike."
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, axes=(0, 1, 2, 3)),
+            "You take one mean for all channels together. Each channel has its own.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, spread=np.var),
+            "You divide by the variance. The standard deviation is its root.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, shift=False), "You divide, but you do not take off the mean."
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, flat=lambda spread: spread),
+            "A channel without any spread makes a division by 0. Divide by 1 there.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, flat=lambda spread: spread + 1),
+            "You add 1 to every standard deviation. Only one that is 0 is replaced by 1.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test)[0],
+            "Only one array came back. Return both, the training pictures first.",
+        ),
+    ),
+    hints=(
+        "Which of the two arrays may decide about mean and spread?",
+        "An array of shape (n, height, width, channels) has three axes over which to average, and one that stays.",
+        "`np.where(condition, a, b)` takes a where the condition holds and b elsewhere.",
+    ),
+    remark="Keras has it as layers.Normalization, whose adapt() must see the training pictures only.",
+)
+
+
+# 08.5 MixUp -----------------------------------------------------------------------------------------------------------
+
+
+def mixup(images, labels, partner, share):
+    """The reference answer."""
+    return _mixed(images, labels, partner, share)
+
+
+def _mixed(
+    images,
+    labels,
+    partner,
+    share,
+    of_image: Callable = lambda share: share,
+    of_label: Callable = lambda share: share,
+    with_labels: Callable = lambda labels, partner: labels[partner],
+    with_images: Callable = lambda images, partner: images[partner],
+    lowest: float = 0.0,
+    highest: float = 1.0,
+):
+    """MixUp with one of its parts exchanged."""
+    share = np.asarray(share)
+    if share.min() < lowest or share.max() > highest:
+        raise ValueError
+    for_images, for_labels = of_image(share)[:, None, None, None], of_label(share)[:, None]
+    return (
+        for_images * images + (1 - for_images) * with_images(images, partner),
+        for_labels * labels + (1 - for_labels) * with_labels(labels, partner),
+    )
+
+
+def _summed(images, labels, partner, share):
+    if np.min(share) < 0 or np.max(share) > 1:
+        raise ValueError
+    return images + images[partner], labels + labels[partner]
+
+
+def _cut(images, labels, partner, share):
+    """CutMix: the upper rows stay."""
+    if np.min(share) < 0 or np.max(share) > 1:
+        raise ValueError
+    mixed = images.copy()
+    for number, (other, part) in enumerate(zip(partner, share)):
+        mixed[number, int(round(part * images.shape[1])) :] = images[other, int(round(part * images.shape[1])) :]
+    return mixed, share[:, None] * labels + (1 - share[:, None]) * labels[partner]
+
+
+def _mixup_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def draw(count: int, height: int, width: int, channels: int, classes: int, share: object = None) -> Case:
+        images = rng.random((count, height, width, channels)).astype("float32")
+        labels = np.eye(classes, dtype="float32")[rng.permutation(max(count, classes))[:count] % classes]
+        share = rng.uniform(0.05, 0.45, count) if share is None else np.asarray(share, dtype=float)
+        return (images, labels, np.roll(np.arange(count), -1), share)
+
+    white = np.stack([np.ones((2, 2, 1)), np.zeros((2, 2, 1))])
+    yield Case((white, np.eye(2), np.array([1, 0]), np.array([0.75, 0.75])), about="white and black, a share of 0.75")
+    yield Case(draw(5, 3, 4, 3, 4), about="five colour pictures")
+    yield Case(draw(4, 4, 4, 4, 4), about="as many pictures as rows, columns and channels")
+    yield Case(draw(3, 2, 2, 1, 3, [0.0, 0.5, 1.0]), about="shares of 0, one half and 1")
+    images, labels, _, share = draw(6, 3, 3, 3, 5)
+    yield Case((images, labels, rng.permutation(6), share), about="partners in any order")
+    for bad in (-0.1, 1.2):
+        yield Case(draw(3, 2, 2, 1, 2, [0.5, bad, 0.2]), raises=ValueError, about=f"a share of {bad}")
+
+
+MIXUP = FunctionExercise(
+    "08.5",
+    "MixUp from scratch",
+    reference=mixup,
+    cases=_mixup_cases,
+    misconceptions=(
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images, labels, partner, share, with_labels=lambda labels, partner: labels
+            ),
+            "The images are mixed and the labels are not. What is a quarter dog should be called so.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images, labels, partner, share, of_image=lambda s: 1 - s, of_label=lambda s: 1 - s
+            ),
+            "The shares have changed places: picture `i` keeps `share[i]` of *itself*.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(images, labels, partner, share, of_label=lambda s: 1 - s),
+            "Image and label are mixed with opposite shares.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images,
+                labels,
+                partner,
+                share,
+                of_image=lambda s: np.full_like(s, s[0]),
+                of_label=lambda s: np.full_like(s, s[0]),
+            ),
+            "The first share is used for the whole batch. Each picture has its own.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images,
+                labels,
+                partner,
+                share,
+                with_images=lambda images, partner: images[::-1],
+                with_labels=lambda labels, partner: labels[::-1],
+            ),
+            "The batch is mixed with itself in reverse. The partner of picture `i` is picture `partner[i]`.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images, labels, partner, share, of_label=lambda s: np.round(s)
+            ),
+            "The label goes to the larger share as a whole. It should be divided as the picture is.",
+        ),
+        Misconception(_summed, "The two are added up. A mixture has shares that add up to 1."),
+        Misconception(_cut, "That is CutMix, a part of one picture and the rest of another. MixUp fades the two."),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(images, labels, partner, share, lowest=-np.inf),
+            "A share below 0 is no share. Raise a ValueError for it.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(images, labels, partner, share, highest=np.inf),
+            "A share above 1 is no share. Raise a ValueError for it.",
+        ),
+    ),
+    hints=(
+        "`images[partner]` is the batch of the partners, in the right order.",
+        "The shares have shape (n,), the images four axes. `share[:, None]` adds one axis of length 1; how many do the "
+        "images need?",
+        "The label is mixed by the same formula, with one added axis.",
+    ),
+)
+
+
+# 08.6 Which augmentation is wrong here? -------------------------------------------------------------------------------
+
+
+def _says(task: str, *options: str) -> Callable[[dict], bool]:
+    """Recognises a wrong option for one task."""
+    return lambda came: came[task] in options
+
+
+WRONG_HERE = ValueExercise(
+    "08.6",
+    "Which augmentation is wrong here?",
+    expected={"letters": "flip", "tomatoes": "colour", "digits": "rotation", "coins": "crop", "focus": "blur"},
+    misconceptions=(
+        Misconception(
+            _says("letters", "rotation"),
+            "A b that is turned round is a q, and never a d. Which change makes one of the two into the other?",
+        ),
+        Misconception(_says("digits", "flip"), "A mirrored 6 is no digit at all. Which change makes a 9 of it?"),
+        Misconception(
+            _says("tomatoes", "blur", "crop", "flip", "rotation"), "By what do you see that a tomato is ripe?"
+        ),
+        Misconception(
+            _says("coins", "flip", "rotation", "blur", "colour"),
+            "The number of coins is the same in the mirror, upside down, in any colour and out of focus. When do some "
+            "disappear?",
+        ),
+        Misconception(
+            _says("focus", "crop", "colour", "flip", "rotation"),
+            "Sharp is sharp in the mirror, in a part of the picture and in any colour. Which change makes it unsharp?",
+        ),
+        Misconception(
+            _says("letters", "crop", "blur", "colour"),
+            "You would still know the letter. b and d are made of the same strokes: what tells them apart?",
+        ),
+        Misconception(
+            _says("digits", "crop", "blur", "colour"),
+            "You would still know the digit. 6 and 9 have the same shape: what tells them apart?",
+        ),
+    ),
+    hints=(
+        "Ask for each task which property of the picture decides the answer, then which change touches that property.",
+        "Draw a b and a 6 on paper, hold it against a window, and turn it round.",
+        "Each of the five options is the answer once.",
+    ),
+    remark="Near the border it is a matter of degree: a little rotation is good for digits, half a turn is not.",
+)
+
+
+EXERCISES = [GROUPED_SPLIT, DEDUPE, BALANCED, STANDARDISE, MIXUP, WRONG_HERE]

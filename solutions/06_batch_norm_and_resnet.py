@@ -1,0 +1,895 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · Batch normalisation and ResNet
+#
+# **Why does a network get worse when you make it deeper, and what put an end to it?**
+#
+# When you have worked through this page you can
+# - compute batch normalisation by hand, in training and in use, and say where each of its numbers comes from
+# - recognise the two ways in which it goes wrong: statistics that lag behind, and batches that are too small
+# - measure degradation, and tell it from overfitting
+# - build residual blocks, and count the layers and weights of any ResNet from its table
+# - fold a normalisation into the convolution before it, and let a deep network start as a shallow one
+#
+# **Before this**: [05 From AlexNet to VGG](../notebooks/05_alexnet_to_vgg.ipynb) · **Reading** 40 min ·
+# **Exercises** 50 min
+#
+# [← 05 From AlexNet to VGG](../notebooks/05_alexnet_to_vgg.ipynb) · [Course map](../README.md) ·
+# [07 Efficient and modern blocks →](../notebooks/07_efficient_and_modern_blocks.ipynb)
+
+# %%
+from cnnlib import runtime
+
+runtime.setup()
+
+# %%
+import keras
+import numpy as np
+from keras import layers, ops
+
+from cnnlib import claim, datasets, exercise, gradients, models, plotting, reference, results, training
+from cnnlib.claims import approx, measured
+from cnnlib.models import resnet
+from cnnlib.trace import trace
+
+# %% [markdown]
+# ## One channel, four numbers
+#
+# VGG has up to 19 layers, and its authors started the deep ones from a shallow one that they had trained before. Two
+# ideas of 2015 brought a hundred layers and more within reach. The first takes one line.
+#
+# Take one channel, and say that in a batch of four it has the values 2, 4, 4 and 6. Subtract their mean and divide by
+# their standard deviation.
+#
+# **Predict**: what becomes of the four numbers? What would become of 20, 40, 40 and 60?
+
+# %%
+numbers = np.array([2.0, 4.0, 4.0, 6.0])
+normalised = (numbers - numbers.mean()) / numbers.std()
+claim("their mean is 4, their variance 2", (numbers.mean(), numbers.var()) == (4, 2))
+claim("they become -1.41, 0, 0 and 1.41", np.array_equal(normalised.round(2), [-1.41, 0, 0, 1.41]))
+tenfold = (10 * numbers - (10 * numbers).mean()) / (10 * numbers).std()
+claim("ten times as large, they become the same", np.allclose(tenfold, normalised))
+
+# %% [markdown]
+# That is why it helps. However the layers before it stretch and shift a channel, the layer behind it sees numbers of
+# mean 0 and variance 1. Nothing explodes and nothing dies out on the way, and the learning rate may be larger.
+#
+# **Batch normalisation** (Ioffe and Szegedy 2015) does this to each channel, over all pixels of all images of the
+# batch. Then it gives back the freedom that it took, with two weights for each channel that are learnt:
+#
+# $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$$
+#
+# $\mu$ and $\sigma^2$ are the mean and the variance of the channel, $\gamma$ and $\beta$ the learnt scale and shift,
+# and $\varepsilon$ is a small number against division by zero, 0.001 in Keras. Compare with the layer of Keras, on
+# pictures of CIFAR-10 that we halve to 16 by 16 pixels for this page.
+
+# %%
+cifar = datasets.cifar10(size=2000)
+x_train, y_train = reference.avg_pool2d(cifar.x_train, 2), cifar.y_train
+batch = x_train[:32]
+
+layer = layers.BatchNormalization()  # gamma starts at 1, beta at 0
+by_keras = ops.convert_to_numpy(layer(batch, training=True))
+mean, variance = batch.mean(axis=(0, 1, 2)), batch.var(axis=(0, 1, 2))
+by_hand = (batch - mean) / np.sqrt(variance + 0.001)
+claim("one mean and one variance for each of three channels", mean.shape == variance.shape == (3,))
+claim("by hand and by Keras agree to 1e-4", np.abs(by_hand - by_keras).max() < 1e-4)
+
+# %% [markdown]
+# ### Exercise 06.1 · The forward pass
+#
+# Write batch normalisation for arrays of any rank whose last axis holds the channels. With `mean` and `variance`
+# given it uses these, otherwise those of the batch, where the variance divides by the count, as `np.var` does. Only
+# one of the two given is a mistake: raise a `ValueError`.
+#
+# For example, for the channel above, as `x` of shape (4, 1), with $\gamma = 3$, $\beta = 1$ and $\varepsilon = 0$, it
+# returns -3.24, 1, 1 and 5.24. With mean 0 and variance 4 given instead, it returns 4, 7, 7 and 10.
+
+
+# %%
+def batch_norm(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray | None = None,
+    variance: np.ndarray | None = None,
+    epsilon: float = 1e-3,
+) -> np.ndarray:
+    """Normalised x (..., channels); gamma, beta, mean, variance: (channels,). ValueError for half a statistic."""
+    ### BEGIN SOLUTION
+    if (mean is None) != (variance is None):
+        raise ValueError("give both mean and variance, or neither")
+    if mean is None:
+        axes = tuple(range(x.ndim - 1))
+        mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+    ### END SOLUTION
+
+
+# %%
+exercise("06.1").check(batch_norm)
+
+# %% [markdown]
+# ## In other company
+#
+# No layer before this one let two images of a batch know of each other. This one does.
+#
+# **Predict**: the same picture stands once among the 31 brightest pictures and once among the 31 darkest. Does it
+# come out the same?
+
+# %%
+by_brightness = x_train[np.argsort(x_train.mean(axis=(1, 2, 3)))]
+picture = x_train[:1]
+among = {"dark": by_brightness[:31], "bright": by_brightness[-31:]}
+
+
+def came_out(training):
+    """The mean of what becomes of the picture, in each company."""
+    outputs = [layer(np.concatenate([picture, others]), training=training) for others in among.values()]
+    return [float(ops.convert_to_numpy(output)[0].mean()) for output in outputs]
+
+
+for_training = came_out(training=True)
+claim("in training it depends on the company, by more than one standard deviation", np.ptp(for_training) > 1)
+claim("in use it does not", np.ptp(came_out(training=False)) < 1e-5)
+
+# %% [markdown]
+# In training this is tolerable, and even welcome as a little noise. In use, an answer must not depend on who else asks.
+# So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
+# $\mu$,
+#
+# $$r \leftarrow m\,r + (1 - m)\,\mu$$
+#
+# and likewise for the variance. The mean starts at 0 and the variance at 1. In use, they stand in for $\mu$ and
+# $\sigma^2$. These are the *non-trainable* weights of the summary: no gradient reaches them.
+#
+# **Predict**: Keras has $m = 0.99$. After 10 batches, how much of the running mean stems from data?
+
+# %%
+layer = layers.BatchNormalization()
+running = np.zeros(3)
+for start in range(0, 320, 32):
+    layer(x_train[start : start + 32], training=True)
+    running = 0.99 * running + 0.01 * x_train[start : start + 32].mean(axis=(0, 1, 2))
+
+claim("by hand and by Keras agree to 1e-5", np.abs(running - ops.convert_to_numpy(layer.moving_mean)).max() < 1e-5)
+claim("after 10 batches 9.6 % stem from data", round(1 - 0.99**10, 3) == 0.096)
+lag = running / x_train[:320].mean(axis=(0, 1, 2))
+claim("so the running mean is near a tenth of what it should be", np.abs(lag - 0.096).max() < 0.01)
+
+# %%
+steps = np.arange(0, 601)
+plotting.curves(
+    {f"momentum {m}": 100 * (1 - m**steps) for m in (0.9, 0.99, 0.999)},
+    x=steps,
+    xlabel="training batches",
+    ylabel="share of data, in %",
+    alt="How much of the running statistics stems from data, over 600 batches. With momentum 0.9 nearly all after 44, "
+    "with 0.99 after 459, and with 0.999 less than half after 600.",
+    height=2.6,
+)
+claim("99 % of it is data after 44 batches at momentum 0.9", 1 - 0.9**44 > 0.99 > 1 - 0.9**43)
+claim("and after 459 at 0.99", 1 - 0.99**459 > 0.99 > 1 - 0.99**458)
+
+# %% [markdown]
+# Here is a bug report that you will meet: *it learns well, and evaluation says it guesses*. Training uses the
+# statistics of the batch, evaluation the running ones, and after a short run these still describe the initial 0 and 1.
+# For short runs take a momentum of 0.9, as `cnnlib.models` does. Beware of names: PyTorch calls 0.1 what Keras calls
+# 0.9, since there the momentum is the share of the new batch.
+#
+# ### Exercise 06.2 · Running statistics
+#
+# Write the running mean and variance that a fresh layer holds after it has seen `batches`, a list of arrays whose last
+# axis holds the channels, in this order. Use the convention of Keras. Before any batch they are 0 and 1.
+#
+# For example, after the one batch `[[2.0], [4.0]]` with momentum 0.9 the running mean is 0.3. The variance of the batch
+# is 1, and the running variance stays 1.
+
+
+# %%
+def running_statistics(
+    batches: list[np.ndarray], channels: int, momentum: float = 0.99
+) -> tuple[np.ndarray, np.ndarray]:
+    """(mean, variance), each (channels,), of a layer of `channels` channels after training on the batches."""
+    ### BEGIN SOLUTION
+    mean, variance = np.zeros(channels), np.ones(channels)
+    for batch in batches:
+        values = batch.reshape(-1, channels)
+        mean = momentum * mean + (1 - momentum) * values.mean(axis=0)
+        variance = momentum * variance + (1 - momentum) * values.var(axis=0)
+    return mean, variance
+    ### END SOLUTION
+
+
+# %%
+exercise("06.2").check(running_statistics)
+
+# %% [markdown]
+# ## A bias that does nothing
+#
+# A convolution adds a bias to each channel. Behind it stands a batch normalisation.
+#
+# **Predict**: you add 5 to that bias. What changes behind the normalisation?
+
+# %%
+keras.utils.set_random_seed(0)
+convolution = layers.Conv2D(8, 3)
+before = ops.convert_to_numpy(layers.BatchNormalization()(convolution(batch), training=True))
+convolution.bias.assign(np.full(8, 5.0, "float32"))
+after = ops.convert_to_numpy(layers.BatchNormalization()(convolution(batch), training=True))
+claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
+
+# %% [markdown]
+# The mean takes away what the bias adds, and $\beta$ does its work. So write `use_bias=False` before each batch
+# normalisation. It is no error to forget it: you pay for numbers that never learn, as you will see below in a famous
+# network.
+#
+# ## In use it costs nothing
+#
+# In use $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number and adds
+# another, and the convolution before it can do both with its own weights. Before a network is deployed it is
+# **folded** like that: all its normalisations vanish, and its answers stay.
+#
+# ### Exercise 06.3 · Fold it away
+#
+# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation
+# does in use. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
+#
+# For example, a 1x1 kernel of the value 2 without a bias, with $\gamma = 3$, $\beta = 1$, mean 4, variance 4 and
+# $\varepsilon = 0$, becomes the kernel 3 with the bias -5.
+
+
+# %%
+def fold(
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    epsilon: float = 1e-3,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(kernel, bias) of the folded convolution; gamma, beta, mean and variance: (channels out,)."""
+    ### BEGIN SOLUTION
+    scale = gamma / np.sqrt(variance + epsilon)
+    bias = 0 if bias is None else bias
+    return kernel * scale, beta + (bias - mean) * scale
+    ### END SOLUTION
+
+
+# %%
+exercise("06.3").check(fold)
+
+# %% [markdown]
+# ## When the batch is small
+#
+# The mean of a batch is an estimate. A detector or a 3D network may have room for 2 images on a GPU.
+#
+# **Predict**: how much noisier is the mean of 2 images than the mean of 32?
+
+# %%
+rng = np.random.default_rng(runtime.seed())
+sizes = [2, 4, 8, 16, 32, 64]
+brightness = x_train.mean(axis=(1, 2, 3))
+noise = [brightness[rng.integers(len(brightness), size=(4000, size))].mean(axis=1).std() for size in sizes]
+for size, deviation in zip(sizes, noise):
+    measured(f"batches of {size:2}: the brightness of a batch varies by", deviation, digits=2)
+claim("16 times the images, a quarter of the noise, within 10 %", abs(noise[0] / noise[4] - 4) < 0.4)
+
+# %% [markdown]
+# **Group normalisation** (Wu and He 2018) asks one image alone: it takes mean and variance over all pixels and a
+# *group* of its channels. No batch, no running statistics, and no difference between training and use. What does it
+# cost?
+#
+# The test: a small network on Fashion-MNIST, with one or the other, for batches of 2 up to 64. All see the same 1,024
+# pictures twice, and the learning rate is proportional to the batch. Live you train the two with batches of 2 and of
+# 32. The other sizes are from stored runs.
+
+# %%
+clothes = datasets.fashion_mnist(size=1024)
+x_small, x_new = reference.avg_pool2d(clothes.x_train, 2), reference.avg_pool2d(clothes.x_test, 2)
+
+
+def small_network(normalisation):
+    parts = [keras.Input((14, 14, 1))]
+    for filters in (16, 32, 64):
+        convolution = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)
+        parts += [convolution, normalisation(), layers.ReLU()]
+    return keras.Sequential([*parts, layers.GlobalAveragePooling2D(), layers.Dense(10)])
+
+
+kinds = {
+    "batch normalisation": lambda: layers.BatchNormalization(momentum=0.9),
+    "group normalisation": lambda: layers.GroupNormalization(groups=4),
+}
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+# %%
+def accuracy_with(normalisation, size):
+    """Share of right answers, in %, while training through the second epoch, and on 2,000 new pictures."""
+    keras.utils.set_random_seed(runtime.seed())
+    model = small_network(normalisation)
+    optimizer = keras.optimizers.SGD(0.1 * size / 32, momentum=0.9)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    history = training.fit(model, x_small, clothes.y_train, epochs=2, batch_size=size, quiet=True)
+    new = model.evaluate(x_new, clothes.y_test, batch_size=250, verbose=0)[1]
+    return 100 * history.history["accuracy"][-1], 100 * new
+
+
+tried = sizes if results.recording() else [2, 32]
+reached = {name: [accuracy_with(kind, size) for size in tried] for name, kind in kinds.items()}
+
+# %%
+live = {
+    part: {name: [pair[place] for pair in pairs] for name, pairs in reached.items()}
+    for place, part in enumerate(("learnt", "new"))
+}
+results.record("06_batch_sizes", **live)
+stored = results.stored("06_batch_sizes")
+plotting.live_over_stored(
+    live,
+    stored,
+    x=sizes,
+    live_x=tried,
+    titles={"learnt": "training pictures", "new": "new pictures"},
+    xlabel="images in a batch",
+    ylabel="right, in %",
+    logx=True,
+    alt="Accuracy over batch size. On training pictures group normalisation leads by 10 points with 2 images in a "
+    "batch, is level with 4, and falls behind from 8 on. On new pictures the two are level with 2 images, and batch "
+    "normalisation leads from 4 on.",
+)
+
+# %%
+gain = np.subtract(*live["learnt"].values())
+measured("batches of 2: batch normalisation learns more by", gain[0], "points", digits=2)
+measured("batches of 32: batch normalisation learns more by", gain[tried.index(32)], "points", digits=2)
+claim("with 2 images in a batch group normalisation learns more", gain[0] < 0)
+claim("with 32 batch normalisation does", gain[tried.index(32)] > 0)
+
+# %%
+more = {name: [run["new"][name][0] - run["learnt"][name][0] for run in stored] for name in kinds}
+by_batch, by_group = more.values()  # in points, for batches of 2
+claim("batch normalisation, stored runs: 5 points more of the *new* pictures", min(by_batch, default=6) > 5)
+claim("group normalisation: less than 5", max(by_group, default=4) < 5)
+
+# %% [markdown]
+# Larger batches leave fewer steps for the same pictures, so group normalisation falls from left to right. Batch
+# normalisation gains more from its cleaner statistics than it loses, which is why classifiers have it. With pairs its
+# lead is gone. There it does better on *new* pictures than on those it trains on: it is tested with running statistics,
+# gathered from many pairs, and trained with those of a single one.
+#
+# This network has three normalisations. ResNet-50 has 53. For batches of 2 Wu and He report that its error on ImageNet
+# is 10.6 points lower with group normalisation. With a handful of images on a device, take it, or freeze the running
+# statistics of a pretrained network, as detectors do (lesson 11).
+#
+# ## Deeper, and worse
+#
+# Normalised, a signal passes through any number of layers. So build deep. A **plain** network here is a stack of 3x3
+# layers in three stages of 8, 16 and 32 filters, each with its batch normalisation. All of them see the same 2,000
+# pictures equally often.
+#
+# **Predict**: 8, 20 and 44 layers. Which of them knows most of its *training* pictures in the end?
+
+
+# %%
+def accuracy_by_epoch(depth, residual, epochs):
+    """Share of training pictures named correctly in each epoch, in %."""
+    keras.utils.set_random_seed(runtime.seed())
+    model = models.CifarResNet(depth, input_shape=(16, 16, 3), width=0.5, residual=residual)
+    model.compile(keras.optimizers.Adam(0.003), loss, metrics=["accuracy"])
+    name = f"{'residual' if residual else 'plain'}, {depth} layers"
+    history = training.fit(model, x_train - 0.5, y_train, epochs=epochs, batch_size=50, label=name)
+    return [100 * accuracy for accuracy in history.history["accuracy"]]
+
+
+depths, epochs = ((8, 20, 44), 5) if results.recording() else ((20,), 3)  # the rest comes from stored runs
+plain = {str(depth): accuracy_by_epoch(depth, False, epochs) for depth in depths}
+
+# %% [markdown]
+# That was one of them. A network of 44 layers takes a laptop a minute, so its curves come from three stored runs, one
+# for each seed.
+
+# %%
+results.record("06_depth", plain=plain)
+stored = results.stored("06_depth")
+plotting.live_over_stored(
+    {"plain": plain},
+    stored,
+    label="{} layers",
+    xlabel="epoch",
+    ylabel="training pictures right, in %",
+    alt="Training accuracy of plain networks over five epochs. The one of 8 layers is the best throughout, the one of "
+    "20 lies well below it, and the one of 44 hardly learns.",
+)
+
+# %%
+ends = {depth: np.array([run["plain"][depth][-1] for run in stored]) for depth in ("8", "20", "44")}
+claim("in every stored run 20 layers know at least 10 points less than 8", (ends["8"] - ends["20"] > 10).all())
+claim("and 44 layers at least 15 points less than 20", (ends["20"] - ends["44"] > 15).all())
+
+# %% [markdown]
+# This is **degradation**. It is not overfitting: an overfitted network knows its training pictures by heart, and these
+# know *fewer* of them. Nor is it a lack of capacity. Take any shallow network, and insert a layer that copies its
+# input.
+#
+# **Predict**: which 3x3 kernel copies its input? And does ReLU disturb it?
+
+# %%
+copying = np.zeros((3, 3, 8, 8), "float32")
+copying[1, 1] = np.eye(8)  # the pixel in the middle, each channel to itself
+shallow = reference.relu(reference.conv2d(batch, rng.normal(size=(3, 3, 3, 8)), padding="same"))
+deeper = shallow
+for _ in range(20):
+    deeper = reference.relu(reference.conv2d(deeper, copying, padding="same"))
+claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
+
+# %% [markdown]
+# So for each shallow network there is a deep one that is as good. It exists, and gradient descent does not find it.
+# To copy, 576 weights of each layer would have to come to exactly these values. Is there a layer that copies when it
+# knows *nothing*?
+#
+# ## Add what is missing
+#
+# He, Zhang, Ren and Sun (2016) let the layers compute only what is to be *added* to their input:
+#
+# $$y = \mathrm{ReLU}\,(x + F(x))$$
+#
+# $F$, the **body**, is two convolutions with their normalisations. The path of $x$ around it is the **shortcut**, and
+# both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no weights and costs one
+# addition.
+#
+# **Predict**: the same depths, the same pictures, the same steps. What changes?
+
+# %%
+residual = {str(depth): accuracy_by_epoch(depth, True, epochs) for depth in depths}
+
+# %%
+results.record("06_depth", residual=residual)
+plotting.live_over_stored(
+    {"plain": plain, "residual": residual},
+    stored,
+    label="{} layers",
+    xlabel="epoch",
+    ylabel="training pictures right, in %",
+    alt="Training accuracy over five epochs. Left, the plain networks fan out downwards with depth. Right, the "
+    "residual ones of 8, 20 and 44 layers lie close together, as high as the best plain one, and 20 layers highest.",
+)
+last = min(len(plain["20"]), 3) - 1
+difference = residual["20"][last] - plain["20"][last]
+measured("this run, 20 layers: the shortcuts gain", difference, "points", digits=2)
+claim("with shortcuts 20 layers know at least 5 points more after three epochs", difference > 5)
+
+# %%
+tops = {depth: np.array([run["residual"][depth][-1] for run in stored]) for depth in ("8", "20", "44")}
+for depth, values in tops.items():
+    measured(f"stored runs, {depth} layers: plain", np.mean(ends[depth]), "%", digits=2)
+    measured(f"stored runs, {depth} layers: residual", np.mean(values), "%", digits=2)
+claim("in every stored run 20 residual layers know more than 8", (tops["20"] > tops["8"]).all())
+claim("44 know as much as 8, within a point, or more", (tops["44"] > tops["8"] - 1).all())
+claim("and more than twice as much as 44 plain ones", (tops["44"] > 2 * ends["44"]).all())
+
+# %% [markdown]
+# Nothing degrades any more. The authors saw the same on ImageNet: plain, 34 layers are wrong more often than 18 (28.5 %
+# against 27.9 %), residual, less often (25.0 % against 27.9 %).
+#
+# Where did the plain network lose its way? Look at the very first gradient, before any step, layer by layer.
+#
+# **Predict**: 44 layers, with normalisation. Is the gradient of the first layer smaller than that of the last, equal,
+# or larger? And with shortcuts?
+
+
+# %%
+def gradient_by_layer(residual, depth=44):
+    """Length of the loss's gradient by each 3x3 kernel, from the first layer to the last, at the start."""
+    keras.utils.set_random_seed(runtime.seed())
+    model = models.CifarResNet(depth, input_shape=(16, 16, 3), width=0.5, residual=residual)
+    _, gradient = gradients.model_value_and_grad(model, loss, jit=False)(x_train[:16] - 0.5, y_train[:16])
+    by_layer = gradients.by_layer(model, gradient)
+    return [np.linalg.norm(parts["kernel"]) for name, parts in by_layer.items() if name.endswith("_conv")]
+
+
+lengths = {"plain": gradient_by_layer(False), "residual": gradient_by_layer(True)}
+growth = {kind: np.mean(values[:3]) / np.mean(values[-3:]) for kind, values in lengths.items()}
+
+# %%
+plotting.curves(
+    lengths,
+    xlabel="layer, from the image on",
+    ylabel="length of the gradient",
+    logy=True,
+    height=2.8,
+    alt="Length of the gradient over 43 layers, on a logarithmic axis. From the first layers to the last it falls "
+    f"steadily by a factor {approx(growth['plain'], 2)} if plain, and by {approx(growth['residual'], 2)} if residual.",
+)
+for kind, ratio in growth.items():
+    measured(f"{kind}: gradient of the first three layers over that of the last three", ratio, digits=2)
+claim("43 layers deep, each has a gradient", all(len(values) == 43 for values in lengths.values()))
+claim("plain, the first layers have more than 50 times the gradient of the last", growth["plain"] > 50)
+claim("with shortcuts, less than a fifth of that ratio", growth["residual"] < growth["plain"] / 5)
+
+# %% [markdown]
+# You may have expected it to vanish. With normalisation it *explodes* towards the image: the factor of each layer is a
+# little above 1, and forty of them multiply. Yang and others (2019) show that the normalisation itself is the cause,
+# whatever the first weights. The gradient says how much the loss changes when a weight moves a little, and Adam moves
+# all weights by about as much. So a step in the first layers shakes the answer over fifty times as hard as one in
+# the last. With a shortcut the derivative of a block is
+#
+# $$\frac{\partial}{\partial x}\,\big(x + F(x)\big) = 1 + F'(x)$$
+#
+# The 1 is a way for the gradient that multiplies nothing. Depth then adds, where it used to multiply.
+#
+# ## Two blocks
+#
+# The block above is the **basic** one: two 3x3 layers. Wide networks use the **bottleneck**: a 1x1 layer that reduces
+# 256 channels to 64, a 3x3 layer on these, and a 1x1 layer that restores the 256.
+#
+# **Predict**: which is cheaper, and by what factor?
+
+
+# %%
+def block(kind, filters):
+    x = keras.Input((14, 14, 256))
+    return keras.Model(x, models.residual_block(x, filters, name="block", kind=kind))
+
+
+basic, bottleneck = trace(block("basic", 256)), trace(block("bottleneck", 64))
+bottleneck
+
+# %%
+kernels = [sum(row.parameters for row in rows if row.type == "Conv2D") for rows in (basic.rows, bottleneck.rows)]
+claim("both return 14x14x256", basic.rows[-1].output_shape == bottleneck.rows[-1].output_shape == (14, 14, 256))
+claim("the kernels of the basic block hold 1,179,648 weights", kernels[0] == 1_179_648)
+claim("those of the bottleneck 69,632, a seventeenth", kernels[1] == 69_632)
+
+# %% [markdown]
+# And where the resolution is halved and the channels double? There $x$ and $F(x)$ have different shapes and cannot be
+# added. A **projection** shortcut passes $x$ through a 1x1 convolution of stride 2 with its own normalisation. An
+# **identity** shortcut takes every second pixel and fills the missing channels with zeros, without any weight.
+
+
+# %%
+def number_of_weights(model):
+    """Trainable weights."""
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+counts = {}
+with models.common.without_drawing():  # only to count: no random numbers
+    for depth in (20, 32, 56):
+        identity, projection = (models.CifarResNet(depth, shortcut=kind) for kind in ("identity", "projection"))
+        counts[depth] = number_of_weights(identity), number_of_weights(projection)
+
+claim("ResNet-20 has 269,722 weights with identity shortcuts", counts[20][0] == 269_722)
+claim("ResNet-32 has 464,154 and ResNet-56 853,018", (counts[32][0], counts[56][0]) == (464_154, 853_018))
+claim("two projections cost 2,752 more", all(after - before == 2_752 for before, after in counts.values()))
+
+# %% [markdown]
+# ### Exercise 06.4 · A block that halves
+#
+# Write the residual block with a projection shortcut that halves height and width: from a Keras tensor `x`
+# (batch, height, width, channels) to (batch, height / 2, width / 2, filters). The body is a 3x3 convolution of stride
+# 2, a batch normalisation, ReLU, a 3x3 convolution and a batch normalisation. The shortcut is a 1x1 convolution of
+# stride 2 and a batch normalisation. Then the sum, then ReLU. No convolution has a bias.
+
+
+# %%
+def halving_block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    """relu(shortcut(x) + body(x)), half as high and wide, with `filters` channels."""
+    ### BEGIN SOLUTION
+    y = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+    y = layers.BatchNormalization()(y)
+    y = layers.ReLU()(y)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)
+    y = layers.BatchNormalization()(y)
+    shortcut = layers.Conv2D(filters, 1, strides=2, use_bias=False)(x)
+    shortcut = layers.BatchNormalization()(shortcut)
+    return layers.ReLU()(layers.Add()([shortcut, y]))
+    ### END SOLUTION
+
+
+# %%
+exercise("06.4").check(halving_block)
+
+# %% [markdown]
+# ## One table, five networks
+#
+# A ResNet is a stem (a 7x7 convolution with 64 filters), four stages of blocks and a dense layer on the averaged maps.
+# The whole family is this table: the kind of block, and how many in each stage.
+
+# %%
+resnet.IMAGENET
+
+# %% [markdown]
+# Count the weights from it in plain Python: kernels, a $\gamma$ and a $\beta$ for each channel, and the head. The first
+# block of a stage has a projection where the number of channels changes.
+
+
+# %%
+def trainable_weights(kind, blocks, classes=1000):
+    total, channels = 7 * 7 * 3 * 64 + 2 * 64, 64
+    for filters, count in zip(resnet.FILTERS, blocks):
+        for _ in range(count):
+            if kind == "basic":
+                kernels = [(3, channels, filters), (3, filters, filters)]
+            else:
+                kernels = [(1, channels, filters), (3, filters, filters), (1, filters, 4 * filters)]
+            wide = kernels[-1][2]
+            if wide != channels:
+                kernels.append((1, channels, wide))
+            total += sum(size**2 * before * after + 2 * after for size, before, after in kernels)
+            channels = wide
+    return total + (channels + 1) * classes
+
+
+weights = {depth: trainable_weights(*row) for depth, row in resnet.IMAGENET.items()}
+claim("ResNet-18 has 11,689,512 and ResNet-34 21,797,672", (weights[18], weights[34]) == (11_689_512, 21_797_672))
+claim("ResNet-50 has 25,557,032", weights[50] == 25_557_032)
+claim("ResNet-101 has 44,549,160 and ResNet-152 60,192,808", (weights[101], weights[152]) == (44_549_160, 60_192_808))
+
+# %% [markdown]
+# These are the numbers that torchvision states for its networks. ResNet-50 is deeper than ResNet-34 by half, and only a
+# sixth heavier: that is the bottleneck. Now ask Keras.
+#
+# **Predict**: `keras.applications.ResNet50` reports 25,583,592 trainable weights. Where do 26,560 more come from?
+
+# %%
+with models.common.without_drawing():  # only to count: no random numbers
+    famous = keras.applications.ResNet50(weights=None)
+convolutions = [layer for layer in famous.layers if isinstance(layer, layers.Conv2D)]
+biases = sum(layer.filters for layer in convolutions)
+claim("Keras has 25,583,592 trainable weights", number_of_weights(famous) == 25_583_592)
+claim("it has 26,560 biases in front of normalisations, which do nothing", biases == 26_560)
+claim("without them it is the published network", number_of_weights(famous) - biases == weights[50])
+
+# %% [markdown]
+# ### Exercise 06.5 · Why is it called 50?
+#
+# The name counts the layers with kernels on the longest way from image to scores: convolutions and the dense layer.
+# Shortcuts, normalisations and poolings do not count. Write it for any table row. Raise a `ValueError` for another kind
+# than `"basic"` and `"bottleneck"`, and for a stage without blocks.
+#
+# For example, `depth_of("basic", (2, 2, 2, 2))` is 18.
+
+
+# %%
+def depth_of(kind: str, blocks: tuple[int, ...]) -> int:
+    """Layers of a ResNet whose stages have that many blocks; ValueError for an unknown kind or an empty stage."""
+    ### BEGIN SOLUTION
+    per_block = {"basic": 2, "bottleneck": 3}
+    if kind not in per_block or min(blocks) < 1:
+        raise ValueError(f"no ResNet has {blocks} blocks of kind {kind!r}")
+    return 1 + per_block[kind] * sum(blocks) + 1
+    ### END SOLUTION
+
+
+# %%
+exercise("06.5").check(depth_of)
+
+# %% [markdown]
+# ## Start as a shallow network
+#
+# Each block *adds* to the stream. If body and stream have variance 1 each, the sum has variance 2, after two blocks 3,
+# and so on. The last $\gamma$ of each body decides how much it adds, and normally starts at 1. What if it started at 0?
+
+
+# %%
+def spread_by_block(zero_init):
+    """Standard deviation of the stream behind the stem and behind each block of a ResNet-56."""
+    keras.utils.set_random_seed(runtime.seed())
+    model = models.CifarResNet(56, input_shape=(16, 16, 3), width=0.5, zero_init=zero_init)
+    names = ["stem_relu"] + [layer.name for layer in model.layers if layer.name.endswith("_add")]
+    stream = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    return [ops.convert_to_numpy(output).std() for output in stream(x_train[:32] - 0.5, training=True)]
+
+
+spreads = {"gamma starts at 1": spread_by_block(False), "last gamma starts at 0": spread_by_block(True)}
+
+# %%
+plotting.curves(
+    spreads,
+    x=range(28),
+    xlabel="block",
+    ylabel="standard deviation",
+    height=3.0,
+    alt="Standard deviation of the stream over 27 blocks. With gamma 1 it grows within each stage; with the last gamma "
+    "at 0 it stays as it is, but for the steps where channels of zeros are added.",
+)
+first_stage = {name: values[9] / values[1] for name, values in spreads.items()}
+measured("from the first to the ninth block it grows by", first_stage["gamma starts at 1"], digits=2)
+claim("with gamma 1 the stream grows by more than two fifths within a stage", first_stage["gamma starts at 1"] > 1.4)
+claim("with the last gamma at 0 it does not change", abs(first_stage["last gamma starts at 0"] - 1) < 1e-3)
+
+# %% [markdown]
+# With the last $\gamma$ at 0, all 27 blocks copy. The network starts as its stem and its head, which are easy to train,
+# and each block joins in as its $\gamma$ grows. Goyal and others (2017) start their ResNet-50 like this to train it
+# with batches of 8,192.
+#
+# ### Exercise 06.6 · Why the last one?
+#
+# A block is $\mathrm{ReLU}(x + F(x))$, and $F$ is `conv1`, `norm1`, ReLU, `conv2`, `norm2`. Both $\beta$ start at 0.
+# With *either* $\gamma$ at 0, $F(x)$ is 0 at the start. So why the last? Ask which weights the **first** step of
+# gradient descent moves. Give two lists of names from `conv1`, `gamma1`, `conv2` and `gamma2` (forget the betas):
+# those that have a gradient other than 0 if only `gamma2` starts at 0, and those if only `gamma1` does. Think first.
+# Then measure if you like, with `gradients.by_layer`. (The derivative of ReLU at 0 counts as 0.)
+
+# %%
+### BEGIN SOLUTION
+moved_if_last_is_zero = ["gamma2"]
+moved_if_first_is_zero = []
+### END SOLUTION
+
+# %%
+exercise("06.6").check({"last": moved_if_last_is_zero, "first": moved_if_first_is_zero})
+
+# %% [markdown]
+# ## Layers that sit out
+#
+# If a block may copy, it may also be absent. **Stochastic depth** (Huang and others 2016) leaves out the body of a
+# block at random, for each image anew, while training. Keras has it: dropout with one decision for each image. What
+# remains is scaled up, so that the mean stays right and nothing need change in use.
+
+# %%
+drop = layers.Dropout(0.5, noise_shape=(None, 1, 1, 1), seed=runtime.seed())
+bodies = ops.convert_to_numpy(drop(np.ones((1000, 2, 2, 3), "float32"), training=True))
+claim("an image's body is there or absent as a whole", np.ptp(bodies.reshape(1000, -1), axis=1).max() == 0)
+claim("and doubled where it is there", set(bodies.ravel().tolist()) == {0, 2})
+claim("half of the bodies are absent, within 6 %", abs((bodies[:, 0, 0, 0] == 0).mean() - 0.5) < 0.06)
+claim("in use nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), training=False))) == 1)
+
+# %% [markdown]
+# Late blocks refine, early ones lay the ground, so the rate grows linearly with depth, up to 0.5 at the last.
+#
+# **Predict**: of 54 blocks of a ResNet-110, how many are present on average?
+
+# %%
+present = sum(1 - 0.5 * block / 54 for block in range(1, 55))
+claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
+
+# %% [markdown]
+# A quarter of the work is saved, and the authors found the result *better*: each image trains another, shallower
+# network, and use averages over them all.
+#
+# ## The full recipe
+#
+# The networks on this page saw 2,000 small pictures. This course ships a ResNet-20 that was trained on all 50,000 at
+# full size. Its card says how, and what it reached on the 10,000 official test images. Check it on the 2,000 of them
+# that are bundled.
+
+# %%
+card = datasets.weights_card("resnet20_cifar10")
+trained = models.CifarResNet(20, weights="cifar10")
+right = trained.predict(cifar.x_test, batch_size=50, verbose=0).argmax(axis=-1) == cifar.y_test
+measured("the card: right on 10,000 test images", 100 * card["accuracy"], "%")
+measured("here: right on 2,000 of them", 100 * right.mean(), "%")
+sampling_error = np.sqrt(card["accuracy"] * (1 - card["accuracy"]) / 2000)
+claim("the two agree within three standard errors", abs(right.mean() - card["accuracy"]) < 3 * sampling_error)
+
+# %% [markdown]
+# One last thing to do to it. Take out a single block: set the last $\gamma$ and $\beta$ of its body to 0. In VGG, a
+# missing layer would leave nothing but noise.
+#
+# **Predict**: what does the loss of one of nine blocks cost?
+
+
+# %%
+def right_without(block, count=250):
+    """Share of `count` test images, in %, that are named correctly when one block only copies."""
+    norm = trained.get_layer(f"{block}_b_norm")
+    kept = norm.get_weights()
+    norm.set_weights([np.zeros_like(kept[0]), np.zeros_like(kept[1]), *kept[2:]])
+    answers = trained.predict(cifar.x_test[:count], batch_size=50, verbose=0).argmax(axis=-1)
+    norm.set_weights(kept)
+    return 100 * (answers == cifar.y_test[:count]).mean()
+
+
+blocks = [f"stage{stage}_{number}" for stage in (1, 2, 3) for number in (1, 2, 3)]
+without = {block: right_without(block) for block in blocks}
+
+# %%
+plotting.bars(
+    {"none": 100 * right[:250].mean(), **without},
+    xlabel="right without this block, in %",
+    form=lambda value: approx(value, 2),
+    colours={"none": plotting.COLOURS["muted"], **dict.fromkeys(blocks, plotting.COLOURS["input"])},
+    alt="Accuracy of the trained ResNet-20 with one block taken out: "
+    + ", ".join(f"{block} {approx(value, 2)} %" for block, value in without.items()),
+)
+claim("the most dispensable block costs less than 15 points", max(without.values()) > 100 * right[:250].mean() - 15)
+claim("most of the nine can go, and half of the answers stay right", np.median(list(without.values())) > 50)
+
+# %% [markdown]
+# Some blocks cost a few points, and some far more: those on which everything later builds. It is less a chain than a
+# committee of paths (Veit and others 2016): nine blocks make $2^9 = 512$ ways through the network, and half of them
+# remain when one block is gone. The deeper the network, the less a single block counts: in a ResNet-110, the authors
+# found, most of the 54 can be spared one at a time with hardly a trace.
+#
+# ## Recap
+#
+# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. In use
+#   running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
+# - A bias before it does nothing. In use it folds into the convolution before it.
+# - Its statistics are noisy for small batches. Group normalisation asks one image alone.
+# - Plain networks degrade with depth: they know fewer *training* pictures, although a solution that copies exists.
+# - A shortcut makes copying the default, and gives the gradient a way on which nothing is multiplied.
+# - A ResNet is a table row: blocks per stage, basic or bottleneck. ResNet-50 has 25,557,032 trainable weights.
+# - With the last $\gamma$ at 0 a deep network starts as a shallow one. With stochastic depth it trains as many.
+#
+# ## Explain it
+#
+# **A model is 94 % accurate in training mode and 11 % in evaluation mode, on the same images. What do you look at?**
+#
+# <details><summary>Model answer</summary>
+#
+# The running statistics of batch normalisation. Training mode uses those of the batch and evaluation mode the running
+# ones. They are wrong after few steps with a momentum near 1, if the batches are not random samples (sorted by class,
+# say), if the inputs are prepared in another way, or if they were left out when the weights were saved. Compare the
+# running mean of the first layer with the mean of its input. To mend it, lower the momentum or pass some hundred
+# training batches through the network in training mode without changing weights.
+#
+# </details>
+#
+# **Is degradation the vanishing gradient under another name?**
+#
+# <details><summary>Model answer</summary>
+#
+# No. With batch normalisation the gradients of a plain deep network do not vanish. On this page they even grow
+# towards the image. And it is not overfitting, as the training error is higher too. A deeper plain network can
+# represent the shallow solution by copying layers, but gradient descent does not find it: the gradients of its layers
+# differ by orders of magnitude. Shortcuts make copying the easy case, and give the gradient a way around every body.
+#
+# </details>
+#
+# **Why has a bottleneck block an expansion of four, and what does it buy?**
+#
+# <details><summary>Model answer</summary>
+#
+# The expensive 3x3 layer works on a quarter of the channels, so it costs a sixteenth. Two 1x1 layers reduce and
+# restore. At 256 channels that is 69,632 weights in place of 1,179,648, so the same budget pays for more depth and
+# wider streams: ResNet-50 has a sixth more weights than ResNet-34, with 16 layers more and four times the channels.
+# The price is memory traffic: wide maps are read and written for little arithmetic, so fewer MACs do not always mean
+# less time (lesson 07).
+#
+# </details>
+#
+# **You fine-tune a detector with 2 images on each GPU. What do you do about its normalisation?**
+#
+# <details><summary>Model answer</summary>
+#
+# Do not use statistics of 2 images. Either freeze the pretrained running statistics, so that the layer is a fixed scale
+# and shift, or compute statistics over all GPUs together (synchronised batch normalisation), or take a network with
+# group normalisation. Frozen is the usual choice for short fine-tuning, the other two when training from scratch.
+#
+# </details>
+#
+# ## What comes next
+#
+# Depth no longer hurts. What remains is the bill.
+# [Lesson 07](../notebooks/07_efficient_and_modern_blocks.ipynb) takes the convolution apart, counts what each part
+# costs, and then measures, which is not the same.
+#
+# ## References
+#
+# - P. Goyal and others (2017). Accurate, large minibatch SGD: training ImageNet in 1 hour. *arXiv*.
+# - K. He, X. Zhang, S. Ren and J. Sun (2016). Deep residual learning for image recognition. *CVPR*.
+# - G. Huang, Y. Sun, Z. Liu, D. Sedra and K. Weinberger (2016). Deep networks with stochastic depth. *ECCV*.
+# - S. Ioffe and C. Szegedy (2015). Batch normalization: accelerating deep network training by reducing internal
+#   covariate shift. *ICML*.
+# - A. Veit, M. Wilber and S. Belongie (2016). Residual networks behave like ensembles of relatively shallow networks.
+#   *NeurIPS*.
+# - Y. Wu and K. He (2018). Group normalization. *ECCV*.
+# - G. Yang, J. Pennington, V. Rao, J. Sohl-Dickstein and S. Schoenholz (2019). A mean field theory of batch
+#   normalization. *ICLR*.
