@@ -13,6 +13,7 @@ _MODULES = (
     "claims",
     "datasets",
     "exercises",
+    "explain",
     "gradients",
     "models",
     "plotting",
