@@ -23,6 +23,7 @@ _MODULES = (
     "splits",
     "trace",
     "training",
+    "transfer",
 )
 _FUNCTIONS = {"claim": "claims", "exercise": "exercises", "progress": "exercises"}
 
