@@ -13,6 +13,7 @@ _MODULES = (
     "claims",
     "datasets",
     "exercises",
+    "explain",
     "gradients",
     "models",
     "plotting",
@@ -22,6 +23,7 @@ _MODULES = (
     "splits",
     "trace",
     "training",
+    "transfer",
 )
 _FUNCTIONS = {"claim": "claims", "exercise": "exercises", "progress": "exercises"}
 

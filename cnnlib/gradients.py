@@ -19,7 +19,9 @@ from keras import ops, tree
 # What the lessons call ------------------------------------------------------------------------------------------------
 
 
-def value_and_grad(fn: Callable, argnums: int | tuple[int, ...] = 0, jit: bool = True) -> Callable:
+def value_and_grad(
+    fn: Callable, argnums: int | tuple[int, ...] = 0, jit: bool = True, has_aux: bool = False
+) -> Callable:
     """A function that computes ``fn`` and its gradient in one go.
 
     Args:
@@ -29,11 +31,14 @@ def value_and_grad(fn: Callable, argnums: int | tuple[int, ...] = 0, jit: bool =
         argnums: which positional argument to differentiate; a tuple for several.
         jit: compile where the backend can (TensorFlow: a graph, without XLA; JAX: XLA; PyTorch: never). A compiled
             ``fn`` runs as Python only when it meets new shapes, so that ``print`` and the like happen only then.
+        has_aux: ``fn`` returns ``(number, more)``, where ``more`` is a tensor, or a nest of them, that is not
+            differentiated: what was computed on the way.
 
     Returns:
-        A function of the same arguments that returns ``(value, gradient)``: a float, and a NumPy array in the shape of
-        the argument (a tuple of them if ``argnums`` is one). Floating-point arguments are computed in
-        ``keras.config.floatx()``. Make it once and call it often: compiling takes longer than most calls.
+        A function of the same arguments that returns ``(value, gradient)``, or ``(value, gradient, more)``: a float, a
+        NumPy array in the shape of the argument (a tuple of them if ``argnums`` is one), and ``more`` as NumPy arrays.
+        Floating-point arguments are computed in ``keras.config.floatx()``. Make it once and call it often: compiling
+        takes longer than most calls.
 
     Raises:
         TypeError: at the call, if a differentiated argument does not hold floats, or if ``fn`` leaves the tensors of
@@ -48,7 +53,7 @@ def value_and_grad(fn: Callable, argnums: int | tuple[int, ...] = 0, jit: bool =
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if not chosen or len(set(chosen)) < len(chosen) or not all(isinstance(n, int) and n >= 0 for n in chosen):
         raise ValueError(f"argnums must be different positions counted from 0, got {argnums!r}.")
-    step = _step(fn, chosen, variables=[], jit=jit)
+    step = _step((_with_aux if has_aux else _without_aux)(fn), chosen, variables=[], jit=jit)
 
     def compute(*arrays):
         if max(chosen) >= len(arrays):
@@ -56,9 +61,10 @@ def value_and_grad(fn: Callable, argnums: int | tuple[int, ...] = 0, jit: bool =
         arguments = [_tensors(array, f"argument {n}") for n, array in enumerate(arrays)]
         for n in chosen:
             _require_floats(arguments[n], f"argument {n}")
-        value, gradients, _ = step(arguments)
+        value, gradients, _, more = step(arguments)
         gradients = tuple(tree.map_structure(ops.convert_to_numpy, g) for g in gradients)
-        return float(value), gradients[0] if isinstance(argnums, int) else gradients
+        result = float(value), gradients[0] if isinstance(argnums, int) else gradients
+        return (*result, tree.map_structure(ops.convert_to_numpy, more)) if has_aux else result
 
     return compute
 
@@ -104,8 +110,8 @@ def model_value_and_grad(model: keras.Model, loss: str | Callable, jit: bool = T
             raise ValueError(f"model {model.name!r} has no trainable weights: is every layer frozen (trainable=False)?")
         key = tuple(id(variable) for variable in variables)
         if key not in steps:
-            steps[key] = _step(objective, (), variables, jit)
-        value, _, gradients = steps[key]([x, y])
+            steps[key] = _step(_without_aux(objective), (), variables, jit)
+        value, _, gradients, _ = steps[key]([x, y])
         return float(value), list(gradients)
 
     return compute
@@ -225,6 +231,23 @@ def _one_number(value):
     return value
 
 
+def _with_aux(fn: Callable) -> Callable:
+    """``fn``, whose result must be a pair."""
+
+    def pair(*arguments):
+        result = fn(*arguments)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError("with has_aux=True the function returns (number, more), a tuple of two. It did not.")
+        return result
+
+    return pair
+
+
+def _without_aux(fn: Callable) -> Callable:
+    """``fn`` as `_step` wants it: (number, what else it computed)."""
+    return lambda *arguments: (fn(*arguments), ())
+
+
 def _training_argument(layer: keras.Layer, value: bool) -> dict[str, bool]:
     """``{"training": value}`` if the layer's call takes it."""
     parameters = inspect.signature(layer.call).parameters.values()
@@ -236,7 +259,10 @@ def _training_argument(layer: keras.Layer, value: bool) -> dict[str, bool]:
 
 
 def _step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: bool) -> Callable:
-    """The backend's function: arguments -> (value, gradients of the chosen arguments, gradients of the variables)."""
+    """The backend's function: arguments -> (value, gradients of the chosen arguments, gradients of the variables, aux).
+
+    ``fn`` returns (value, aux).
+    """
     makers = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step}
     backend = keras.config.backend()
     if backend not in makers:
@@ -265,11 +291,12 @@ def _tensorflow_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit
         wrt, weights = [arguments[n] for n in chosen], [variable.value for variable in variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tf.nest.flatten([wrt, weights]))
-            value = _one_number(fn(*arguments))
+            value, aux = fn(*arguments)
+            _one_number(value)
         gradients, weight_gradients = tape.gradient(
             value, [wrt, weights], unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return value, gradients, weight_gradients
+        return value, gradients, weight_gradients, aux
 
     # A partial, because TensorFlow counts retracing per code object and would warn of a loop after a few functions.
     compiled = tf.function(functools.partial(run), autograph=False, jit_compile=False) if jit else run
@@ -297,7 +324,8 @@ def _torch_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: boo
         wrt, weights = [arguments[n] for n in chosen], [variable.value for variable in variables]
         try:
             with torch.enable_grad():
-                value = _one_number(fn(*arguments))
+                value, aux = fn(*arguments)
+                _one_number(value)
         except (RuntimeError, TypeError) as error:
             if "numpy()" in str(error) or _raised_in_numpy(error):
                 raise TypeError(_LEFT_THE_TENSORS) from error
@@ -308,7 +336,7 @@ def _torch_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: boo
         else:  # a constant
             gradients = [torch.zeros_like(source) for source in sources]
         gradients, weight_gradients = tree.pack_sequence_as([wrt, weights], list(gradients))
-        return value.detach(), gradients, weight_gradients
+        return value.detach(), gradients, weight_gradients, tree.map_structure(lambda t: t.detach(), aux)
 
     return step
 
@@ -349,13 +377,14 @@ def _jax_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: bool)
         for n, argument in zip(chosen, wrt):
             arguments[n] = argument
         with _Recorder(mapping) as scope:
-            return _one_number(fn(*arguments)), scope
+            value, aux = fn(*arguments)
+            return _one_number(value), aux, scope
 
     def variables_read(arguments: list) -> list:
         scopes = []
 
         def abstract(arguments):
-            value, scope = forward(arguments, [arguments[n] for n in chosen], [])
+            value, _, scope = forward(arguments, [arguments[n] for n in chosen], [])
             scopes.append(scope)
             return value
 
@@ -369,9 +398,9 @@ def _jax_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: bool)
         written: list = []
 
         def objective(wrt, weights, state, arguments):
-            value, scope = forward(arguments, wrt, [*zip(variables, weights), *zip(others, state)])
+            value, aux, scope = forward(arguments, wrt, [*zip(variables, weights), *zip(others, state)])
             written[:] = scope.written.values()
-            return value, [scope.get_current_value(variable) for variable in written]
+            return value, ([scope.get_current_value(variable) for variable in written], aux)
 
         differentiate = jax.value_and_grad(objective, argnums=(0, 1), has_aux=True)
         return jax.jit(differentiate) if jit else differentiate, others, written
@@ -387,11 +416,11 @@ def _jax_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: bool)
                 prepared[key] = prepare(arguments)
             differentiate, others, written = prepared[key]
             state = [variable.value for variable in others]
-            (value, updates), (gradients, weight_gradients) = differentiate(wrt, weights, state, arguments)
+            (value, (updates, aux)), (gradients, weight_gradients) = differentiate(wrt, weights, state, arguments)
         except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
             raise TypeError(_LEFT_THE_TENSORS) from error
         for variable, update in zip(written, updates):
             variable.assign(update)
-        return value, gradients, weight_gradients
+        return value, gradients, weight_gradients, aux
 
     return step

@@ -400,6 +400,28 @@ def test_errors_of_the_function_itself_come_through():
         go(wrong_shapes)
 
 
+# More than a number
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_what_was_computed_on_the_way_comes_along(jit):
+    def fn(x, y):
+        return ops.sum(x**2 * y), {"triple": 3 * x, "as given": [y]}
+
+    value, gradient, more = gradients.value_and_grad(fn, jit=jit, has_aux=True)(
+        np.array([1.0, 2.0]), np.array([1.0, 3])
+    )
+    assert value == 13
+    np.testing.assert_array_equal(gradient, [2, 12])
+    np.testing.assert_array_equal(more["triple"], [3, 6])
+    np.testing.assert_array_equal(more["as given"][0], [1, 3])
+
+
+def test_has_aux_wants_a_pair():
+    with pytest.raises(TypeError, match=r"returns \(number, more\)"):
+        gradients.value_and_grad(lambda x: ops.sum(x), has_aux=True)(np.array([1.0]))
+
+
 # Backends
 
 

@@ -1,0 +1,325 @@
+"""Using what another network has learnt: backbone and head, freezing by stage, rates by depth (lesson 09).
+
+A **backbone** turns images into features, a **head** turns these into scores. A **stage** of a backbone is what works
+at one resolution. Stages are counted from the image: the first ones see edges, the last ones are the most specific.
+
+A frozen batch normalisation does two things: its scale and shift stay as they are, and it uses its running statistics
+in training, too. Keras ties both to ``trainable = False``. `unfreeze` leaves the normalisations frozen, unless told
+otherwise: the statistics of a few small batches would take the place of those of a million images.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers
+
+from cnnlib import explain, training
+
+__all__ = [
+    "ByDepth",
+    "CachedFeatures",
+    "Phase",
+    "Report",
+    "fit_in_phases",
+    "freeze",
+    "report",
+    "split",
+    "stages",
+    "unfreeze",
+]
+
+NORMALISATIONS = (layers.BatchNormalization,)
+
+
+# Two parts ------------------------------------------------------------------------------------------------------------
+
+
+def split(model: keras.Model, layer: str | keras.Layer | None = None) -> tuple[keras.Model, keras.Model]:
+    """(backbone, head) of a model cut behind a layer. Both share the model's weights; nothing is copied.
+
+    Args:
+        model: functional or sequential, one image in and scores out.
+        layer: the last one of the backbone; None for the last one that returns maps.
+
+    Raises:
+        ValueError: there is no such layer, or a shortcut leads around it.
+    """
+    if not getattr(model, "inputs", None):
+        raise ValueError(f"model {model.name!r} has no graph to cut: it is not functional, or was never built.")
+    last = _last_maps(model) if layer is None else explain.find_layer(model, layer)
+    if last not in model.layers:
+        raise ValueError(f"layer {last.name!r} lies in a model within {model.name!r}: cut that model, or behind it.")
+    backbone = keras.Model(model.inputs, last.output, name=f"{model.name}_backbone")
+    try:
+        head = keras.Model(last.output, model.outputs, name=f"{model.name}_head")
+    except ValueError as error:  # the scores need more than these maps
+        raise ValueError(
+            f"model {model.name!r} cannot be cut behind {last.name!r}: a shortcut leads around it. "
+            "Cut behind an Add or a Concatenate."
+        ) from error
+    return backbone, head
+
+
+def _last_maps(model: keras.Model) -> keras.Layer:
+    maps = [layer for layer in model.layers if len(getattr(layer.output, "shape", ())) == 4]
+    if len(maps) < 2:  # an input layer is one
+        raise ValueError(f"model {model.name!r} has no layer that returns maps.")
+    return maps[-1]
+
+
+# What is trained ------------------------------------------------------------------------------------------------------
+
+
+def stages(backbone: keras.Model) -> list[list[keras.Layer]]:
+    """The layers with weights, stage by stage, from the image on; each stage works at one resolution.
+
+    A layer belongs to the resolution of what it returns; what has no resolution belongs to the last stage. Models
+    within the backbone are opened.
+    """
+    found: dict[tuple | None, list[keras.Layer]] = {}
+    here = None
+    for _, layer in explain.walk(backbone):
+        if isinstance(layer, keras.Model) or not layer.weights:
+            continue
+        shape = tuple(getattr(_output_of(layer), "shape", ()))
+        here = shape[1:3] if len(shape) == 4 else here
+        if None in (here or ()):
+            raise ValueError(
+                f"backbone {backbone.name!r} takes images of any size, so that its layers have no resolution to tell "
+                "stages by. Build it with a fixed input_shape."
+            )
+        found.setdefault(here, []).append(layer)
+    if not found:
+        raise ValueError(f"model {backbone.name!r} has no layer with weights.")
+    return list(found.values())
+
+
+def _output_of(layer: keras.Layer):
+    try:
+        return layer.output
+    except (AttributeError, ValueError):  # used in several places, or never
+        return None
+
+
+def freeze(model: keras.Model) -> None:
+    """Freeze every layer: no weight moves, and every batch normalisation uses its running statistics."""
+    model.trainable = False
+
+
+def unfreeze(backbone: keras.Model, last: int, normalisations: bool = False) -> list[keras.Layer]:
+    """Let the ``last`` stages learn, and freeze all others. Returns the layers that learn now.
+
+    Args:
+        backbone: a model of fixed input size.
+        last: how many stages, counted from the end; 0 freezes all.
+        normalisations: unfreeze batch normalisations, too. Then they use, and average, the statistics of each batch.
+
+    Compile the model again afterwards: ``fit`` goes on with what was trainable when it was compiled.
+    """
+    groups = stages(backbone)
+    if not 0 <= last <= len(groups):
+        raise ValueError(f"last={last}; {backbone.name!r} has {len(groups)} stages, so expected 0 to {len(groups)}.")
+    backbone.trainable = True  # the flag of a model within counts for all that is in it
+    learns = {id(layer) for group in groups[len(groups) - last :] for layer in group}
+    moved = []
+    for _, layer in explain.walk(backbone):
+        if isinstance(layer, keras.Model):
+            continue
+        layer.trainable = id(layer) in learns and (normalisations or not isinstance(layer, NORMALISATIONS))
+        if layer.trainable:
+            moved.append(layer)
+    return moved
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `report` found: numbers of weights by stage or layer, as rows (name, all, trainable, normalisations)."""
+
+    rows: list[tuple[str, int, int, str]]
+
+    @property
+    def trainable(self) -> int:
+        """Weights that learn."""
+        return sum(row[2] for row in self.rows)
+
+    @property
+    def total(self) -> int:
+        """All weights, statistics included."""
+        return sum(row[1] for row in self.rows)
+
+    def __str__(self) -> str:
+        table = [("", "weights", "trainable", "batch normalisation"), *self.rows]
+        table.append(("all", self.total, self.trainable, ""))
+        texts = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in table]
+        widths = [max(len(row[column]) for row in texts) for column in range(4)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in texts)
+
+    __repr__ = __str__
+
+
+def report(model: keras.Model) -> Report:
+    """What is trainable, layer by layer of the model itself, and how its batch normalisations work."""
+    rows = []
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        inner = [layer] if not isinstance(layer, keras.Model) else [found for _, found in explain.walk(layer)]
+        norms = [found.trainable and layer.trainable for found in inner if isinstance(found, NORMALISATIONS)]
+        state = "" if not norms else "frozen" if not any(norms) else "learning" if all(norms) else "mixed"
+        rows.append((layer.name, _count(layer.weights), _count(layer.trainable_weights), state))
+    return Report(rows)
+
+
+def _count(weights) -> int:
+    return int(sum(np.prod(weight.shape) for weight in weights))
+
+
+# Learning rates by depth ----------------------------------------------------------------------------------------------
+
+
+class ByDepth(keras.optimizers.Optimizer):
+    """Several optimizers, one for each part of a model: discriminative rates (Howard and Ruder 2018).
+
+    >>> optimizer = ByDepth({"head": keras.optimizers.Adam(1e-3), "backbone": keras.optimizers.Adam(1e-5)})
+
+    Args:
+        parts: beginning of the names of layers, or of their paths, -> optimizer for their weights: ``"block7"`` for
+            all layers of block 7, ``""`` for every layer. Of several that fit, the longest counts. Each optimizer
+            keeps its own state and schedule; give each part one of its own.
+
+    Raises:
+        ValueError: when it is built, if a weight fits no part, or a part fits no weight.
+    """
+
+    def __init__(self, parts: Mapping[str, keras.optimizers.Optimizer], name: str = "by_depth"):
+        super().__init__(learning_rate=0.0, name=name)
+        if not parts:
+            raise ValueError("parts is empty; expected {beginning of a path: optimizer}.")
+        if len({id(optimizer) for optimizer in parts.values()}) < len(parts):
+            raise ValueError("two parts share one optimizer; give each one of its own, since each keeps a state.")
+        self._names = list(parts)
+        self._optimizers = list(parts.values())
+        self._part_of: list[int] = []
+
+    def build(self, variables):
+        self._part_of = [self._find(variable.path) for variable in variables]
+        for part, (name, optimizer) in enumerate(zip(self._names, self._optimizers)):
+            mine = [variable for variable, of in zip(variables, self._part_of) if of == part]
+            if not mine:
+                raise ValueError(f"no trainable weight belongs to {name!r}. Is it frozen, or called otherwise?")
+            optimizer.build(mine)
+        super().build(variables)
+
+    def _find(self, path: str) -> int:
+        layer = path.rpartition("/")[0]
+        fits = [n for n, name in enumerate(self._names) if re.search(rf"(^|/){re.escape(name)}", layer)]
+        if not fits:
+            raise ValueError(f"weight {path!r} belongs to none of the parts {', '.join(map(repr, self._names))}.")
+        return max(fits, key=lambda n: len(self._names[n]))
+
+    def apply(self, grads, trainable_variables=None):
+        grads = list(grads)
+        if not self.built:
+            if trainable_variables is None:
+                raise ValueError("give the variables on the first call: they build the optimizer.")
+            self.build(list(trainable_variables))
+        if len(grads) != len(self._part_of):
+            raise ValueError(f"{len(grads)} gradients for {len(self._part_of)} weights that it was built with.")
+        for part, optimizer in enumerate(self._optimizers):
+            optimizer.apply([grad for grad, of in zip(grads, self._part_of) if of == part])
+        self._iterations.assign_add(1)
+
+    @property
+    def variables(self):
+        return [*super().variables, *(variable for inner in self._optimizers for variable in inner.variables)]
+
+    def get_config(self):
+        parts = {n: keras.saving.serialize_keras_object(o) for n, o in zip(self._names, self._optimizers)}
+        return {"parts": parts, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {n: keras.saving.deserialize_keras_object(o) for n, o in config["parts"].items()}
+        return cls(parts, config["name"])
+
+
+# Training in phases ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of `fit_in_phases`: how many of the last stages learn, for how many epochs, and at which rate."""
+
+    unfrozen: int
+    epochs: int
+    rate: float
+
+
+def fit_in_phases(
+    model: keras.Model,
+    backbone: keras.Model,
+    phases: Sequence[Phase],
+    x,
+    y,
+    loss,
+    optimizer=keras.optimizers.Adam,
+    normalisations: bool = False,
+    metrics: Sequence = ("accuracy",),
+    **options,
+) -> dict[str, list[float]]:
+    """Progressive unfreezing: train in phases, each with more of the backbone and usually a smaller rate.
+
+    Args:
+        model: with ``backbone`` among its layers; what lies outside it always learns.
+        phases: such as ``[Phase(0, 3, 1e-3), Phase(1, 3, 1e-4), Phase(2, 3, 1e-5)]``.
+        loss, metrics: for ``compile``.
+        optimizer: a class or function of a learning rate. Each phase begins with a fresh one.
+        normalisations: as in `unfreeze`.
+        options: for `training.fit`.
+
+    Returns:
+        The histories of the phases, joined, and under ``"phase"`` the number of each epoch's phase.
+    """
+    if not phases:
+        raise ValueError("phases is empty; expected at least one Phase(unfrozen, epochs, rate).")
+    if backbone not in model.layers:
+        raise ValueError(f"backbone {backbone.name!r} is not a layer of model {model.name!r}.")
+    joined: dict[str, list[float]] = {"phase": []}
+    for number, phase in enumerate(phases):
+        unfreeze(backbone, phase.unfrozen, normalisations)
+        model.compile(optimizer(phase.rate), loss, metrics=list(metrics))
+        history = training.fit(model, x, y, epochs=phase.epochs, **options).history
+        for name, values in history.items():
+            joined.setdefault(name, []).extend(values)
+        joined["phase"] += [number] * phase.epochs
+    return joined
+
+
+# Features, once -------------------------------------------------------------------------------------------------------
+
+
+class CachedFeatures(training.Batches):
+    """Batches of what a frozen backbone makes of the images, computed once: a head then trains in seconds.
+
+    Args:
+        backbone: run in use (``training=False``) on every image, once. Augmentation has no place here: what is cached
+            does not change.
+        x: images (n, height, width, channels), as the backbone wants them.
+        y: labels (n, ...).
+        batch_size, seed: as in `training.Batches`.
+        at_once: images in a batch of the backbone.
+
+    Attributes:
+        features: (n, ...) what the backbone returned.
+    """
+
+    def __init__(self, backbone: keras.Model, x, y, batch_size: int = 32, seed: int | None = None, at_once: int = 32):
+        if len(x) != len(y) or not len(x):
+            raise ValueError(f"{len(x)} images and {len(y)} labels; expected as many of both, at least one.")
+        self.features = backbone.predict(x, batch_size=at_once, verbose=0)
+        super().__init__(self.features, y, batch_size, seed=seed)
