@@ -116,7 +116,7 @@ def test_padding_modes(height, width, top, bottom, left, right, seed):
     np.testing.assert_array_equal(reference.pad(x, padding), np.pad(x, sides))
     np.testing.assert_array_equal(reference.pad(x, padding, value=-1), np.pad(x, sides, constant_values=-1))
     reflected = reference.pad(x, padding, mode="reflect")
-    np.testing.assert_array_equal(reflected, ops.convert_to_numpy(ops.pad(x, sides, mode="reflect")))
+    np.testing.assert_array_equal(reflected, np.pad(x, sides, mode="reflect"))  # Keras on PyTorch has not all sizes
     rows = np.clip(np.arange(-top, height + bottom), 0, height - 1)
     columns = np.clip(np.arange(-left, width + right), 0, width - 1)
     np.testing.assert_array_equal(reference.pad(x, padding, mode="replicate"), x[:, rows][:, :, columns])
@@ -255,7 +255,7 @@ def compare_with_automatic_gradients(layer, seed):
     dy = numbers(np.random.default_rng(seed), *reference.conv2d(x, w, **options).shape)
 
     def total(x, w, b):
-        return ops.sum(dy * (keras_conv(ops.conv, x, w, layer["options"]) + b))
+        return ops.sum(ops.multiply(dy, keras_conv(ops.conv, x, w, layer["options"]) + b))
 
     _, expected = gradients.value_and_grad(total, argnums=(0, 1, 2), jit=False)(x, w, b)
     for result, gradient in zip(reference.conv2d_backward(dy, x, w, **options), expected):
