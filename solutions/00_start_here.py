@@ -124,7 +124,7 @@ pixels = np.stack(list(photographs.values()))
 
 
 def first_words(x):
-    logits = model.predict((x - 127.0) / 128.0, verbose=0)
+    logits = model.predict((x - 127.0) / 128.0, batch_size=5, verbose=0)
     guesses = efficientnet_lite.decode_predictions(logits, top=1)
     return [word for [(word, probability)] in guesses]  # one guess for each photograph
 

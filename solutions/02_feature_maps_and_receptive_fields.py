@@ -422,7 +422,7 @@ claim("blur pooling by less than half of that", errors["blur pooling"] < errors[
 wide_photo = datasets.photograph("cat", size=256)[16:240]
 windows = [wide_photo[:, step : step + 224] for step in range(33)]
 batch = np.concatenate([efficientnet_lite.preprocess(window) for window in windows])
-scores = network.predict(batch, batch_size=11, verbose=0)
+scores = network.predict(batch, batch_size=3, verbose=0)
 percent = 100 * ops.convert_to_numpy(ops.softmax(scores))  # (33 windows, 1,000 classes)
 
 # %%
