@@ -58,11 +58,11 @@ def _check_group_split(answer: Callable, rng: np.random.Generator) -> None:
         for _ in range(4):
             _check_one_split(answer(groups.copy(), share, _generator(rng)), groups, share)
     _check_draws(answer, rng)
-    for groups, share in ((np.array([4, 4, 4]), 0.2), (np.array([4, 9, 4]), 0.6)):
+    for groups, share in ((np.array([4, 4, 4]), 0.2), (np.array([4, 9, 4]), 0.6), (np.array([4, 9, 4]), 1.5)):
         _refuses(
             lambda groups=groups, share=share: answer(groups, share, _generator(rng)),
             f"group_split({groups.tolist()}, {share}, rng)",
-            "Rounded up, the share is all groups there are. Nothing is left to train on.",
+            "Rounded up, the share is all groups there are, or more. Nothing is left to train on.",
         )
 
 

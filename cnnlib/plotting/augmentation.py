@@ -179,7 +179,7 @@ def throughput(pipeline: Mapping[str, float], network: Mapping[str, float]) -> N
     speed = {**pipeline, **network}
     core.bars(
         speed,
-        title="Blue: what the input delivers. Orange: what the network takes.",
+        title="Blue: the input pipeline. Orange: the network.",
         xlabel="images a second on this machine (logarithmic)",
         log=True,
         form=lambda value: approx(value, 2),
