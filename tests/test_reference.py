@@ -257,7 +257,11 @@ def compare_with_automatic_gradients(layer, seed):
     def total(x, w, b):
         return ops.sum(ops.multiply(dy, keras_conv(ops.conv, x, w, layer["options"]) + b))
 
-    _, expected = gradients.value_and_grad(total, argnums=(0, 1, 2), jit=False)(x, w, b)
+    try:
+        _, expected = gradients.value_and_grad(total, argnums=(0, 1, 2), jit=False)(x, w, b)
+    except RuntimeError as error:
+        assume("grad_weight must be contiguous" not in str(error))  # PyTorch 2.13 fails on some kernels of one row
+        raise
     for result, gradient in zip(reference.conv2d_backward(dy, x, w, **options), expected):
         equal(result, gradient)
         assert result.dtype == np.float32
