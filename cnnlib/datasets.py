@@ -32,6 +32,20 @@ FASHION_MNIST_CLASSES = (
     "Ankle boot",
 )
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+VOC_CLASSES = (  # PASCAL VOC, in the order of its label maps
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("dining table", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor"),
+)
+# COCO, by category number as in its annotations: 80 classes and the background; eleven numbers are not used.
+COCO_CLASSES = tuple(
+    name.replace("_", " ")
+    for name in """background person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign
+    parking_meter bench bird cat dog horse sheep cow elephant bear zebra giraffe - backpack umbrella - - handbag tie
+    suitcase frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket
+    bottle - wine_glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake
+    chair couch potted_plant bed - dining_table - - toilet - tv laptop mouse remote keyboard cell_phone microwave oven
+    toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier toothbrush""".split()
+)
 
 
 class DataError(RuntimeError):
