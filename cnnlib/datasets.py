@@ -535,7 +535,16 @@ def summary() -> Table:
             (b.title, f"{b.train:,}", f"{b.test:,}", "x".join(map(str, b.shape)), str(len(b.class_names)), size)
         )
     size, tiles = f"{_megabytes('nuclei/'):.1f}", nuclei()
-    rows.append(("nuclei", str(len(tiles.x_train)), str(len(tiles.x_test)), "x".join(map(str, tiles.x_train.shape[1:])), "", size))
+    rows.append(
+        (
+            "nuclei",
+            str(len(tiles.x_train)),
+            str(len(tiles.x_test)),
+            "x".join(map(str, tiles.x_train.shape[1:])),
+            "",
+            size,
+        )
+    )
     rows.append(("pets", str(len(pets())), "", "various", "2", f"{_megabytes('pets/'):.1f}"))
     count = str(len(photograph_names()))
     rows.append(("photographs", count, "", "various", "", f"{_megabytes('photographs/'):.1f}"))

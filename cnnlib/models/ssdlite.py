@@ -144,7 +144,9 @@ def detect(image, threshold: float = 0.5, overlap: float = 0.6, nms=None, networ
     found = []
     for label in range(1, scores.shape[1]):
         sure = np.flatnonzero(scores[:, label] >= threshold)
-        for i in sure[np.asarray((nms or _greedy)(boxes[sure], scores[sure, label], overlap), int)] if len(sure) else ():
+        for i in (
+            sure[np.asarray((nms or _greedy)(boxes[sure], scores[sure, label], overlap), int)] if len(sure) else ()
+        ):
             found.append(Detection(datasets.COCO_CLASSES[label], float(scores[i, label]), tuple(map(float, boxes[i]))))
     return sorted(found, key=lambda detection: -detection.score)
 
