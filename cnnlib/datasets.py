@@ -36,15 +36,17 @@ VOC_CLASSES = (  # PASCAL VOC, in the order of its label maps
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("dining table", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor"),
 )
-# COCO, by category number as in its annotations: 80 classes and the background; eleven numbers are not used.
-COCO_CLASSES = tuple(
-    name.replace("_", " ")
-    for name in """background person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign
-    parking_meter bench bird cat dog horse sheep cow elephant bear zebra giraffe - backpack umbrella - - handbag tie
-    suitcase frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket
-    bottle - wine_glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake
-    chair couch potted_plant bed - dining_table - - toilet - tv laptop mouse remote keyboard cell_phone microwave oven
-    toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier toothbrush""".split()
+# COCO, by category number as in its annotations: 80 classes and the background; ten numbers are not used.
+COCO_CLASSES = (
+    *("background", "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
+    *("traffic light", "fire hydrant", "-", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse"),
+    *("sheep", "cow", "elephant", "bear", "zebra", "giraffe", "-", "backpack", "umbrella", "-", "-", "handbag"),
+    *("tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove"),
+    *("skateboard", "surfboard", "tennis racket", "bottle", "-", "wine glass", "cup", "fork", "knife", "spoon"),
+    *("bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),
+    *("chair", "couch", "potted plant", "bed", "-", "dining table", "-", "-", "toilet", "-", "tv", "laptop"),
+    *("mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "-"),
+    *("book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush"),
 )
 
 
@@ -356,7 +358,7 @@ class Pet(NamedTuple):
 
 
 def pets() -> list[Pet]:
-    """Five photographs of the Oxford-IIIT Pet set (Parkhi, Vedaldi, Zisserman and Jawahar 2012), with masks and boxes."""
+    """Five photographs of the Oxford-IIIT Pet set (Parkhi et al. 2012), with masks and boxes."""
     found = []
     for name, facts in json.loads(read("pets/pets.json")).items():
         image, mask = _picture(f"pets/{name}.webp"), _picture(f"pets/{name}_mask.webp")[..., 0]

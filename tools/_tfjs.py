@@ -30,9 +30,7 @@ def read_tensors(read: Callable[[str], bytes], folder: str) -> dict[str, np.ndar
         offset = 0
         for weight in group["weights"]:
             if weight["dtype"] not in DTYPES or "quantization" in weight:
-                raise ValueError(
-                    f"{folder}: {weight['name']} is stored in another way than this reader knows: {weight}"
-                )
+                raise ValueError(f"{folder}: {weight['name']} is stored in a way this reader does not know: {weight}")
             dtype, count = np.dtype(DTYPES[weight["dtype"]]), math.prod(weight["shape"])
             if offset + count * dtype.itemsize > len(data):
                 raise ValueError(f"{folder}: the shards end inside the tensor {weight['name']}; is one missing?")

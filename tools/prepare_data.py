@@ -197,11 +197,14 @@ def pets(package: Members) -> dict[str, bytes]:
         files[f"pets/{name}.webp"] = file.getvalue()
         mask = np.array([0, 1, 0, 255], np.uint8)[np.asarray(trimap.resize(size, Image.Resampling.NEAREST))]
         files[f"pets/{name}_mask.webp"] = webp(mask)
-        head = [
-            round(int(tree.find(f"object/bndbox/{side}").text) * scale) for side in ("xmin", "ymin", "xmax", "ymax")
-        ]
-        breed = source.rpartition("_")[0].replace("_", " ")
-        facts[name] = {"breed": breed, "species": tree.find("object/name").text, "source": source, "head": head}
+        found = tree.find("object")
+        corners = [int(found.find(f"bndbox/{side}").text) for side in ("xmin", "ymin", "xmax", "ymax")]
+        facts[name] = {
+            "breed": source.rpartition("_")[0].replace("_", " "),
+            "species": found.find("name").text,
+            "source": source,
+            "head": [round(n * scale) for n in corners],
+        }
     return files | {"pets/pets.json": as_json(facts)}
 
 

@@ -42,7 +42,7 @@ def DeepLabV3(
 
 
 def aspp(x, filters: int = FILTERS, rates: tuple[int, ...] = (6, 12, 18), norm: str | None = "batch", name="aspp"):
-    """Atrous spatial pyramid pooling: a pixel, its surroundings at several distances, and the whole image, side by side.
+    """Atrous spatial pyramid pooling: a pixel, its surroundings at several distances, and the whole image.
 
     Args:
         x: features (n, h, w, c).

@@ -66,7 +66,7 @@ def SSDLite(
 
 
 def shapes(number: int) -> list[tuple[float, float]]:
-    """(width, height) of the anchors of a cell of map ``number``, relative to the image: three on map 0, six on others."""
+    """(width, height) of the anchors of a cell of map ``number``, relative to the image."""
     scale, following = SCALES[number : number + 2]
     pairs = [(scale, ratio) for ratio in RATIOS] + [((scale * following) ** 0.5, 1.0)]
     if number == 0:  # of the finest map, which has the most cells, fewer and smaller ones
@@ -144,9 +144,8 @@ def detect(image, threshold: float = 0.5, overlap: float = 0.6, nms=None, networ
     found = []
     for label in range(1, scores.shape[1]):
         sure = np.flatnonzero(scores[:, label] >= threshold)
-        for i in (
-            sure[np.asarray((nms or _greedy)(boxes[sure], scores[sure, label], overlap), int)] if len(sure) else ()
-        ):
+        kept = (nms or _greedy)(boxes[sure], scores[sure, label], overlap) if len(sure) else []
+        for i in sure[np.asarray(kept, int)]:
             found.append(Detection(datasets.COCO_CLASSES[label], float(scores[i, label]), tuple(map(float, boxes[i]))))
     return sorted(found, key=lambda detection: -detection.score)
 

@@ -96,7 +96,7 @@ def _watershed(relief: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> np.nd
 
 
 def _peaks(smooth: np.ndarray, components: np.ndarray, distance: float) -> np.ndarray:
-    """(k, 2): in each component its deepest pixel, and every local maximum farther than ``distance`` from deeper ones."""
+    """(k, 2): of each component the deepest pixel, and the local maxima farther than ``distance`` from deeper ones."""
     from scipy import ndimage
 
     y, x = np.nonzero((components > 0) & (smooth == ndimage.maximum_filter(smooth, 3)))
@@ -186,8 +186,9 @@ def match_instances(labels_true, labels_pred, threshold: float = 0.5) -> Matches
 def average_precision(labels_true, labels_pred, threshold: float = 0.5) -> float:
     """Pairs / (pairs + missed + invented) at an IoU ``threshold``: the score of the 2018 Data Science Bowl, in [0, 1].
 
-    1 if both maps are empty. Arguments and errors as `match_instances`. Instances have no scores here, so there is no
-    curve to average over, in spite of the name (Caicedo et al. 2019, "Nucleus segmentation across imaging experiments").
+    1 if both maps are empty. Arguments and errors as `match_instances`. Instances have no scores here, so there is
+    no curve to average over, in spite of the name (Caicedo et al. 2019, "Nucleus segmentation across imaging
+    experiments: the 2018 Data Science Bowl").
     """
     matches = match_instances(labels_true, labels_pred, threshold)
     total = len(matches.pairs) + len(matches.missed) + len(matches.invented)
@@ -230,7 +231,5 @@ def _checked_labels(labels, caller: str, dimensions: tuple[int, ...]) -> np.ndar
     if labels.ndim not in dimensions:
         raise ValueError(f"{caller}: an instance map has shape {labels.shape}; expected (height, width).")
     if labels.dtype.kind not in "iub" or labels.min(initial=0) < 0:
-        raise ValueError(
-            f"{caller}: an instance map must hold whole numbers, 0 for background; this is {labels.dtype}."
-        )
+        raise ValueError(f"{caller}: an instance map must hold whole numbers, 0 and more; this is {labels.dtype}.")
     return labels.astype("int32")

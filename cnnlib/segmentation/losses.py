@@ -56,9 +56,9 @@ class TverskyLoss(keras.losses.Loss):
     .. math:: T = \frac{TP + s}{TP + \alpha FP + \beta FN + s}
 
     TP, FP and FN are sums of probabilities over all pixels of the batch, :math:`s` is ``smooth``. With
-    :math:`\alpha = \beta = 1/2` it is the Dice loss; :math:`\beta > \alpha` makes a missed pixel dearer than an invented
-    one. `keras.losses.Tversky` (3.15) has it the other way round: its ``alpha`` weighs what its text calls false
-    positives and what are false negatives.
+    :math:`\alpha = \beta = 1/2` it is the Dice loss; with :math:`\beta > \alpha` a missed pixel costs more than an
+    invented one. `keras.losses.Tversky` (3.15) has them the other way round: the ``alpha`` of its text weighs false
+    positives, that of its code false negatives.
 
     Args:
         alpha: weight of false positives.
@@ -72,9 +72,7 @@ class TverskyLoss(keras.losses.Loss):
     ):
         super().__init__(name=name, reduction="sum")
         if not (alpha >= 0 and beta >= 0 and alpha + beta > 0 and smooth >= 0):
-            raise ValueError(
-                f"alpha={alpha}, beta={beta}, smooth={smooth}; expected 0 or more, and not both weights 0."
-            )
+            raise ValueError(f"alpha={alpha}, beta={beta}, smooth={smooth}; expected 0 or more, not both weights 0.")
         self.alpha, self.beta, self.smooth, self.ignore = alpha, beta, smooth, ignore
 
     def call(self, y_true, y_pred):
@@ -94,7 +92,7 @@ class TverskyLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="cnnlib")
 class DiceLoss(TverskyLoss):
-    """1 minus the Dice coefficient 2 TP / (2 TP + FP + FN) of soft masks, averaged over the classes. See TverskyLoss."""
+    """1 minus the Dice coefficient 2 TP / (2 TP + FP + FN) of soft masks, the mean of the classes: a `TverskyLoss`."""
 
     def __init__(self, smooth: float = 1.0, ignore: int = IGNORE, name="dice"):
         super().__init__(0.5, 0.5, smooth, ignore, name)
@@ -138,8 +136,8 @@ def _labels_and_counts(y_true, y_pred, ignore: int):
         labels = labels[..., 0]
     if len(labels.shape) != 3 or any(a != b for a, b in zip(labels.shape[1:], y_pred.shape[1:3]) if a and b):
         raise ValueError(
-            f"the labels have shape {tuple(labels.shape)}, the logits {tuple(y_pred.shape)}; expected labels (n, height, "
-            "width) of the same height and width. Was the mask resized with the image, and is it not one-hot?"
+            f"the labels have shape {tuple(labels.shape)}, the logits {tuple(y_pred.shape)}; expected labels (n, "
+            "height, width) of the same height and width. Was the mask resized with the image, and is it not one-hot?"
         )
     labels = ops.cast(labels, "int32")
     counts = labels != ignore

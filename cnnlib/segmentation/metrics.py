@@ -92,7 +92,7 @@ def pixel_accuracy(y_true, y_pred, num_classes: int, ignore: int | None = IGNORE
 def boundary_f_score(
     y_true, y_pred, num_classes: int = 2, tolerance: float = 2.0, ignore: int | None = IGNORE
 ) -> np.ndarray:
-    """How well outlines agree, for each class, float64 (num_classes,); NaN for a class without an outline in either map.
+    """How well outlines agree, for each class, float64 (num_classes,); NaN where neither map has an outline.
 
     Precision is the share of the predicted outline that lies within ``tolerance`` pixels of the true one, recall the
     share of the true outline that lies so near the predicted one; the score is 2 P R / (P + R) (Csurka, Larlus,

@@ -1,8 +1,8 @@
 """An image larger than the network's input: predicted in tiles that overlap, and put together without seams.
 
-Ronneberger, Fischer, Brox 2015 ("overlap-tile strategy"). A network sees zeros beyond the edge of a tile where the whole
-image has pixels, so its answers near the edge of a tile differ. `predict_tiled` forgets a margin of each tile, and
-fades from one tile to the next over the rest of the overlap. Lesson 12.
+Ronneberger, Fischer, Brox 2015 ("overlap-tile strategy"). A network sees zeros beyond the edge of a tile, where the
+whole image has pixels, so its answers near that edge differ. `predict_tiled` forgets a margin of each tile, and fades
+from one tile to the next over the rest of the overlap. Lesson 12.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ __all__ = ["blend_window", "pad_to_multiple", "predict_tiled", "tile_starts"]
 
 
 def tile_starts(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
-    """Where tiles begin along a side of ``size`` pixels: neighbours share ``overlap`` pixels or more, the last ends at the end.
+    """Where tiles begin along a side of ``size`` pixels: neighbours share ``overlap`` pixels or more.
 
     multiple: starts are multiples of it, as the strides of a network ask for: a feature map is shifted only by whole
     pixels then. The last tile may end behind the image, by less than ``multiple``.
@@ -23,8 +23,8 @@ def tile_starts(size: int, tile: int, overlap: int, multiple: int = 1) -> list[i
     """
     if min(size, tile, multiple) < 1 or not 0 <= overlap < tile:
         raise ValueError(
-            f"tile_starts: size={size}, tile={tile}, overlap={overlap}, multiple={multiple}; expected 1 or more, and an "
-            "overlap from 0 to less than a tile."
+            f"tile_starts: size={size}, tile={tile}, overlap={overlap}, multiple={multiple}; expected 1 or more, and "
+            "an overlap from 0 to less than a tile."
         )
     step = (tile - overlap) // multiple * multiple
     if step < 1:
@@ -45,8 +45,8 @@ def blend_window(tile: int, overlap: int, margin: int = 0) -> np.ndarray:
     """
     if not (0 <= overlap <= tile and margin >= 0) or (margin and 2 * margin >= overlap):
         raise ValueError(
-            f"blend_window: tile={tile}, overlap={overlap}, margin={margin}; expected an overlap of at most the tile, and "
-            "more than twice the margin: of what two tiles share, each forgets its own margin."
+            f"blend_window: tile={tile}, overlap={overlap}, margin={margin}; expected an overlap of at most the tile, "
+            "and more than twice the margin: of what two tiles share, each forgets its own margin."
         )
     inner = overlap - 2 * margin
     at = np.arange(tile) - margin + 0.5
@@ -120,8 +120,8 @@ def predict_tiled(
         answers = np.asarray(predict(filled), "float32")[: len(some)]
         if answers.ndim != 4 or answers.shape[:3] != tiles.shape[:3]:
             raise ValueError(
-                f"predict_tiled: predict was given {filled.shape} and returned {np.shape(answers)}; expected one answer "
-                "for each pixel, (n, tile, tile, k). Enlarge logits of a coarser grid in predict."
+                f"predict_tiled: predict was given {filled.shape} and returned {np.shape(answers)}; expected one "
+                "answer for each pixel, (n, tile, tile, k). Enlarge logits of a coarser grid in predict."
             )
         if total is None:
             total = np.zeros((*padded.shape[:2], answers.shape[-1]), "float32")

@@ -43,8 +43,8 @@ def UNet(
     inputs = common.image_input(input_shape, num_classes, step, "UNet")
     if any(side is not None and side % step for side in inputs.shape[1:3]):
         raise ValueError(
-            f"UNet: the input is {inputs.shape[1]} x {inputs.shape[2]}, but depth={depth} halves it {depth} times: both "
-            f"sides must be multiples of {step}. Pad the image (segmentation.pad_to_multiple), or take another depth."
+            f"UNet: the input is {inputs.shape[1]} x {inputs.shape[2]}, but depth={depth} halves it {depth} times: "
+            f"both sides must be multiples of {step}. Pad the image (segmentation.pad_to_multiple) or change the depth."
         )
     x, features = inputs, []
     for level in range(depth):
