@@ -21,7 +21,7 @@ def upsample(x, filters: int, kind: str = "resize", *, name: str, factor: int = 
     Args:
         x: what to enlarge.
         filters: channels of the result.
-        kind: "resize": bilinear, then a convolution; "transposed": one transposed convolution.
+        kind: "resize": each pixel repeated, then a convolution; "transposed": one transposed convolution.
         name: how its layers' names begin.
         factor: how many times larger.
         kernel: side of the convolution's window. With "transposed", a multiple of ``factor`` gives each pixel as many
@@ -36,7 +36,7 @@ def upsample(x, filters: int, kind: str = "resize", *, name: str, factor: int = 
     if kind == "transposed":
         settings = {"kernel_initializer": common.he(), "name": f"{name}_transposed"}
         return layers.Conv2DTranspose(filters, kernel, factor, "same", **settings)(x)
-    x = layers.UpSampling2D(factor, interpolation="bilinear", name=f"{name}_resize")(x)
+    x = layers.UpSampling2D(factor, name=f"{name}_resize")(x)
     return layers.Conv2D(filters, kernel, padding="same", kernel_initializer=common.he(), name=f"{name}_conv")(x)
 
 

@@ -112,7 +112,9 @@ def boundary_f_score(
     confusion_matrix(y_true, y_pred, num_classes, ignore)  # refuses what has no meaning
     if not tolerance >= 0:
         raise ValueError(f"tolerance={tolerance}; expected pixels, 0 or more.")
-    y_true, y_pred = (np.atleast_3d(np.asarray(y)).reshape((-1, *np.shape(y)[-2:])) for y in (y_true, y_pred))
+    y_true, y_pred = (np.asarray(y) if np.ndim(y) == 3 else np.asarray(y)[None] for y in (y_true, y_pred))
+    if y_true.ndim != 3:
+        raise ValueError(f"boundary_f_score: label maps of shape {y_true.shape[1:]}; expected (h, w) or (n, h, w).")
     found = np.zeros((num_classes, 4))
     for true, pred in zip(y_true, y_pred):
         counts = np.ones(true.shape, bool) if ignore is None else true != ignore
