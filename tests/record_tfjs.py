@@ -4,7 +4,7 @@
 
 PACKAGES is the folder of the packages of tools/prepare_data.py; FOLDER is where ``npm install @tensorflow/tfjs@4.22.0``
 was run. The graphs run in node, on the CPU, with their original float32 weights; nothing of cnnlib's networks is used.
-Only a part of the large tensors is kept: every 13th row of the class logits, every 4th point of the maps.
+Only a part of the large tensors is kept: every 17th row of the class logits, every 5th point of the maps.
 """
 
 import argparse
@@ -17,20 +17,44 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-PHOTOGRAPHS = ("cat", "astronaut")
-ROWS, POINTS = 13, 4
+ROWS, POINTS = 17, 5
+# Which graph on which photograph: as published, or with its weights rounded as the course stores them.
+RUNS = (("cat", False), ("astronaut", False), ("cat", True))
 
 
-def run(package, folder: str, image: np.ndarray, names: tuple[str, ...]) -> list[np.ndarray]:
+def rounded_tensors(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rounded to float16, kernels to 8 bits of fraction; a depthwise kernel after its scale, which becomes 1."""
+    from _weights import round_fraction
+    from prepare_data import CONSTANTS
+
+    def rounded(array: np.ndarray) -> np.ndarray:
+        halves = array.astype("<f2")
+        return (round_fraction(halves, 8) if array.ndim > 1 else halves).astype("<f4")
+
+    new = {
+        name: rounded(a) if a.dtype == "<f4" and not name.startswith(CONSTANTS) else a for name, a in tensors.items()
+    }
+    for name, kernel in tensors.items():
+        for scale in ("BatchNorm/batchnorm/mul", "BatchNorm/FusedBatchNorm/Scaled"):
+            scale = name.replace("depthwise_weights", scale)
+            if scale != name and scale in tensors:
+                new[name], new[scale] = rounded(kernel * tensors[scale][:, None]), np.ones_like(tensors[scale])
+    return new
+
+
+def run(package, folder: str, image: np.ndarray, names: tuple[str, ...], stored: bool) -> list[np.ndarray]:
     """The tensors ``names`` of the graph in ``folder`` of an opened package, for one uint8 image (h, w, 3)."""
+    from _tfjs import read_tensors
+
+    model = json.loads(package.read(f"{folder}/model.json"))
+    tensors = read_tensors(package.read, folder)
+    tensors = rounded_tensors(tensors) if stored else tensors
+    (group,) = model["weightsManifest"]
+    group["paths"] = ["weights"]
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        for path in [f"{folder}/model.json"] + [
-            f"{folder}/{path}"
-            for group in json.loads(package.read(f"{folder}/model.json"))["weightsManifest"]
-            for path in group["paths"]
-        ]:
-            (place / Path(path).name).write_bytes(package.read(path))
+        (place / "model.json").write_text(json.dumps(model))
+        (place / "weights").write_bytes(b"".join(tensors[w["name"]].tobytes() for w in group["weights"]))
         (place / "image").write_bytes(np.ascontiguousarray(image, np.uint8).tobytes())
         sizes = [str(side) for side in image.shape[:2]]
         command = ["node", str(HERE / "tfjs_reference.js"), temporary, str(place / "image"), *sizes]
@@ -57,23 +81,25 @@ def main() -> None:
 
     found = {}
     package = open_package("ssdlite", packages)
-    for name in PHOTOGRAPHS:
+    for name, stored in RUNS:
         image = as_bytes(ssdlite.preprocess(datasets.photograph(name)))
         tensors = ("Squeeze", "concat_1", "Postprocessor/ExpandDims_1", "Postprocessor/Tile")
-        offsets, logits, boxes, anchors = run(package, SSDLITE_FOLDER, image, tensors)
-        found[f"ssdlite/{name}/offsets"] = offsets[0]
-        found[f"ssdlite/{name}/logits"] = logits[0, ::ROWS]
-        found[f"ssdlite/{name}/boxes"] = boxes[0, ::ROWS, 0]
-        found[f"ssdlite/{name}/best"] = logits[0, :, 1:].argmax(-1).astype(np.uint8) + 1
-        found["ssdlite/anchors"] = anchors[0]
+        offsets, logits, boxes, anchors = run(package, SSDLITE_FOLDER, image, tensors, stored)
+        key = f"ssdlite/{'stored' if stored else 'original'}/{name}"
+        found[f"{key}/offsets"] = offsets[0]
+        found[f"{key}/logits"] = logits[0, ::ROWS]
+        found[f"{key}/best"] = logits[0, :, 1:].argmax(-1).astype(np.uint8) + 1
+        found[f"{key}/boxes"] = boxes[0, ::ROWS, 0]
+    found["ssdlite/anchors"] = anchors[0]
     package = open_package("deeplab", packages)
-    for name in PHOTOGRAPHS:
+    for name, stored in RUNS:
         batch, (height, width) = deeplab.preprocess(datasets.photograph(name))
         tensors = ("logits/semantic/BiasAdd", "ResizeBilinear_3", "SemanticPredictions")
-        logits, enlarged, labels = run(package, DEEPLAB_FOLDER, as_bytes(batch)[:height, :width], tensors)
-        found[f"deeplab/{name}/logits"] = logits[0, ::POINTS, ::POINTS]
-        found[f"deeplab/{name}/enlarged"] = enlarged[0, :: 9 * POINTS, :: 9 * POINTS]
-        found[f"deeplab/{name}/labels"] = labels[0].astype(np.uint8)
+        logits, enlarged, labels = run(package, DEEPLAB_FOLDER, as_bytes(batch)[:height, :width], tensors, stored)
+        key = f"deeplab/{'stored' if stored else 'original'}/{name}"
+        found[f"{key}/logits"] = logits[0, ::POINTS, ::POINTS]
+        found[f"{key}/enlarged"] = enlarged[0, :: 8 * POINTS, :: 8 * POINTS]
+        found[f"{key}/labels"] = labels[0].astype(np.uint8)
     np.savez_compressed(HERE / "data" / "tfjs_tensors.npz", **found)
 
 

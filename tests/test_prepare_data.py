@@ -359,11 +359,13 @@ def test_fewer_bits_take_less_space_and_move_values_little():
     assert full == _weights.pack_weights({"a": kernel})
     assert len(some) < 0.9 * len(full)
     assert np.max(np.abs(_weights.round_fraction(kernel.astype("float16"), 8) / kernel - 1)) < 1 / 512 + 1 / 2048
+    bias = kernel[0]
+    assert _weights.pack_weights({"a": bias}, bits=1) == _weights.pack_weights({"a": bias}), "one axis keeps all"
     for bits in (0, 11):
         with pytest.raises(ValueError, match="1 to 10"):
             _weights.pack_weights({"a": kernel}, bits=bits)
     with pytest.raises(ValueError, match="cannot hold"):
-        _weights.pack_weights({"a": np.array([65500.0])}, bits=4)
+        _weights.pack_weights({"a": np.array([[65500.0]])}, bits=4)
 
 
 def test_model_arrays_are_those_that_load_weights_expects(tmp_path, monkeypatch):

@@ -299,10 +299,29 @@ def test_unet_of_the_paper_has_its_size(undrawn):
     assert model.count_params() - wider == 31_030_658
 
 
+@pytest.mark.parametrize("decoder", ["resize", "transposed"])
+@pytest.mark.parametrize("skips", [True, False])
+def test_unet_takes_images_of_any_size(decoder, skips):
+    """Also smaller than its strides, one after another, and the same as with a fixed size."""
+    keras.utils.set_random_seed(0)
+    model = segmentation.UNet((None, None, 1), 2, 3, 2, decoder, skips, "batch")
+    rng = np.random.default_rng(0)
+    for height, width in ((16, 24), (10, 13), (1, 1), (24, 9), (7, 32)):
+        x = rng.normal(size=(1, height, width, 1)).astype("float32")
+        came = model.predict_on_batch(x)
+        assert came.shape == (1, height, width, 2)
+        assert np.isfinite(came).all()
+    fixed = segmentation.UNet((24, 9, 1), 2, 3, 2, decoder, skips, "batch")
+    fixed.set_weights(model.get_weights())
+    x = rng.normal(size=(1, 24, 9, 1)).astype("float32")
+    np.testing.assert_allclose(fixed.predict_on_batch(x), model.predict_on_batch(x), atol=1e-5)
+    even = segmentation.UNet((16, 8, 1), 2, 3, 2, decoder, skips)
+    assert not any("crop" in layer.name for layer in even.layers)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"input_shape": (100, 96, 1)}, "multiples of 8"),
         ({"input_shape": (4, 8, 1)}, "at least 8"),
         ({"depth": 0}, "depth=0"),
         ({"width": 1.5}, "width=1.5"),

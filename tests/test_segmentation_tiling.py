@@ -145,3 +145,39 @@ def test_a_tile_at_the_edge_of_the_image_keeps_its_edge():
     assert tiling._at_edges(window, True, False).tolist() == [1, 1, 1, 1, 0.5, 0]
     assert tiling._at_edges(window, False, True).tolist() == [0, 0.5, 1, 1, 1, 1]
     assert tiling._at_edges(window, True, True).tolist() == [1] * 6
+
+
+# --- crops for training ----------------------------------------------------------------------------------------------
+
+
+def test_random_crops_keep_images_and_labels_together():
+    numbers = np.arange(2 * 9 * 12).reshape(2, 9, 12)
+    images = np.stack([numbers, -numbers], axis=-1).astype("float32")
+    x, y = segmentation.random_crops(images, numbers, 5, 200, rng=0)
+    assert x.shape == (200, 5, 5, 2)
+    assert y.dtype == numbers.dtype
+    np.testing.assert_array_equal(x[..., 0], y)
+    np.testing.assert_array_equal(x[..., 1], -y)
+    steps = {(int(crop[0, 1] - crop[0, 0]), int(crop[1, 0] - crop[0, 0])) for crop in y}
+    assert steps == {(a, b) for i in (-1, 1) for j in (-1, 1) for a, b in ((i, 12 * j), (12 * j, i))}, (
+        "eight ways round"
+    )
+    places = {int(crop.min()) for crop in y}
+    possible = {n * 108 + i * 12 + j for n in range(2) for i in range(5) for j in range(8)}
+    assert places <= possible
+    assert len(places) > 0.8 * len(possible)
+    again, _ = segmentation.random_crops(images, numbers, 5, 200, rng=0)
+    np.testing.assert_array_equal(again, x)
+    whole, _ = segmentation.random_crops(images[:, :, :9], numbers[:, :, :9], 9, 1, rng=1)
+    assert whole.shape == (1, 9, 9, 2)
+
+
+def test_random_crops_refuse():
+    images, labels = np.zeros((1, 8, 9, 1)), np.zeros((1, 8, 9), int)
+    for size, count in ((9, 1), (0, 1), (4, 0)):
+        with pytest.raises(ValueError, match="squares that fit in"):
+            segmentation.random_crops(images, labels, size, count)
+    with pytest.raises(ValueError, match="masks resized"):
+        segmentation.random_crops(images, labels[:, :-1], 4, 1)
+    with pytest.raises(ValueError, match="NaN"):
+        segmentation.random_crops(images + np.nan, labels, 4, 1)

@@ -15,8 +15,9 @@ from cnnlib import datasets, models
 from cnnlib.models import ssdlite
 
 HERE = Path(__file__).parent
-ROWS = 13  # every 13th row of the logits was recorded
+ROWS = 17  # every 17th row of the logits was recorded
 PHOTOGRAPHS = ("cat", "astronaut")
+ORDER = [1, 0, 3, 2]  # the graph has y, x, height, width
 TOLERANCE = 1e-3  # the largest difference seen is 5e-5
 
 
@@ -51,12 +52,18 @@ def test_equal_to_the_original_graph_with_its_own_tensors(recorded, monkeypatch)
         variable.assign(arrays.pop(variable.path))
     assert not arrays, "some arrays have no place in the network"
     for name in PHOTOGRAPHS:
-        output = model.predict_on_batch(batch(name))
-        offsets = recorded[f"ssdlite/{name}/offsets"][:, [1, 0, 3, 2]]
-        np.testing.assert_allclose(output["boxes"][0], offsets, rtol=0, atol=TOLERANCE)
-        logits = output["logits"][0]
-        np.testing.assert_allclose(logits[::ROWS], recorded[f"ssdlite/{name}/logits"], rtol=0, atol=TOLERANCE)
-        np.testing.assert_array_equal(logits[:, 1:].argmax(-1) + 1, recorded[f"ssdlite/{name}/best"])
+        compare(model.predict_on_batch(batch(name)), recorded, f"ssdlite/original/{name}")
+
+
+def test_equal_to_the_original_graph_with_the_stored_tensors(network, recorded):
+    """The graph was run once more, in node, with its weights rounded as those that are bundled."""
+    compare(network.predict_on_batch(batch("cat")), recorded, "ssdlite/stored/cat")
+
+
+def compare(output, recorded, key):
+    np.testing.assert_allclose(output["boxes"][0], recorded[f"{key}/offsets"][:, ORDER], rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(output["logits"][0][::ROWS], recorded[f"{key}/logits"], rtol=0, atol=TOLERANCE)
+    np.testing.assert_array_equal(output["logits"][0][:, 1:].argmax(-1) + 1, recorded[f"{key}/best"])
 
 
 def test_anchors_are_those_of_the_graph(recorded):
@@ -67,8 +74,8 @@ def test_anchors_are_those_of_the_graph(recorded):
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_decode_gives_the_boxes_of_the_graph(name, recorded):
-    boxes = ssdlite.decode(recorded[f"ssdlite/{name}/offsets"][:, [1, 0, 3, 2]], (200, 100))
-    y0, x0, y1, x1 = recorded[f"ssdlite/{name}/boxes"].T
+    boxes = ssdlite.decode(recorded[f"ssdlite/original/{name}/offsets"][:, ORDER], (200, 100))
+    y0, x0, y1, x1 = recorded[f"ssdlite/original/{name}/boxes"].T
     expected = np.stack([x0 * 100, y0 * 200, x1 * 100, y1 * 200], axis=1)
     np.testing.assert_allclose(boxes[::ROWS], expected, rtol=0, atol=1e-3)
 
@@ -77,7 +84,10 @@ def test_decode_gives_the_boxes_of_the_graph(name, recorded):
 def test_what_storing_costs(name, network, recorded):
     """8 bits of fraction: the same class at every anchor with a score above 0.5, boxes within 4 of 300 pixels."""
     output = network.predict_on_batch(batch(name))
-    offsets, logits = recorded[f"ssdlite/{name}/offsets"][:, [1, 0, 3, 2]], recorded[f"ssdlite/{name}/logits"]
+    offsets, logits = (
+        recorded[f"ssdlite/original/{name}/offsets"][:, ORDER],
+        recorded[f"ssdlite/original/{name}/logits"],
+    )
     moved = np.abs(output["logits"][0][::ROWS] - logits)
     assert 0.01 < moved.max() < 1.5
     assert moved.mean() < 0.1
@@ -86,7 +96,7 @@ def test_what_storing_costs(name, network, recorded):
     sure = scores > 0.5
     assert sure.any()
     np.testing.assert_array_equal(
-        output["logits"][0][sure, 1:].argmax(-1) + 1, recorded[f"ssdlite/{name}/best"][sure], "another class"
+        output["logits"][0][sure, 1:].argmax(-1) + 1, recorded[f"ssdlite/original/{name}/best"][sure], "another class"
     )
     shift = np.abs(ssdlite.decode(output["boxes"][0], (300, 300)) - ssdlite.decode(offsets, (300, 300)))[sure]
     assert shift.max() < 4

@@ -17,8 +17,9 @@ def pack_weights(arrays: dict[str, np.ndarray], bits: int = 10) -> bytes:
 
     Args:
         arrays: the values by path.
-        bits: how many of the 10 bits of the fraction to keep; the rest is rounded to zeros, which take no space. With
-            8 the file is a quarter smaller, and a value is off by at most 1 part in 512.
+        bits: how many of the 10 bits of the fraction to keep in arrays of two axes or more; the rest is rounded to
+            zeros, which take no space. With 8 the file is an eighth smaller, and a value is off by at most 1 part in
+            512. Biases and statistics, of one axis, keep all.
 
     Raises:
         ValueError: a value is too large for float16, or ``bits`` is not from 1 to 10.
@@ -29,7 +30,9 @@ def pack_weights(arrays: dict[str, np.ndarray], bits: int = 10) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():
             with np.errstate(over="ignore"):
-                halves = round_fraction(np.ascontiguousarray(array, "<f2"), bits)
+                halves = np.ascontiguousarray(array, "<f2")
+            if halves.ndim > 1:
+                halves = round_fraction(halves, bits)
             if not np.isfinite(halves).all():
                 raise ValueError(f"{name} has values that float16 cannot hold (up to {np.abs(array).max():g})")
             planes = np.moveaxis(halves[..., None].view(np.uint8), -1, 0)

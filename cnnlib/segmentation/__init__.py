@@ -6,7 +6,8 @@
                left of its grid; `aspp`, DeepLab's pyramid of dilations
 `losses`       `PixelCrossEntropy`, `DiceLoss`, `TverskyLoss`, on logits and whole-number labels; `SumOfLosses`
 `metrics`      `confusion_matrix`, `iou`, `mean_iou`, `dice`, `boundary_f_score`, on label maps
-`tiling`       `predict_tiled`: an image larger than the network's input, in tiles that overlap, without seams
+`tiling`       `predict_tiled`: an image larger than the network's input, in tiles that overlap, without seams;
+               `random_crops` for training
 `instances`    `connected_components`, `split_touching`, `match_instances`, `count_error`: from a mask to objects
 =============  =====================================================================================================
 
@@ -24,7 +25,7 @@ _MODULES = {
     ),
     "losses": ("DiceLoss", "PixelCrossEntropy", "SumOfLosses", "TverskyLoss"),
     "metrics": ("boundary_f_score", "confusion_matrix", "dice", "iou", "mean_iou", "pixel_accuracy"),
-    "tiling": ("blend_window", "pad_to_multiple", "predict_tiled", "tile_starts"),
+    "tiling": ("blend_window", "pad_to_multiple", "predict_tiled", "random_crops", "tile_starts"),
     "unet": ("UNet",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

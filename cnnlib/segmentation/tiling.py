@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["blend_window", "pad_to_multiple", "predict_tiled", "tile_starts"]
+from cnnlib import runtime
+
+__all__ = ["blend_window", "pad_to_multiple", "predict_tiled", "random_crops", "tile_starts"]
 
 
 def tile_starts(size: int, tile: int, overlap: int, multiple: int = 1) -> list[int]:
@@ -158,3 +160,43 @@ def _checked(images, caller: str, dimensions: tuple[int, ...]) -> np.ndarray:
     if images.dtype.kind == "f" and not np.isfinite(images).all():
         raise ValueError(f"{caller}: the images hold NaN or infinity, which a network spreads over all it sees.")
     return images
+
+
+def random_crops(
+    images, labels, size: int, count: int, rng: np.random.Generator | int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` squares cut from images and their label maps at random, each in one of its eight orientations.
+
+    Args:
+        images: (n, h, w, c); one image is a batch of one.
+        labels: (n, h, w), whole numbers.
+        size: side of the squares, in pixels.
+        count: how many.
+        rng: a generator, or a seed; None for that of `runtime.setup`.
+
+    Returns:
+        (count, size, size, c) and (count, size, size), of the same types.
+
+    Raises:
+        ValueError: images and labels differ in size, or are smaller than the squares.
+    """
+    images, labels = _checked(images, "random_crops", (4,)), np.asarray(labels)
+    if labels.shape != images.shape[:3]:
+        raise ValueError(
+            f"random_crops: labels of shape {labels.shape} with images of shape {images.shape}; expected (n, h, w) "
+            "with (n, h, w, c). Were the masks resized with the images?"
+        )
+    if not 1 <= size <= min(images.shape[1:3]) or count < 1:
+        raise ValueError(
+            f"random_crops: size={size}, count={count} from images of {images.shape[1]} x {images.shape[2]} pixels; "
+            "expected squares that fit in, and at least one. Pad smaller images (pad_to_multiple)."
+        )
+    rng = np.random.default_rng(runtime.seed() if rng is None else rng)
+    crops = np.empty((count, size, size, images.shape[-1]), images.dtype), np.empty((count, size, size), labels.dtype)
+    for i in range(count):
+        n, y, x = (rng.integers(0, most + 1) for most in np.subtract(images.shape[:3], (1, size, size)))
+        turns, mirrored = rng.integers(4), rng.integers(2)
+        for crop, source in zip(crops, (images, labels)):
+            square = np.rot90(source[n, y : y + size, x : x + size], turns)
+            crop[i] = square[:, ::-1] if mirrored else square
+    return crops
