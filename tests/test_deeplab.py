@@ -78,7 +78,7 @@ def test_storing_changes_less_than_a_hundredth_of_the_pixels(name, network, reco
     logits, _, labels = answers(network, name)
     assert 0.01 < np.abs(logits[::POINTS, ::POINTS] - recorded[f"deeplab/original/{name}/logits"]).max() < 3
     assert labels.shape == recorded[f"deeplab/original/{name}/labels"].shape
-    assert (labels == recorded[f"deeplab/original/{name}/labels"]).mean() > 0.998
+    assert (labels == recorded[f"deeplab/original/{name}/labels"]).mean() > 0.995
 
 
 # --- label maps ------------------------------------------------------------------------------------------------------
