@@ -243,6 +243,9 @@ def test_boundary_f_score_counts_a_shift_and_the_batch_together():
     ring = true.copy()
     ring[3:17, 3:17][ring[3:17, 3:17] == 0] = 255
     assert np.isnan(metrics.boundary_f_score(ring, true)[1])
+    larger = np.zeros((20, 20), int)
+    larger[3:17, 3:17] = 1  # its outline lies in the ring
+    assert np.isnan(metrics.boundary_f_score(ring, larger)[1])
 
 
 def test_empty_images_have_no_score():

@@ -195,6 +195,14 @@ def test_matching_against_all_pairings(seed, threshold):
     assert segmentation.count_error(true, pred) == len(set(pred[pred > 0])) - len(set(true[true > 0]))
 
 
+def test_two_poor_pairs_are_better_than_one_good_one():
+    true, pred = np.zeros((2, 1, 30), int)
+    true[:, :20], true[:, 20:] = 1, 2
+    pred[:, :2], pred[:, 2:22] = 1, 2
+    assert segmentation.match_instances(true, pred, 0.05).pairs.tolist() == [[1, 1], [2, 2]]
+    assert segmentation.match_instances(true, pred, 0.5).pairs.tolist() == [[1, 2]]
+
+
 def test_matching_of_nothing():
     empty, one = np.zeros((4, 4), int), np.ones((4, 4), int)
     assert segmentation.average_precision(empty, empty) == 1

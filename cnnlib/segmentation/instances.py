@@ -86,11 +86,11 @@ def _watershed(relief: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> np.nd
     heapq.heapify(queue)
     order = len(queue)
     while queue:
-        level, _, y, x = heapq.heappop(queue)
+        y, x = heapq.heappop(queue)[2:]
         for near_y, near_x in [(y + i, x + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]:
             if inside[near_y, near_x] and labels[near_y, near_x] == 0:
                 labels[near_y, near_x] = labels[y, x]
-                heapq.heappush(queue, (max(level, height[near_y, near_x]), order, near_y, near_x))
+                heapq.heappush(queue, (height[near_y, near_x], order, near_y, near_x))
                 order += 1
     return labels[1:-1, 1:-1]
 
