@@ -20,6 +20,7 @@ _MODULES = (
     "reference",
     "results",
     "runtime",
+    "segmentation",
     "splits",
     "trace",
     "training",

@@ -32,6 +32,22 @@ FASHION_MNIST_CLASSES = (
     "Ankle boot",
 )
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+VOC_CLASSES = (  # PASCAL VOC, in the order of its label maps
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("dining table", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor"),
+)
+# COCO, by category number as in its annotations: 80 classes and the background; ten numbers are not used.
+COCO_CLASSES = (
+    *("background", "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"),
+    *("traffic light", "fire hydrant", "-", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse"),
+    *("sheep", "cow", "elephant", "bear", "zebra", "giraffe", "-", "backpack", "umbrella", "-", "-", "handbag"),
+    *("tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove"),
+    *("skateboard", "surfboard", "tennis racket", "bottle", "-", "wine glass", "cup", "fork", "knife", "spoon"),
+    *("bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake"),
+    *("chair", "couch", "potted plant", "bed", "-", "dining table", "-", "-", "toilet", "-", "tv", "laptop"),
+    *("mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "-"),
+    *("book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush"),
+)
 
 
 class DataError(RuntimeError):
@@ -267,6 +283,91 @@ def _facts() -> dict[str, dict]:
     return json.loads(read("photographs/photographs.json"))
 
 
+# --- pictures with masks ---------------------------------------------------------------------------------------------
+
+
+class Nuclei(NamedTuple):
+    """Tiles of a micrograph, of two regions that share no nucleus.
+
+    ``x_train`` and ``x_test`` are (n, side, side, 1), float32 in [0, 1]; ``y_train`` and ``y_test`` are int32
+    (n, side, side): 0 for background, else the number of the nucleus, which is the same in all tiles.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Nuclei(x_train {self.x_train.shape} {self.x_train.dtype}, x_test {self.x_test.shape})"
+
+
+# Columns of the 512 for training and for testing. Between them are 32 of neither: a nucleus is up to 40 px long, none
+# reaches across.
+NUCLEI_COLUMNS = {"train": slice(0, 320), "test": slice(352, 512)}
+
+
+def nuclei(tile: int = 160) -> Nuclei:
+    """Fluorescent nuclei with a mask of each (a micrograph from StarDist, Schmidt et al. 2018), split by region.
+
+    Args:
+        tile: side of the square tiles, in pixels, from 16 to 160. Each region holds as many whole tiles as fit, spread
+            evenly: with 160 px six for training and three for testing. A nucleus may be cut by the edge of a tile.
+    """
+    if isinstance(tile, bool) or not isinstance(tile, (int, np.integer)) or not 16 <= tile <= 160:
+        raise ValueError(f"tile={tile!r}: expected the side of a tile in pixels, from 16 to 160.")
+    parts = []
+    for region in ("train", "test"):
+        image, labels = nuclei_image(region)
+        for array in (image, labels):
+            starts = [np.linspace(0, side - tile, side // tile).astype(int) for side in labels.shape]
+            parts.append(np.stack([array[y : y + tile, x : x + tile] for y in starts[0] for x in starts[1]]))
+    return Nuclei(*parts)
+
+
+def nuclei_image(region: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The whole micrograph, or one region of it: float32 (512, w, 1) in [0, 1], and the nucleus of each pixel, int32.
+
+    region: "train" (320 px wide), "test" (160 px), or None for all 512 px, with 125 nuclei.
+    """
+    if region not in (None, *NUCLEI_COLUMNS):
+        raise ValueError(f"region={region!r}: choose 'train', 'test' or None for the whole image.")
+    columns = slice(None) if region is None else NUCLEI_COLUMNS[region]
+    image, labels = (_picture(f"nuclei/{name}.webp")[:, columns, 0] for name in ("image", "labels"))
+    return image[..., None].astype("float32") / 255, labels.astype("int32")
+
+
+class Pet(NamedTuple):
+    """A photograph of a cat or a dog, and which of its pixels are the animal.
+
+    ``image`` is uint8 (h, w, 3); ``mask`` is uint8 (h, w): 1 for the animal, 0 for what is not, 255 along the outline,
+    where its annotators did not decide. Boxes are (x0, y0, x1, y1) in pixels: ``box`` around the mask's 1, ``head`` as
+    annotated. ``species`` is "cat" or "dog", as in :data:`VOC_CLASSES` and :data:`COCO_CLASSES`.
+    """
+
+    name: str
+    breed: str
+    species: str
+    image: np.ndarray
+    mask: np.ndarray
+    box: tuple[int, int, int, int]
+    head: tuple[int, int, int, int]
+
+    def __repr__(self) -> str:
+        return f"Pet({self.name!r}, {self.breed!r}, {self.species!r}, image {self.image.shape})"
+
+
+def pets() -> list[Pet]:
+    """Five photographs of the Oxford-IIIT Pet set (Parkhi et al. 2012), with masks and boxes."""
+    found = []
+    for name, facts in json.loads(read("pets/pets.json")).items():
+        image, mask = _picture(f"pets/{name}.webp"), _picture(f"pets/{name}_mask.webp")[..., 0]
+        rows, columns = np.flatnonzero((mask == 1).any(1)), np.flatnonzero((mask == 1).any(0))
+        box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        found.append(Pet(name, facts["breed"], facts["species"], image, mask, box, tuple(facts["head"])))
+    return found
+
+
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
@@ -435,6 +536,18 @@ def summary() -> Table:
         rows.append(
             (b.title, f"{b.train:,}", f"{b.test:,}", "x".join(map(str, b.shape)), str(len(b.class_names)), size)
         )
+    size, tiles = f"{_megabytes('nuclei/'):.1f}", nuclei()
+    rows.append(
+        (
+            "nuclei",
+            str(len(tiles.x_train)),
+            str(len(tiles.x_test)),
+            "x".join(map(str, tiles.x_train.shape[1:])),
+            "",
+            size,
+        )
+    )
+    rows.append(("pets", str(len(pets())), "", "various", "2", f"{_megabytes('pets/'):.1f}"))
     count = str(len(photograph_names()))
     rows.append(("photographs", count, "", "various", "", f"{_megabytes('photographs/'):.1f}"))
     rows.append(("weights", "", "", "", "", f"{_megabytes('weights/'):.1f}"))

@@ -214,6 +214,79 @@ def test_summary_lists_the_sets():
     assert "Fashion-MNIST  10,000  2,000" in text
     assert "CIFAR-10" in text
     assert "photographs    10" in text
+    assert "nuclei         6       3      160x160x1" in text
+    assert "pets           5" in text
+
+
+# --- pictures with masks ---------------------------------------------------------------------------------------------
+
+
+def test_nuclei_are_split_by_region():
+    nuclei = datasets.nuclei()
+    assert nuclei.x_train.shape == (6, 160, 160, 1)
+    assert nuclei.x_test.shape == (3, 160, 160, 1)
+    assert nuclei.y_train.shape == (6, 160, 160)
+    assert nuclei.x_train.dtype == np.float32
+    assert nuclei.y_test.dtype == np.int32
+    assert nuclei.x_train.min() >= 0
+    assert 0.5 < nuclei.x_train.max() <= 1
+    train, test = (set(np.unique(y)) - {0} for y in (nuclei.y_train, nuclei.y_test))
+    assert not train & test, "a nucleus is on both sides"
+    assert len(train) > 80
+    assert len(test) > 30
+    assert repr(nuclei) == "Nuclei(x_train (6, 160, 160, 1) float32, x_test (3, 160, 160, 1))"
+
+
+def test_nuclei_have_their_masks_on_them():
+    image, labels = datasets.nuclei_image()
+    assert image.shape == (512, 512, 1)
+    assert len(np.unique(labels)) == 126
+    assert image[labels > 0].mean() > 2 * image[labels == 0].mean()
+    (left, _), (right, _) = datasets.nuclei_image("train"), datasets.nuclei_image("test")
+    np.testing.assert_array_equal(left, image[:, :320])
+    np.testing.assert_array_equal(right, image[:, 352:])
+
+
+@pytest.mark.parametrize(("tile", "train", "test"), [(64, 40, 16), (128, 8, 4), (16, 640, 320)])
+def test_nuclei_in_smaller_tiles(tile, train, test):
+    nuclei = datasets.nuclei(tile)
+    assert nuclei.x_train.shape == (train, tile, tile, 1)
+    assert nuclei.y_test.shape == (test, tile, tile)
+    image, labels = datasets.nuclei_image("train")
+    np.testing.assert_array_equal(nuclei.x_train[0], image[:tile, :tile])
+    np.testing.assert_array_equal(nuclei.y_train[-1], labels[-tile:, -tile:])
+
+
+def test_nuclei_refuse():
+    for tile in (15, 161, 64.0, True):
+        with pytest.raises(ValueError, match="from 16 to 160"):
+            datasets.nuclei(tile)
+    with pytest.raises(ValueError, match="'train', 'test' or None"):
+        datasets.nuclei_image("left")
+
+
+def test_pets():
+    pets = datasets.pets()
+    assert [pet.species for pet in pets] == ["cat", "cat", "dog", "cat", "cat"]
+    assert len({pet.name for pet in pets}) == 5
+    for pet in pets:
+        assert pet.species in datasets.VOC_CLASSES
+        assert pet.species in datasets.COCO_CLASSES
+        height, width = pet.mask.shape
+        assert pet.image.shape == (height, width, 3)
+        assert max(height, width) <= 400
+        assert set(np.unique(pet.mask)) == {0, 1, 255}
+        x0, y0, x1, y1 = pet.box
+        inside = pet.mask == 1
+        assert inside.sum() == inside[y0:y1, x0:x1].sum()
+        assert inside[y0].any()
+        assert inside[y1 - 1].any()
+        assert inside[:, x0].any()
+        assert inside[:, x1 - 1].any()
+        a, b, c, d = pet.head
+        assert 0 <= a < c <= width
+        assert 0 <= b < d <= height
+        assert inside[b:d, a:c].mean() > 0.4, "the head is a part of the animal"
 
 
 # --- the complete sets -----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from cnnlib import datasets, runtime
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import _packages
+import _tfjs
 import _torch_file
 import _weights
 import prepare_data
@@ -223,6 +224,59 @@ def test_tensors_are_those_that_pytorch_wrote():
         _torch_file.read_tensors(file.getvalue())
 
 
+# --- TensorFlow.js graphs --------------------------------------------------------------------------------------------
+
+
+def tfjs_model(tensors: dict[str, np.ndarray], cut: int) -> dict[str, bytes]:
+    """A graph model of these tensors, its bytes in two shards of which the first ends after ``cut``."""
+    data = b"".join(np.ascontiguousarray(tensor).tobytes() for tensor in tensors.values())
+    weights = [{"name": n, "shape": list(t.shape), "dtype": str(t.dtype)} for n, t in tensors.items()]
+    manifest = [{"paths": ["a", "b"], "weights": weights}]
+    return {
+        "m/model.json": json.dumps({"modelTopology": {}, "weightsManifest": manifest}).encode(),
+        "m/a": data[:cut],
+        "m/b": data[cut:],
+    }
+
+
+def test_tensors_of_a_tensorflow_js_graph():
+    rng = np.random.default_rng(0)
+    tensors = {
+        "kernel": rng.normal(size=(3, 2, 4)).astype("float32"),
+        "shape": np.array([7, -1], "int32"),
+        "scale": np.array(0.5, "float32"),
+        "flags": np.array([True, False, True]),
+    }
+    for cut in (0, 5, 96, 111):
+        read = _tfjs.read_tensors(tfjs_model(tensors, cut).__getitem__, "m")
+        assert list(read) == list(tensors)
+        for name, tensor in tensors.items():
+            assert read[name].dtype == tensor.dtype
+            np.testing.assert_array_equal(read[name], tensor)
+
+
+def test_a_graph_that_is_not_as_described_is_refused():
+    files = tfjs_model({"a": np.zeros(4, "float32"), "b": np.zeros(2, "float32")}, 8)
+    with pytest.raises(ValueError, match="end inside the tensor b"):
+        _tfjs.read_tensors((files | {"m/b": files["m/b"][:-4]}).__getitem__, "m")
+    with pytest.raises(ValueError, match="hold 28 bytes, the tensors need 24"):
+        _tfjs.read_tensors((files | {"m/b": files["m/b"] + b"1234"}).__getitem__, "m")
+    strange = tfjs_model({"a": np.zeros(4, "complex64")}, 8)
+    with pytest.raises(ValueError, match="does not know"):
+        _tfjs.read_tensors(strange.__getitem__, "m")
+
+
+def test_a_weight_without_a_place_is_named():
+    take = prepare_data._Take(
+        {"used": np.ones(3, "float32"), "lost": np.ones(3, "float32"), "int": np.ones(1, "int32")}
+    )
+    take("used")
+    with pytest.raises(RuntimeError, match=r"no place for: \['lost'\]"):
+        take.finished({})
+    take("lost")
+    assert take.finished({"x": 1}) == {"x": 1}
+
+
 # --- formats ---------------------------------------------------------------------------------------------------------
 
 
@@ -280,6 +334,38 @@ def test_weights_come_back_as_float16(tmp_path, monkeypatch):
         np.testing.assert_array_equal(read[name], array.astype("float16"))
     with pytest.raises(ValueError, match="a/b has values that float16 cannot hold"):
         _weights.pack_weights({"a/b": np.array([1e5])})
+
+
+@pytest.mark.parametrize("bits", range(1, 11))
+def test_fractions_are_rounded_to_the_nearest(bits):
+    """All float16 values: the nearest of those with so many bits of fraction, and of two the even one."""
+    halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    with np.errstate(over="ignore"):
+        rounded = _weights.round_fraction(halves, bits)
+    fraction, exponent = np.frexp(halves.astype("float64"))
+    exponent = np.maximum(exponent, -13)  # subnormal numbers have the spacing of the smallest normal ones
+    unit = np.exp2(exponent - 1.0 - bits)
+    expected = np.round(halves.astype("float64") / unit) * unit
+    np.testing.assert_array_equal(
+        rounded.astype("float64"), np.where(np.abs(expected) > 65504, np.inf * np.sign(expected), expected)
+    )
+    assert not np.any(rounded[np.isfinite(rounded)].view(np.uint16) & ((1 << (10 - bits)) - 1))
+
+
+def test_fewer_bits_take_less_space_and_move_values_little():
+    kernel = np.random.default_rng(0).normal(size=(100, 100)).astype("float32")
+    full, some = (_weights.pack_weights({"a": kernel}, bits=bits) for bits in (10, 8))
+    assert full == _weights.pack_weights({"a": kernel})
+    assert len(some) < 0.9 * len(full)
+    assert np.max(np.abs(_weights.round_fraction(kernel.astype("float16"), 8) / kernel - 1)) < 1 / 512 + 1 / 2048
+    bias = kernel[0]
+    assert _weights.pack_weights({"a": bias}, bits=1) == _weights.pack_weights({"a": bias}), "one axis keeps all"
+    for bits in (0, 11):
+        with pytest.raises(ValueError, match="1 to 10"):
+            _weights.pack_weights({"a": kernel}, bits=bits)
+    with pytest.raises(ValueError, match="cannot hold"):
+        _weights.pack_weights({"a": np.array([[65500.0]])}, bits=4)
 
 
 def test_model_arrays_are_those_that_load_weights_expects(tmp_path, monkeypatch):
@@ -357,6 +443,6 @@ def test_the_folder_of_packages_is_asked_for(capsys):
 
 
 @pytest.mark.skipif("CNNLIB_PACKAGES" not in os.environ, reason="CNNLIB_PACKAGES names no folder of packages")
-@pytest.mark.parametrize("name", ["imagenet_classes", "efficientnet_lite0"])
+@pytest.mark.parametrize("name", ["imagenet_classes", "efficientnet_lite0", "nuclei", "pets", "ssdlite", "deeplab"])
 def test_the_packages_give_the_same_bytes(name):
     assert prepare_data.main([os.environ["CNNLIB_PACKAGES"], "--check", "--only", name]) == 0

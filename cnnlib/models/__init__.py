@@ -14,6 +14,8 @@ MobileNet          MobileNetV2, inverted_residual                Sandler et al. 
 EfficientNet       EfficientNet, mbconv, squeeze_excite          Tan, Le 2019; Hu, Shen, Sun 2018          07
 EfficientNet-Lite  EfficientNetLite, EfficientNetLite0 to Lite4  Tan, Le 2019                              00, 02
 ConvNeXt           ConvNeXt, convnext_block                      Liu et al. 2022                           07
+SSDLite            SSDLite                                       Liu et al. 2016; Sandler et al. 2018      11
+DeepLab            DeepLabV3, aspp                               Chen et al. 2017; Sandler et al. 2018     12
 =================  ============================================  ========================================  ======
 
 >>> model = models.CifarResNet(depth=20, num_classes=10)
@@ -28,6 +30,7 @@ _MODULES = {
     "alexnet": ("AlexNet",),
     "common": (),
     "convnext": ("ConvNeXt", "convnext_block"),
+    "deeplab": ("DeepLabV3", "aspp"),
     "densenet": ("DenseNet", "dense_layer"),
     "efficientnet": ("EfficientNet", "mbconv", "squeeze_excite"),
     "efficientnet_lite": ("EfficientNetLite", *(f"EfficientNetLite{i}" for i in range(5))),
@@ -36,6 +39,7 @@ _MODULES = {
     "lenet": ("LeNet5",),
     "mobilenet": ("MobileNetV2", "inverted_residual"),
     "resnet": ("ResNet", "CifarResNet", "residual_block"),
+    "ssdlite": ("SSDLite",),
     "vgg": ("VGG", "SmallVGG", "vgg_block"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -15,6 +15,7 @@ import numbers
 from collections.abc import Callable, Iterable
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from cnnlib import datasets
@@ -127,12 +128,13 @@ def conv_norm_act(
     padding: str = "same",
     epsilon: float = 1e-5,
     gamma: str = "ones",
+    dilation: int = 1,
 ):
     """Convolution (depthwise if ``filters`` is None), normalisation, activation.
 
     The convolution has a bias only where no normalisation follows, which would subtract it again.
     """
-    settings = {"strides": stride, "padding": padding, "use_bias": norm is None}
+    settings = {"strides": stride, "padding": padding, "use_bias": norm is None, "dilation_rate": dilation}
     if filters is None:
         x = layers.DepthwiseConv2D(kernel, depthwise_initializer=he(), name=f"{name}_dw", **settings)(x)
     else:
@@ -153,6 +155,28 @@ def padded_conv_norm_act(x, filters: int | None, kernel: int, stride: int, **set
 def drop_path(x, rate: float, name: str):
     """Stochastic depth (Huang et al. 2016): in training, with probability ``rate``, zeros for a whole image."""
     return layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}_droppath")(x) if rate else x
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+def checked_photograph(image, caller: str) -> np.ndarray:
+    """One photograph as uint8 (height, width, 3), or ValueError; numbers that are no integers are rounded."""
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
+        raise ValueError(
+            f"{caller}: the image has shape {image.shape}; expected one image, (height, width, 3), with at least one "
+            "pixel. A grey image is made so by np.repeat(image[..., None], 3, axis=-1)."
+        )
+    if image.dtype == np.uint8:
+        return image
+    low, high = float(image.min()), float(image.max())
+    if not (low >= 0 and high <= 255) or 0 < high <= 1:  # so written, NaN is refused too
+        raise ValueError(
+            f"{caller}: the values of the image lie in [{low:g}, {high:g}]; expected 0..255. Multiply images in [0, 1] "
+            "by 255; if there are NaN, find out where they come from."
+        )
+    return np.round(image).astype(np.uint8)
 
 
 # --- weights ---------------------------------------------------------------------------------------------------------

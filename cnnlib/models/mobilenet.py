@@ -33,28 +33,52 @@ def MobileNetV2(
     for inputs of 32 pixels. weights: None, or "cifar10" (10 classes, width=0.5, small_images=True, colour).
     """
     smallest = 8 if small_images else 32
-    x = inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
-    settings = {"activation": "relu6", "epsilon": EPSILON}
-    x = common.conv_norm_act(x, common.scaled(32, width, 8), 3, 1 if small_images else 2, name="stem", **settings)
-    for stage, (expansion, channels, repeats, stride) in enumerate(TABLE, start=1):
-        if small_images and stage == 2:
-            stride = 1
-        for i in range(repeats):
-            name = f"block{stage}_{i + 1}"
-            x = inverted_residual(x, common.scaled(channels, width, 8), expansion, stride if i == 0 else 1, name)
-    x = common.conv_norm_act(x, common.scaled(1280, max(1.0, width), 8), 1, name="head", **settings)
+    inputs = common.image_input(input_shape, num_classes, smallest, "MobileNetV2")
+    x = backbone(inputs, width, small_images)
+    channels = common.scaled(1280, max(1.0, width), 8)
+    x = common.conv_norm_act(x, channels, 1, name="head", activation="relu6", epsilon=EPSILON)
     x = layers.GlobalAveragePooling2D(name="gap")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(num_classes, name="logits")(x), name="mobilenetv2")
 
 
-def inverted_residual(x, channels: int, expansion: int, stride: int, name: str):
+def backbone(
+    x, width: float = 1.0, small_images: bool = False, output_stride: int = 32, norm: str | None = "batch"
+) -> keras.KerasTensor:
+    """The stem and the seven stages of the table: images (n, h, w, c) to features (n, h / 32, w / 32, 320 * width).
+
+    output_stride: where the strides have come to it, later ones become dilations (Chen et al. 2017, "Rethinking atrous
+    convolution"): the same weights look equally far on a finer map. norm: None for weights with the batch
+    normalisation folded in. SSDLite and DeepLab stand on it (lessons 11 and 12).
+    """
+    settings = {"activation": "relu6", "epsilon": EPSILON, "norm": norm}
+    jump = 1 if small_images else 2
+    dilation = 1
+    x = common.conv_norm_act(x, common.scaled(32, width, 8), 3, jump, name="stem", **settings)
+    for stage, (expansion, channels, repeats, stride) in enumerate(TABLE, start=1):
+        if small_images and stage == 2:
+            stride = 1
+        channels = common.scaled(channels, width, 8)
+        for i in range(repeats):
+            name, step = f"block{stage}_{i + 1}", stride if i == 0 else 1
+            if step * jump <= output_stride:
+                x = inverted_residual(x, channels, expansion, step, name, norm, dilation)
+                jump *= step
+            else:  # this block's own window is not widened yet: what it looks at has the old distances
+                x = inverted_residual(x, channels, expansion, 1, name, norm, dilation)
+                dilation *= step
+    return x
+
+
+def inverted_residual(
+    x, channels: int, expansion: int, stride: int, name: str, norm: str | None = "batch", dilation: int = 1
+):
     """1x1 up, 3x3 depthwise, 1x1 down without activation; a shortcut where shapes agree."""
-    y, settings = x, {"activation": "relu6", "epsilon": EPSILON}
+    y, settings = x, {"activation": "relu6", "epsilon": EPSILON, "norm": norm}
     if expansion > 1:
         y = common.conv_norm_act(y, expansion * x.shape[-1], 1, name=f"{name}_expand", **settings)
-    y = common.conv_norm_act(y, None, 3, stride, name=f"{name}_depthwise", **settings)
-    y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", activation=None, epsilon=EPSILON)
+    y = common.conv_norm_act(y, None, 3, stride, name=f"{name}_depthwise", dilation=dilation, **settings)
+    y = common.conv_norm_act(y, channels, 1, name=f"{name}_project", **settings | {"activation": None})
     if stride == 1 and x.shape[-1] == channels:
         y = layers.Add(name=f"{name}_add")([x, y])
     return y
