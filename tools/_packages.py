@@ -63,6 +63,12 @@ PACKAGES = {
         "5bd50f7d0fe6d09bf9285ac2523234a1b7e6bf075c0be3e7aed09139fcb617c7",
         ("python", "-m", "pip", "download", "--no-deps", "timm==1.0.31"),
     ),
+    "trees": Package(
+        "PyPI package deepforest 2.1.0",
+        "deepforest-2.1.0-py3-none-any.whl",
+        "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54",
+        ("python", "-m", "pip", "download", "--no-deps", "deepforest==2.1.0"),
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """Anchors: a grid of boxes to start from, which of them answers for which object, and what it has to learn. Lesson 11.
 
-A convolution gives a fixed number of answers at each place. An anchor is what one of those answers is about: a box of a set
-size and shape at that place (Ren et al. 2015; Liu et al. 2016). The network says what is in it, and how to move it.
+A convolution gives a fixed number of answers at each place. An anchor is what one of those answers is about: a box of a
+set size and shape at that place (Ren et al. 2015; Liu et al. 2016). The network says what is in it, and how to move it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def anchor_grid(
     scales: Sequence[float] = (1.0,),
     ratios: Sequence[float] = (1.0,),
 ) -> np.ndarray:
-    """All anchors of an image, (a, 4): level after level, row after row, place after place, as a flattened map has them.
+    """All anchors of an image, (a, 4): level after level, row after row, place after place, as in a flattened map.
 
     Args:
         size: (height, width) of the image in pixels.
@@ -39,7 +39,9 @@ def anchor_grid(
     if len(shapes) != len(sides):
         raise ValueError(f"{len(shapes)} shapes and {len(sides)} sides; expected one of each for each level.")
     if not all(np.min(values, initial=1) > 0 for values in (size, *shapes, sides, scales, ratios)):
-        raise ValueError(f"size={size}, shapes={shapes}, sides={sides}, scales={scales}, ratios={ratios}: all must be > 0.")
+        raise ValueError(
+            f"size={size}, shapes={shapes}, sides={sides}, scales={scales}, ratios={ratios}: all must be > 0."
+        )
     levels = []
     for (rows, columns), side in zip(shapes, sides):
         y = (np.arange(rows) + 0.5) * size[0] / rows

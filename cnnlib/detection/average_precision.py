@@ -1,9 +1,9 @@
 """Average precision: from boxes to one number, and to the twelve of COCO. Lesson 11; for masks, lesson 13.
 
-`precision_recall` and `average_precision` are the definition, for one class and one threshold. `coco_evaluation` is what
-papers report (Lin et al. 2014): the mean over classes and over ten IoU thresholds, by size of the objects, with crowds. It
-gives the numbers of pycocotools. Where that loops over images, classes, sizes and thresholds, this one takes the first
-detection of all images and classes at once, for all sizes and thresholds, then the second, and so on.
+`precision_recall` and `average_precision` are the definition, for one class and one threshold. `coco_evaluation` is
+what papers report (Lin et al. 2014): the mean over classes and over ten IoU thresholds, by size of the objects, with
+crowds. It gives the numbers of pycocotools. Where that loops over images, classes, sizes and thresholds, this one takes
+the first detection of all images and classes at once, for all sizes and thresholds, then the second, and so on.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def coco_evaluation(
     objects = [_checked(image, i, "truth", num_classes, masks) for i, image in enumerate(truth)]
     found = [_checked(image, i, "detections", num_classes, masks) for i, image in enumerate(detections)]
     overlap = _mask_overlaps(truth, detections) if masks else None
-    table = matching.match_all(objects, found, num_classes, THRESHOLDS, np.array(list(SIZES.values())), MOST[-1], overlap)
+    table = matching.match_all(
+        objects, found, num_classes, THRESHOLDS, np.array(list(SIZES.values())), MOST[-1], overlap
+    )
     return _summary(table, num_classes)
 
 
@@ -159,7 +161,7 @@ def mask_iou(masks1, masks2, crowd=None) -> np.ndarray:
         return np.zeros((len(first), len(second)))
     if first.shape[1:] != second.shape[1:]:
         raise ValueError(
-            f"masks of {first.shape[1:]} and of {second.shape[1:]} pixels cannot overlap: resize one to the other first."
+            f"masks of {first.shape[1:]} and of {second.shape[1:]} pixels cannot be compared: resize one of them first."
         )
     # A matrix product counts common pixels; float32 is exact to 16.7 million of them.
     first, second = (masks.astype(bool).reshape(len(masks), -1).astype(np.float32) for masks in (first, second))
@@ -211,7 +213,7 @@ def _summary(table: matching.Table, num_classes: int) -> CocoResult:
 
 
 def _curves(true: np.ndarray, false: np.ndarray, positives: int) -> np.ndarray:
-    """Precision at the 101 recalls for each threshold, (thresholds, 101), from hits and misses (n, thresholds) in order."""
+    """Precision at the 101 recalls, (thresholds, 101), from hits and misses (n, thresholds), best score first."""
     hits, misses = np.cumsum(true, 0, dtype=float), np.cumsum(false, 0, dtype=float)
     height = hits / (hits + misses + np.spacing(1))
     best = np.concatenate([np.maximum.accumulate(height[::-1])[::-1], np.zeros((1, true.shape[1]))])

@@ -1,10 +1,10 @@
 """Boxes as arrays: check, area, IoU, GIoU, encoding against anchors. Lesson 11.
 
-A box is (x1, y1, x2, y2) in pixels: left, top, right, bottom. Coordinates are those of the plane, not numbers of pixels:
-pixel 0 covers [0, 1), so the box of the single pixel in the corner is (0, 0, 1, 1), and its width is x2 - x1 = 1.
+A box is (x1, y1, x2, y2) in pixels: left, top, right, bottom. Coordinates are those of the plane, not numbers of
+pixels: pixel 0 covers [0, 1), so the box of the single pixel in the corner is (0, 0, 1, 1), one pixel wide.
 
-Everything here takes and gives NumPy arrays of float32 (float64 stays float64), as evaluation and NMS need them. Formats are
-converted by ``keras.utils.bounding_boxes``, which training uses as it is.
+Everything here takes and gives NumPy arrays of float32 (float64 stays float64), as evaluation and NMS need them.
+Formats are converted by ``keras.utils.bounding_boxes``, which training uses as it is.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def area(boxes) -> np.ndarray:
 def iou(boxes1, boxes2, crowd=None) -> np.ndarray:
     """Intersection over union of each box of the one set with each of the other, (n, m).
 
-    It is what ``keras.utils.bounding_boxes.compute_iou`` computes, without the 1e-7 that Keras adds to each union, which
-    counts when boxes are given as fractions of the image. The IoU of two boxes without area is 0.
+    It is what ``keras.utils.bounding_boxes.compute_iou`` computes, without the 1e-7 that Keras adds to each union,
+    which counts when boxes are given as fractions of the image. The IoU of two boxes without area is 0.
 
     Args:
         boxes1: (n, 4).
@@ -168,7 +168,8 @@ def encode(anchors, boxes):
 def decode(anchors, deltas):
     """The inverse of `encode`: boxes (n, 4) or (batch, n, 4), as NumPy.
 
-    A logarithm is held below 4.135 (a box 62 times as wide as its anchor), so that an untrained network cannot overflow.
+    A logarithm is held below 4.135 (a box 62 times as wide as its anchor), so that an untrained network cannot
+    overflow.
     """
     import keras
 

@@ -1,8 +1,8 @@
 """A single-stage detector on any backbone of the course: from images to boxes in their own pixels. Lesson 11.
 
-RetinaNet (Lin et al. 2017, "Focal loss for dense object detection") in small: a feature pyramid, one head that all levels
-share, focal loss. `Detector` keeps together what belongs together: the Keras model, its anchors, and what turns images into
-its input and its output into boxes.
+RetinaNet (Lin et al. 2017, "Focal loss for dense object detection") in small: a feature pyramid, one head that all
+levels share, focal loss. `Detector` keeps together what belongs together: the Keras model, its anchors, and what turns
+images into its input and its output into boxes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Detector:
     """A single-stage detector.
 
     Args:
-        backbone: a functional model with a fixed input size, of `cnnlib.models` or `keras.applications`; its classifier is
-            left out. Its preprocessing is the caller's: what ``predict`` is given is passed on as it is, resized.
+        backbone: a functional model with a fixed input size, of `cnnlib.models` or `keras.applications`; its classifier
+            is left out. Its preprocessing is the caller's: what ``predict`` is given is passed on as it is, resized.
         num_classes: labels are 0 to ``num_classes - 1``.
         strides: which maps of the backbone the pyramid stands on. The finest decides how small an object may be.
         channels: of the pyramid and the head.
@@ -75,7 +75,8 @@ class Detector:
         self.size = tuple(int(n) for n in backbone.inputs[0].shape[1:3])
         if min(self.size) < max(strides) * 2**extra:
             raise ValueError(
-                f"images of {self.size[0]}x{self.size[1]} are smaller than the coarsest stride, {max(strides) * 2**extra}."
+                f"images of {self.size[0]}x{self.size[1]} are smaller than the coarsest stride, "
+                f"{max(strides) * 2**extra}."
             )
         shapes = [tuple(level.shape[1:3]) for level in maps]
         sides = [size * stride for stride in (*strides, *(max(strides) * 2 ** (i + 1) for i in range(extra)))]
@@ -132,8 +133,9 @@ class Detector:
         """Find objects in images of any size.
 
         Args:
-            images: an array (n, height, width, channels), or a sequence of arrays (height, width, channels) of different
-                sizes, with the values that the backbone was trained with. They are resized without distortion.
+            images: an array (n, height, width, channels), or a sequence of arrays (height, width, channels) of
+                different sizes, with the values that the backbone was trained with. They are resized without
+                distortion.
             score_threshold: what scores less is not reported. For AP take it small, as 0.01.
             iou_threshold: of NMS within each class.
             max_boxes: at most as many in an image.
@@ -154,7 +156,7 @@ class Detector:
             part = prepared[begin : begin + batch_size]
             batch = np.stack([picture for picture, _ in part])
             missing = (batch_size if len(images) > batch_size else len(part)) - len(part)
-            batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))  # one shape, so that nothing is compiled twice
+            batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))  # one shape: nothing is compiled twice
             raw = np.asarray(ops.convert_to_numpy(self.model.predict_on_batch(batch)), "float32")
             for output, (_, undo), image in zip(raw, part, images[begin:]):
                 found.append(

@@ -1,7 +1,7 @@
 """Keypoints as heatmaps, and back to fractions of a pixel. Lesson 13.
 
-A network that looks for a point answers with a map, bright where the point may be. The brightest pixel is known to half a
-pixel only; the logarithm of a Gaussian is a parabola, and three values of a parabola give its top exactly.
+A network that looks for a point answers with a map, bright where the point may be. The brightest pixel is known to half
+a pixel only; the logarithm of a Gaussian is a parabola, and three values of a parabola give its top exactly.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def decode_heatmaps(maps, stride: float = 1.0, method: str = "parabola") -> tupl
 
 
 def _offset(lines: np.ndarray, at: np.ndarray, method: str) -> np.ndarray:
-    """How far from pixel ``at`` (n,) of each line (n, length) the top is; 0 at the border, where a neighbour is missing."""
+    """How far from pixel ``at`` (n,) of each line (n, length) the top is; 0 at the border."""
     which, last = np.arange(len(lines)), lines.shape[1] - 1
     before, after = lines[which, np.maximum(at - 1, 0)], lines[which, np.minimum(at + 1, last)]
     inner = (at > 0) & (at < last)

@@ -13,8 +13,8 @@ __all__ = ["DetectionLoss", "focal_loss", "giou_loss", "smooth_l1"]
 def focal_loss(targets, logits, gamma: float = 2.0, alpha: float = 0.25):
     """Focal loss of each number (Lin et al. 2017, "Focal loss for dense object detection"): the shape of ``logits``.
 
-    Cross-entropy of a sigmoid times ``(1 - p_t) ** gamma``, where ``p_t`` is the probability of what is true: the hundred
-    thousand easy background anchors stop drowning the few with an object in them.
+    Cross-entropy of a sigmoid times ``(1 - p_t) ** gamma``, where ``p_t`` is the probability of what is true: the
+    hundred thousand easy background anchors stop drowning the few with an object in them.
 
     It is ``keras.losses.binary_focal_crossentropy(..., from_logits=True)`` without its mean over the last axis; that a
     logit far out has the right slope, where that one clips the probability, is the other difference.
@@ -33,7 +33,7 @@ def focal_loss(targets, logits, gamma: float = 2.0, alpha: float = 0.25):
 
 
 def smooth_l1(targets, predictions, beta: float = 1.0):
-    """Smooth L1 of each number (Girshick 2015, "Fast R-CNN"): ``d**2 / (2 beta)`` below ``beta``, else ``d - beta / 2``.
+    """Smooth L1 (Girshick 2015, "Fast R-CNN") of each number: a parabola up to a distance of ``beta``, then a line.
 
     It is ``keras.losses.huber(delta=beta) / beta`` without its mean over the last axis.
     """
@@ -68,8 +68,8 @@ class DetectionLoss(keras.losses.Loss):
 
     Both sums are divided by the number of anchors with an object in that image (at least 1), as in RetinaNet.
 
-    ``y_true`` is (batch, anchors, 5) of `anchors.targets`: deltas and label. ``y_pred`` is (batch, anchors, 4 + classes):
-    deltas and logits.
+    ``y_true`` is (batch, anchors, 5) of `anchors.targets`: deltas and label. ``y_pred`` is (batch, anchors, 4 +
+    classes): deltas and logits.
 
     Args:
         box_weight: what the box loss is multiplied by.

@@ -1,10 +1,10 @@
 """Which detection found which object, by the rules of COCO, for all images, classes, sizes and thresholds at once.
 
-The rules (Lin et al. 2014, as pycocotools has them). In an image and class, detections take turns, best score first. Each
-takes the free object with the greatest IoU of at least the threshold; of equal ones the last. An object is *ignored* if it is
-a crowd or its area is outside the range of sizes that is asked about. Only if there is no other does a detection take an
-ignored object, and it then counts neither as hit nor as miss; a crowd is always free. A detection that finds nothing is a
-miss, unless its own area is outside the range.
+The rules (Lin et al. 2014, as pycocotools has them). In an image and class, detections take turns, best score first.
+Each takes the free object with the greatest IoU of at least the threshold; of equal ones the last. An object is
+*ignored* if it is a crowd or its area is outside the range of sizes that is asked about. Only if there is no other does
+a detection take an ignored object, and it then counts neither as hit nor as miss; a crowd is always free. A detection
+that finds nothing is a miss, unless its own area is outside the range.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def match_all(
     most: int,
     overlap: Callable | None,
 ) -> Table:
-    """The table of all detections; ``overlap(image, detections, objects, crowd)`` is their IoU, that of boxes if None."""
+    """The table of all detections; ``overlap(image, detections, objects, crowd)`` is their IoU, of boxes if None."""
     truth = _flat(objects, num_classes, ("areas", "crowd", "boxes"))
     guess = _flat(found, num_classes, ("areas", "scores", "boxes"))
     guess = _best_of_each_cell(guess, most)
@@ -98,7 +98,8 @@ def _candidates(guess: dict, truth: dict, lowest: float, overlap: Callable | Non
         ends = np.cumsum(counts)
         borders = np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, CHUNK), side="right")
         parts = [
-            _box_pairs(guess, truth, starts, counts, int(a), int(b)) for a, b in zip(borders, [*borders[1:], len(counts)])
+            _box_pairs(guess, truth, starts, counts, int(a), int(b))
+            for a, b in zip(borders, [*borders[1:], len(counts)])
         ]
     parts = [tuple(array[part[2] >= min(lowest, 1 - 1e-10)] for array in part) for part in parts]
     if not parts:

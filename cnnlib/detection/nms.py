@@ -1,8 +1,8 @@
 """Non-maximum suppression: one box for each thing. Greedy, by class, in batches, soft. Lesson 11.
 
-Greedy NMS keeps the box with the best score, drops those that overlap it by more than a threshold, and goes on with what
-is left. It is defined by that loop; computed box by box it is slow in Python. Here boxes are taken a *block* at a time: the
-block is settled by bit sets, then what its survivors overlap is dropped from the rest in one array operation.
+Greedy NMS keeps the box with the best score, drops those that overlap it by more than a threshold, and goes on with
+what is left. It is defined by that loop; computed box by box it is slow in Python. Here boxes are taken a *block* at a
+time: the block is settled by bit sets, then what its survivors overlap is dropped from the rest in one array operation.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _checked(boxes, scores, iou_threshold: float) -> tuple[np.ndarray, np.ndarra
     boxes, scores = as_boxes(boxes), np.asarray(scores)
     if scores.shape != (len(boxes),):
         raise ValueError(f"scores has shape {scores.shape}; expected ({len(boxes)},), a score for each box.")
-    if len(scores) and not scores.dtype.kind == "f":
+    if len(scores) and scores.dtype.kind != "f":
         scores = scores.astype(np.float32)
     if np.isnan(scores.sum()) and np.isnan(scores).any():
         raise ValueError("scores holds NaN, which has no place in an order. Did the training diverge?")
@@ -140,10 +140,10 @@ def _greedy(boxes: np.ndarray, threshold: float, limit: int) -> np.ndarray:
 
 
 def _sweep(planes: np.ndarray, threshold: float, most: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Pairs (better, worse) of overlapping boxes, sorted by the better one; None if it takes over ``most`` comparisons.
+    """Pairs (better, worse) of overlapping boxes, sorted by the better; None if it takes over ``most`` comparisons.
 
-    Two boxes whose IoU exceeds t share more than t of the wider one's width. So the partners of a box that begin right of
-    it begin within ``(1 - t) * width``: with boxes sorted by their left edge, a narrow band of the matrix holds them all.
+    Two boxes whose IoU exceeds t share more than t of the wider one's width. So the partners of a box that begin right
+    of it begin within ``(1 - t) * width``: with boxes sorted by their left edge, a narrow band of the matrix has them all.
     """
     n = planes.shape[1]
     by_left = np.argsort(planes[0], kind="stable")

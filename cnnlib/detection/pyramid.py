@@ -1,7 +1,7 @@
 """The maps of a backbone at several strides, and a feature pyramid on them. Lessons 11 and 13.
 
-Deep maps know what is there and hardly where; shallow maps know where and hardly what. A feature pyramid (Lin et al. 2017,
-"Feature pyramid networks for object detection") hands the deep ones down: enlarge, add, smooth.
+Deep maps know what is there and hardly where; shallow maps know where and hardly what. A feature pyramid (Lin et al.
+2017, "Feature pyramid networks for object detection") hands the deep ones down: enlarge, add, smooth.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def feature_maps(backbone: keras.Model, strides: Sequence[int] = (8, 16, 32)) ->
     their maps by about two at a time. A layer that only pads does not count; nor does one that no later map needs.
 
     Raises:
-        ValueError: the input size is not fixed, or the network has no map of such a stride. The message lists those it has.
+        ValueError: the input size is not fixed, or the network has no map of such a stride. The message lists its
+            strides.
     """
     shape = backbone.inputs[0].shape
     if len(shape) != 4 or None in shape[1:3]:
@@ -42,7 +43,8 @@ def feature_maps(backbone: keras.Model, strides: Sequence[int] = (8, 16, 32)) ->
     if missing or not strides:
         there = ", ".join(f"{stride} ({'x'.join(map(str, last[stride].shape[1:3]))})" for stride in sorted(last))
         raise ValueError(
-            f"{backbone.name} with images of {shape[1]}x{shape[2]} has no map of stride {missing or 'none'}; it has: {there}."
+            f"{backbone.name} with images of {shape[1]}x{shape[2]} has no map of stride "
+            f"{missing or 'none'}; it has: {there}."
         )
     if list(strides) != sorted(set(strides)):
         raise ValueError(f"strides={tuple(strides)}: expected different ones, finest first, as (8, 16, 32).")
@@ -64,17 +66,16 @@ def _outputs(layer) -> list:
 
 
 def _needed(backbone: keras.Model) -> set[int]:
-    """ids of the tensors that a *convolutional* layer or the output reads, directly or not: all but dead ends."""
-    return {id(tensor) for layer in backbone.layers for node in layer._inbound_nodes for tensor in node.input_tensors} | {
-        id(tensor) for tensor in backbone.outputs
-    }
+    """ids of the tensors that another layer reads, or that come out at the end."""
+    nodes = [node for layer in backbone.layers for node in layer._inbound_nodes]
+    return {id(tensor) for node in nodes for tensor in node.input_tensors} | {id(tensor) for tensor in backbone.outputs}
 
 
 def feature_pyramid(maps: Sequence, channels: int = 64, extra: int = 0, norm: bool = True) -> list:
     """A pyramid over ``maps`` (finest first): as many maps, and ``extra`` smaller ones, all with ``channels`` channels.
 
-    Each map passes a 1x1 convolution; the next coarser result, enlarged to its size, is added; a 3x3 convolution smooths
-    the sum. An extra level is a 3x3 convolution of stride 2 on the last.
+    Each map passes a 1x1 convolution; the next coarser result, enlarged to its size, is added; a 3x3 convolution
+    smooths the sum. An extra level is a 3x3 convolution of stride 2 on the last.
 
     Args:
         maps: symbolic tensors (batch, height, width, c), each smaller than the one before.
@@ -82,12 +83,11 @@ def feature_pyramid(maps: Sequence, channels: int = 64, extra: int = 0, norm: bo
     """
     if channels < 1 or extra < 0:
         raise ValueError(f"channels={channels}, extra={extra}: expected 1 or more channels, 0 or more extra levels.")
-    merged = None
+    sums = []
     for i, tensor in reversed(list(enumerate(maps))):
-        lateral = _conv(tensor, channels, 1, f"pyramid{i}_lateral", norm)
-        merged = lateral if merged is None else layers.Add(name=f"pyramid{i}_add")([lateral, _enlarge(merged, lateral, i)])
-        if i == len(maps) - 1:
-            sums = []
+        merged = _conv(tensor, channels, 1, f"pyramid{i}_lateral", norm)
+        if sums:
+            merged = layers.Add(name=f"pyramid{i}_add")([merged, _enlarge(sums[0], merged, i)])
         sums.insert(0, merged)
     pyramid = [_conv(tensor, channels, 3, f"pyramid{i}_smooth", norm) for i, tensor in enumerate(sums)]
     for i in range(len(maps), len(maps) + extra):

@@ -10,7 +10,9 @@ from keras import ops
 __all__ = ["roi_align"]
 
 
-def roi_align(features, boxes, image, output_size=7, spatial_scale: float = 1.0, samples: int = 2, aligned: bool = True):
+def roi_align(
+    features, boxes, image, output_size=7, spatial_scale: float = 1.0, samples: int = 2, aligned: bool = True
+):
     """Mean of bilinear samples in each cell of each box.
 
     Each box is divided into ``output_size`` cells, each cell has ``samples`` x ``samples`` points, evenly spread, whose
@@ -40,7 +42,9 @@ def roi_align(features, boxes, image, output_size=7, spatial_scale: float = 1.0,
         )
     cells = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
     if min(cells) < 1 or samples < 1 or not spatial_scale > 0:
-        raise ValueError(f"output_size={output_size}, samples={samples}, spatial_scale={spatial_scale}: all must be > 0.")
+        raise ValueError(
+            f"output_size={output_size}, samples={samples}, spatial_scale={spatial_scale}: all must be > 0."
+        )
     features = ops.convert_to_tensor(features)
     height, width = features.shape[1:3]
     boxes = ops.cast(boxes, features.dtype) * spatial_scale - (0.5 if aligned else 0.0)

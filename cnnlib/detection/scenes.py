@@ -1,12 +1,12 @@
 """Rendered scenes: items of Fashion-MNIST on photographs, with exact boxes, masks and keypoints. Lessons 11 and 13.
 
-Real pictures with boxes are scarce and their boxes are somebody's opinion. Here everything is known: which pixels an item
-owns, how much of it is hidden, where its outermost points are. Size and occlusion are under control, and there is no end to
-them. They teach the machinery; what they say about real photographs must be shown on real photographs.
+Real pictures with boxes are scarce and their boxes are somebody's opinion. Here everything is known: which pixels an
+item owns, how much of it is hidden, where its outermost points are. Size and occlusion are under control, and there is
+no end to them. They teach the machinery; what they say about real photographs must be shown on real photographs.
 
-An item is drawn in one colour of its own, shaded by its grey values, hard-edged, and nothing lies outside the scene. Later
-items cover earlier ones. What is drawn for "test" comes from test pictures of Fashion-MNIST on photographs that "train"
-does not use.
+An item is drawn in one colour of its own, shaded by its grey values, hard-edged, and nothing lies outside the scene.
+Later items cover earlier ones. What is drawn for "test" comes from test pictures of Fashion-MNIST on photographs that
+"train" does not use.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ def render(
         count: how many scenes; 0 gives none.
         size: side of a scene in pixels.
         objects: fewest and most items to place. One that finds no place is left out; the first always finds one.
-        scale: the longer side of an item as a share of the scene's side, at least and at most; sizes are drawn evenly on a
-            logarithmic scale.
-        occlusion: no item is hidden by more than the second share. If the first is above 0, every item after the first is
-            put where it hides at least that much of an earlier one.
+        scale: the longer side of an item as a share of the scene's side, at least and at most; sizes are drawn evenly
+            on a logarithmic scale.
+        occlusion: no item is hidden by more than the second share. If the first is above 0, every item after the first
+            is put where it hides at least that much of an earlier one.
         split: "train" or "test": which items and which photographs.
         seed: None for that of `runtime.setup`.
 
@@ -115,7 +115,7 @@ def _check(count, size, objects, scale, occlusion, split) -> None:
         raise ValueError(f"objects={objects}: expected (fewest, most), at least one item in a scene.")
     if not 0 < scale[0] <= scale[1] <= 1 or scale[0] * size < 4:
         raise ValueError(
-            f"scale={scale}: expected (least, most) shares of the side in (0, 1], of 4 pixels or more: {size} pixels here."
+            f"scale={scale}: expected (least, most) shares of the side ({size} pixels) in (0, 1], of 4 pixels or more."
         )
     if not 0 <= occlusion[0] <= occlusion[1] < 1:
         raise ValueError(f"occlusion={occlusion}: expected (least, most) shares in [0, 1).")
@@ -182,7 +182,7 @@ def _item(rng: np.random.Generator, side: int, split: str) -> tuple[np.ndarray, 
     tint = rng.uniform(0.25, 1.0, 3).astype(np.float32)
     tint /= tint.max()
     colours = (grey[..., None] * (0.75 * tint) + 64 * tint).astype(np.uint8)
-    # A thin item made small may lose its outer rows: the silhouette is cut again, so that sizes are those of what is seen.
+    # A thin item made small may lose its outer rows: the silhouette is cut again.
     (top, bottom), (left, right) = (np.flatnonzero(shape.any(axis))[[0, -1]] for axis in (1, 0))
     part = np.s_[top : bottom + 1, left : right + 1]
     return colours[part], shape[part], int(labels[number])
