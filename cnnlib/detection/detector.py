@@ -18,8 +18,8 @@ from keras import layers, ops
 from cnnlib.detection import anchors as anchor_tools
 from cnnlib.detection import boxes as box_tools
 from cnnlib.detection.losses import DetectionLoss
-from cnnlib.detection.nms import batched_nms
 from cnnlib.detection.pyramid import feature_maps, feature_pyramid
+from cnnlib.detection.suppression import batched_nms
 
 __all__ = ["Detections", "Detector", "letterbox"]
 

@@ -67,7 +67,7 @@ def _flat(images: list[dict], num_classes: int, names: tuple[str, ...]) -> dict[
         if images and name in images[0]:
             flat[name] = np.concatenate([image[name] for image in images])
         elif name != "boxes":
-            flat[name] = np.empty(0)
+            flat[name] = np.empty(0, bool if name == "crowd" else float)
     order = np.argsort(flat["cell"], kind="stable")
     return {name: array[order] for name, array in flat.items()}
 

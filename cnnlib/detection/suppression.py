@@ -43,7 +43,7 @@ def nms(
     boxes, scores = _checked(boxes, scores, iou_threshold)
     order = np.argsort(-scores, kind="stable")
     if score_threshold > -np.inf:
-        order = order[: np.searchsorted(-scores[order], -score_threshold, side="left")]
+        order = order[: np.searchsorted(-scores[order], -scores.dtype.type(score_threshold), side="left")]
     with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 of two boxes without area: not more than any threshold
         return order[_greedy(boxes[order], iou_threshold, len(order) if max_boxes is None else max_boxes)]
 
@@ -143,7 +143,7 @@ def _sweep(planes: np.ndarray, threshold: float, most: float) -> tuple[np.ndarra
     """Pairs (better, worse) of overlapping boxes, sorted by the better; None if it takes over ``most`` comparisons.
 
     Two boxes whose IoU exceeds t share more than t of the wider one's width. So the partners of a box that begin right
-    of it begin within ``(1 - t) * width``: with boxes sorted by their left edge, a narrow band of the matrix has them all.
+    of it begin within ``(1 - t) * width``: sorted by their left edge, they lie in a narrow band of the matrix.
     """
     n = planes.shape[1]
     by_left = np.argsort(planes[0], kind="stable")
