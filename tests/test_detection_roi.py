@@ -11,7 +11,7 @@ from cnnlib.detection import decode_heatmaps, draw_heatmaps, roi_align
 
 
 def sample(plane, y: float, x: float):
-    """Bilinear interpolation as in the kernel of torchvision: 0 from one pixel outside on, held at the border before."""
+    """Bilinear interpolation as in torchvision's kernel: 0 from one pixel outside on, held at the border before."""
     height, width = plane.shape[:2]
     if y < -1 or y > height or x < -1 or x > width:
         return np.zeros(plane.shape[-1])

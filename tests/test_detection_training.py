@@ -1,4 +1,4 @@
-"""Anchors, matching, losses, pyramid and detector: by hand, against Keras, on every family, and on a set learnt by heart."""
+"""Anchors, matching, losses, pyramid, detector: by hand, against Keras, on every family, on a set learnt by heart."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ FAMILIES = {
     "DenseNet": (lambda: models.DenseNet(), (2, 4)),
     "MobileNetV2": (lambda: models.MobileNetV2((64, 64, 3), width=0.35), (8, 16, 32)),
     "EfficientNet": (lambda: models.EfficientNet(), (8, 16, 32)),
-    "EfficientNetLite0": (lambda: models.EfficientNetLite0((64, 64, 3)), (8, 16)),
+    "EfficientNetLite0": (lambda: models.EfficientNetLite0(input_shape=(64, 64, 3)), (8, 16)),
     "ConvNeXt": (lambda: models.ConvNeXt(), (4, 8)),
 }
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnlib.detection.boxes import as_boxes, encode, iou
 
-__all__ = ["BACKGROUND", "IGNORED", "anchor_grid", "match", "targets"]
+__all__ = ["BACKGROUND", "IGNORED", "anchor_grid", "batch_targets", "match", "targets"]
 
 BACKGROUND, IGNORED = -1, -2
 
@@ -82,17 +82,28 @@ def match(anchors, boxes, positive: float = 0.5, negative: float = 0.4) -> np.nd
 
 def targets(anchors, boxes, labels, positive: float = 0.5, negative: float = 0.4) -> np.ndarray:
     """What each anchor has to learn, (a, 5) float32: four deltas and a label, or -1 for background, -2 for ignored."""
-    labels = np.asarray(labels)
-    if labels.shape != (len(boxes),):
-        raise ValueError(f"labels has shape {labels.shape}; expected ({len(boxes)},), one for each box.")
-    boxes = as_boxes(boxes)
-    filled = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(1)  # a box without area has no logarithm and can teach nothing
-    boxes, labels = boxes[filled], labels[filled]
-    found = match(anchors, boxes, positive, negative)
-    table = np.zeros((len(found), 5), np.float32)
-    table[:, 4] = np.minimum(found, BACKGROUND)  # -1 or -2
-    (mine,) = np.nonzero(found >= 0)
-    if len(mine):
-        table[mine, :4] = encode(anchors[mine], boxes[found[mine]])
-        table[mine, 4] = labels[found[mine]]
+    return batch_targets(anchors, [boxes], [labels], positive, negative)[0]
+
+
+def batch_targets(
+    anchors: np.ndarray, boxes: Sequence, labels: Sequence, positive: float = 0.5, negative: float = 0.4
+) -> np.ndarray:
+    """`targets` of several images, (n, a, 5): boxes (k, 4) and labels (k,) for each. Encoded all at once."""
+    table = np.zeros((len(boxes), len(anchors), 5), np.float32)
+    rows, goals = [], []
+    for i, (own, names) in enumerate(zip(boxes, labels)):
+        own, names = as_boxes(own), np.asarray(names)
+        if names.shape != (len(own),):
+            raise ValueError(f"labels has shape {names.shape}; expected ({len(own)},), one for each box.")
+        filled = ((own[:, 2:] - own[:, :2]) > 0).all(1)  # a box without area has no logarithm and can teach nothing
+        own, names = own[filled], names[filled]
+        found = match(anchors, own, positive, negative)
+        table[i, :, 4] = np.minimum(found, BACKGROUND)  # -1 or -2
+        (mine,) = np.nonzero(found >= 0)
+        table[i, mine, 4] = names[found[mine]]
+        rows.append(i * len(anchors) + mine)
+        goals.append(own[found[mine]])
+    rows = np.concatenate(rows) if rows else np.empty(0, np.int64)
+    if len(rows):
+        table.reshape(-1, 5)[rows, :4] = encode(anchors[rows % len(anchors)], np.concatenate(goals))
     return table

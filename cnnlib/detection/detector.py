@@ -83,7 +83,7 @@ class Detector:
         self.anchors = anchor_tools.anchor_grid(self.size, shapes, sides, scales, ratios)
         each = len(scales) * len(ratios)
         outputs = _head(maps, num_classes, channels, depth, each)
-        self.model = keras.Model(backbone.inputs, outputs, name=f"detector_{backbone.name}")
+        self.model = keras.Model(backbone.input, outputs, name=f"detector_{backbone.name}")
 
     def __repr__(self) -> str:
         return (
@@ -105,16 +105,13 @@ class Detector:
         """
         if len(boxes) != len(labels):
             raise ValueError(f"boxes of {len(boxes)} images and labels of {len(labels)}; expected one entry for each.")
-        table = np.empty((len(boxes), len(self.anchors), 5), np.float32)
-        for i, (own, names) in enumerate(zip(boxes, labels)):
-            names = np.asarray(names)
+        for i, names in enumerate(map(np.asarray, labels)):
             if names.size and not (names.min() >= 0 and names.max() < self.num_classes):
                 raise ValueError(
                     f"image {i}: labels from {names.min()} to {names.max()}; expected 0 to {self.num_classes - 1}, "
                     "background not counted."
                 )
-            table[i] = anchor_tools.targets(self.anchors, own, names, positive, negative)
-        return table
+        return anchor_tools.batch_targets(self.anchors, boxes, labels, positive, negative)
 
     def compile(self, optimizer="adam", loss: keras.losses.Loss | None = None, **options) -> None:
         """Compile the model with a `DetectionLoss`."""

@@ -6,6 +6,8 @@ a pixel only; the logarithm of a Gaussian is a parabola, and three values of a p
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 __all__ = ["decode_heatmaps", "draw_heatmaps"]
@@ -56,8 +58,8 @@ def decode_heatmaps(maps, stride: float = 1.0, method: str = "parabola") -> tupl
     if np.isnan(maps).any():
         raise ValueError("maps holds NaN. Did the training diverge?")
     *batch, height, width, count = maps.shape
-    flat = np.moveaxis(maps, -1, -3).reshape(-1, height, width)
-    best = flat.reshape(len(flat), -1).argmax(1)
+    flat = np.moveaxis(maps, -1, -3).reshape(math.prod(batch) * count, height, width)
+    best = flat.reshape(len(flat), height * width).argmax(1)
     rows, columns = np.divmod(best, width)
     which = np.arange(len(flat))
     x = columns + _offset(flat[which, rows], columns, method)
