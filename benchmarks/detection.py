@@ -6,8 +6,8 @@
 
 Peers that are installed take part: pycocotools, faster-coco-eval and hotcoco for average precision,
 ``tf.image.non_max_suppression`` and lsnms for NMS, beside a NumPy loop. Results are compared first: ours must be
-pycocotools' twelve numbers to 1e-6 and the loop's boxes exactly, or the run ends with exit status 1. Boxes are drawn in two
-ways: clustered, as a detector gives them (fifty around each object), and sparse (few overlap). Times are medians of
+pycocotools' twelve numbers to 1e-6 and the loop's boxes exactly, or the run ends with exit status 1. Boxes are drawn in
+two ways: clustered, as a detector gives them (fifty around each object), and sparse (few overlap). Times are medians of
 repetitions in turns.
 """
 

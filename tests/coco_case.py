@@ -65,8 +65,12 @@ def random_set(rng: np.random.Generator, images: int, num_classes: int, objects:
         corner, side = rng.uniform(0, 500, (count, 2)), np.exp(rng.uniform(np.log(8), np.log(250), (count, 2)))
         boxes = np.round(np.concatenate([corner, corner + side], 1) * 4) / 4
         areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * rng.uniform(0.5, 1, count)
-        labels = rng.integers(0, num_classes, count)
-        truth.append({"boxes": boxes, "labels": labels, "crowd": rng.random(count) < 0.15, "areas": areas})
+        labels, crowd = rng.integers(0, num_classes, count), rng.random(count) < 0.15
+        for j in np.flatnonzero(crowd):  # a crowd around another object of its class, so that the two compete
+            other = int(rng.integers(count))
+            boxes[j] = boxes[other] + rng.choice([0, 20]) * np.array([-1, -1, 1, 1])
+            labels[j] = labels[other]
+        truth.append({"boxes": boxes, "labels": labels, "crowd": crowd, "areas": areas})
         number = int(rng.integers(0, found + 1)) if count else int(rng.integers(0, 3))
         source = rng.integers(0, max(1, count), number)
         near = boxes[source] if count else rng.uniform(0, 500, (number, 4))

@@ -67,11 +67,11 @@ def blob(rng) -> np.ndarray:
 
 
 def test_precision_and_recall_by_hand():
-    precision, recall = precision_recall([0.9, 0.2, 0.6], [True, True, False], positives=4)
-    np.testing.assert_allclose(precision, [1, 1 / 2, 2 / 3])
-    np.testing.assert_allclose(recall, [1 / 4, 1 / 4, 2 / 4])
-    # Height 1 for recalls 0 to 0.25 (26 of the 101), 2/3 for those to 0.5 (25), 0 beyond.
-    assert average_precision(precision, recall) == pytest.approx((26 + 25 * 2 / 3) / 101)
+    precision, recall = precision_recall([0.9, 0.2, 0.8, 0.7, 0.6], [True, True, False, False, True], positives=4)
+    np.testing.assert_allclose(precision, [1, 1 / 2, 1 / 3, 1 / 2, 3 / 5])
+    np.testing.assert_allclose(recall, [1 / 4, 1 / 4, 1 / 4, 2 / 4, 3 / 4])
+    # Height 1 for recalls 0 to 0.25 (26 of the 101); then the best of what follows, 3/5, to 0.75 (50); 0 beyond.
+    assert average_precision(precision, recall) == pytest.approx((26 + 50 * 3 / 5) / 101)
 
 
 def test_the_mean_over_one_class_and_threshold_is_the_definition():

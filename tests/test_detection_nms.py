@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlib.detection import batched_nms, nms, soft_nms, suppression
+from cnnlib.detection import batched_nms, iou, nms, soft_nms, suppression
 
 
 def loop(boxes, scores, threshold: float) -> list[int]:
@@ -62,6 +62,24 @@ def test_many_boxes_take_other_ways_to_the_same_result(span, coarse):
     expected = tf.image.non_max_suppression(boxes, scores, 3000, 0.4).numpy()
     assert nms(boxes, scores, 0.4).tolist() == expected.tolist()
     assert nms(boxes, scores, 0.4, max_boxes=150).tolist() == expected[:150].tolist()
+
+
+def test_the_band_of_the_sweep_is_wide_enough():
+    """Wide boxes, so that partners are many places away in the order of left edges."""
+    rng = np.random.default_rng(3)
+    corner = np.stack([rng.uniform(0, 3000, 3000), rng.uniform(0, 30000, 3000)], 1)
+    corner[1500:] = corner[:1500] + rng.uniform(-120, 120, (1500, 1)) * [1, 0]
+    boxes = np.concatenate([corner, corner + [300, 100]], 1).astype("float32")
+    scores = rng.random(3000).astype("float32")
+    assert nms(boxes, scores, 0.3).tolist() == loop_in_numpy(boxes, scores, 0.3)
+
+
+def loop_in_numpy(boxes, scores, threshold: float) -> list[int]:
+    order, kept = np.argsort(-scores, kind="stable"), []
+    while len(order):
+        kept.append(int(order[0]))
+        order = order[1:][iou(boxes[order[:1]], boxes[order[1:]])[0] <= np.float32(threshold)]
+    return kept
 
 
 def test_the_sweep_is_reached(monkeypatch):
