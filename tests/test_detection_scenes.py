@@ -77,6 +77,7 @@ def test_keypoints_are_the_outermost_and_know_whether_they_are_seen(crowded):
                 ys, xs = np.nonzero(mask)
                 top, right, bottom, left = corners[:, :2] - 0.5
                 assert (top[1], right[0], bottom[1], left[0]) == (ys.min(), xs.max(), ys.max(), xs.min())
+                assert (corners[:, 2] == 2).all()  # each lies on the item
     assert states == {1.0, 2.0}
 
 
