@@ -95,7 +95,7 @@ def test_points_come_back_to_a_hundredth_of_a_pixel(seed, stride, sigma):
     maps = draw_heatmaps(points, (24, 24), sigma, stride)
     found, height = decode_heatmaps(maps, stride)
     np.testing.assert_allclose(found, points, atol=0.01 * stride)
-    assert (height > 0.8).all()
+    assert (height > 0.77).all()  # at worst half a pixel away in both directions, with sigma 1
     for method, within in (("argmax", 0.5), ("quarter", 0.26)):
         rough, _ = decode_heatmaps(maps, stride, method)
         assert np.abs(rough - points).max() <= (within + 1e-3) * stride

@@ -176,6 +176,6 @@ def decode(anchors, deltas):
     deltas = np.array(deltas, "float32")
     np.minimum(deltas[..., 2:], np.log(1000 / 16) / np.array(VARIANCE[2:], "float32"), out=deltas[..., 2:])
     found = keras.utils.bounding_boxes.decode_deltas_to_boxes(
-        np.asarray(anchors, "float32"), deltas, "xyxy", "xyxy", "center_xywh", VARIANCE
+        np.asarray(anchors, "float32"), keras.ops.convert_to_tensor(deltas), "xyxy", "xyxy", "center_xywh", VARIANCE
     )
     return keras.ops.convert_to_numpy(found)

@@ -25,6 +25,7 @@ def focal_loss(targets, logits, gamma: float = 2.0, alpha: float = 0.25):
         gamma: 0 gives cross-entropy.
         alpha: weight of the ones; ``1 - alpha`` is that of the zeros. None for no weights.
     """
+    logits = ops.convert_to_tensor(logits)
     targets = ops.cast(targets, logits.dtype)
     # log(1 + exp(-z)) with z = logit of what is true; it never overflows.
     signed = logits * (2 * targets - 1)
@@ -39,6 +40,7 @@ def smooth_l1(targets, predictions, beta: float = 1.0):
     """
     if not beta > 0:
         raise ValueError(f"beta={beta}: expected more than 0, where the parabola turns into a line.")
+    predictions = ops.convert_to_tensor(predictions)
     distance = ops.abs(predictions - ops.cast(targets, predictions.dtype))
     return ops.where(distance < beta, distance**2 / (2 * beta), distance - beta / 2)
 
@@ -49,6 +51,7 @@ def giou_loss(boxes1, boxes2):
     Boxes are (x1, y1, x2, y2). For *each* with *each*, in NumPy, see ``boxes.giou``; for the loss that also looks at
     centres and shapes, ``keras.utils.bounding_boxes.compute_ciou``.
     """
+    boxes1, boxes2 = ops.convert_to_tensor(boxes1), ops.convert_to_tensor(boxes2)
     left1, top1, right1, bottom1 = (boxes1[..., i] for i in range(4))
     left2, top2, right2, bottom2 = (boxes2[..., i] for i in range(4))
     width = ops.relu(ops.minimum(right1, right2) - ops.maximum(left1, left2))
