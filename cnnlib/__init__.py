@@ -12,6 +12,7 @@ _MODULES = (
     "arithmetic",
     "claims",
     "datasets",
+    "detection",
     "exercises",
     "explain",
     "gradients",

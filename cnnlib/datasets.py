@@ -368,6 +368,68 @@ def pets() -> list[Pet]:
     return found
 
 
+# --- tree crowns -----------------------------------------------------------------------------------------------------
+
+TREE_AREAS = ("train", "area", "image", "site")
+
+
+class Tiles(NamedTuple):
+    """Square parts of an aerial photograph, and what they show.
+
+    ``images`` is (n, height, width, 3) uint8; ``boxes[i]`` is (k, 4) float32, (x1, y1, x2, y2) in pixels of tile ``i``;
+    ``corners`` is (n, 2) int64, (y, x) of the upper left pixel of each tile in its area.
+    """
+
+    images: np.ndarray
+    boxes: list[np.ndarray]
+    corners: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Tiles(images {self.images.shape} {self.images.dtype}, {sum(map(len, self.boxes))} boxes)"
+
+
+def tree_crowns(area: str = "train", size: int | None = 128, step: int | None = None, least: float = 0.5) -> Tiles:
+    """Tree crowns from the air with boxes (Weinstein et al. 2019), cut into tiles.
+
+    The split is by place, because neighbouring tiles share trees, light and season. Each area is further from "train":
+
+    * "train": 832x1035 pixels of one photograph, a forest in Yellowstone;
+    * "area": another part of that photograph, 64 pixels beside it, 353x1035;
+    * "image": 649x640 pixels of another photograph of the same site and year;
+    * "site": 400x400 pixels of a forest in Florida.
+
+    Args:
+        area: one of `TREE_AREAS`.
+        size: side of a tile in pixels, None for the whole area as one. What is left over at the right and at the bottom
+            is not used.
+        step: from tile to tile; ``size`` if not given, so that they do not overlap.
+        least: a crown belongs to a tile that shows at least this share of its box, which is cut at the border.
+
+    Raises:
+        ValueError: an argument has no meaning, or a tile is larger than the area.
+    """
+    if area not in TREE_AREAS:
+        raise ValueError(f"area={area!r}: choose one of {', '.join(map(repr, TREE_AREAS))}.")
+    picture = _picture(f"trees/{area}.webp")
+    height, width = picture.shape[:2]
+    if size is not None and not 1 <= size <= min(height, width):
+        raise ValueError(f"size={size}: the area {area!r} is {width} pixels wide and {height} high.")
+    if not 0 < least <= 1 or (step is not None and step < 1):
+        raise ValueError(f"step={step}, least={least}: expected a step of 1 or more, and a share in (0, 1].")
+    down, across = (size, size) if size else (height, width)
+    step = step or max(down, across)
+    corners = [(y, x) for y in range(0, height - down + 1, step) for x in range(0, width - across + 1, step)]
+    crowns = np.array(json.loads(read("trees/boxes.json"))[area], np.float32)
+    whole = (crowns[:, 2] - crowns[:, 0]) * (crowns[:, 3] - crowns[:, 1])
+    boxes = []
+    for y, x in corners:
+        cut = np.clip(crowns - np.array([x, y, x, y], np.float32), 0, np.array([across, down] * 2, np.float32))
+        shown = (cut[:, 2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1])
+        boxes.append(cut[shown >= least * whole])
+    images = np.stack([picture[y : y + down, x : x + across] for y, x in corners])
+    return Tiles(images, boxes, np.array(corners, np.int64))
+
+
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
@@ -550,6 +612,7 @@ def summary() -> Table:
     rows.append(("pets", str(len(pets())), "", "various", "2", f"{_megabytes('pets/'):.1f}"))
     count = str(len(photograph_names()))
     rows.append(("photographs", count, "", "various", "", f"{_megabytes('photographs/'):.1f}"))
+    rows.append(("tree crowns", "1 area", "3 areas", "various", "1", f"{_megabytes('trees/'):.1f}"))
     rows.append(("weights", "", "", "", "", f"{_megabytes('weights/'):.1f}"))
     widths = [max(map(len, column)) for column in zip(*rows)]
     return Table("\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows))

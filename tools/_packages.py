@@ -90,6 +90,12 @@ PACKAGES = {
         "c7a403a697ebea4f921ef233192da61563f6d8cca7d108dc6f1b48e28e7aa8fc",
         ("python", "-m", "pip", "download", "--no-deps", "icedata==0.0.3"),
     ),
+    "trees": Package(
+        "PyPI package deepforest 2.1.0",
+        "deepforest-2.1.0-py3-none-any.whl",
+        "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54",
+        ("python", "-m", "pip", "download", "--no-deps", "deepforest==2.1.0"),
+    ),
 }
 
 

@@ -208,6 +208,54 @@ def pets(package: Members) -> dict[str, bytes]:
     return files | {"pets/pets.json": as_json(facts)}
 
 
+# --- tree crowns -----------------------------------------------------------------------------------------------------
+
+
+class Area(NamedTuple):
+    """A part of an aerial photograph: which file, and left, upper, right, lower in its pixels."""
+
+    source: str
+    box: tuple[int, int, int, int]
+
+
+# The first two lie in one photograph, with a strip of 64 pixels between them that neither has: no crown is in both.
+AREAS = {
+    "train": Area("2019_YELL_2_541000_4977000_image_crop", (0, 0, 832, 1035)),
+    "area": Area("2019_YELL_2_541000_4977000_image_crop", (896, 0, 1249, 1035)),
+    "image": Area("2019_YELL_2_528000_4978000_image_crop2", (1650, 0, 2299, 640)),
+    "site": Area("OSBS_029", (0, 0, 400, 400)),
+}
+TREES_QUALITY = 90  # without loss they would take four times as much
+
+
+def trees(package: Members) -> dict[str, bytes]:
+    """Areas of aerial photographs as WebP of quality 90, and the boxes of their tree crowns."""
+    files, boxes = {}, {}
+    for name, area in AREAS.items():
+        image = Image.open(io.BytesIO(package.read(f"deepforest/data/{area.source}.png"))).convert("RGB")
+        file = io.BytesIO()
+        image.crop(area.box).save(file, "WEBP", quality=TREES_QUALITY, method=6)
+        files[f"trees/{name}.webp"] = file.getvalue()
+        boxes[name] = crowns(package.read(f"deepforest/data/{area.source}.xml"), area.box)
+    lines = [f'"{name}": {json.dumps(rows)}' for name, rows in boxes.items()]
+    return files | {"trees/boxes.json": ("{\n" + ",\n".join(lines) + "\n}\n").encode()}
+
+
+def crowns(xml: bytes, part: tuple[int, int, int, int]) -> list[list[int]]:
+    """Boxes (x1, y1, x2, y2) of a Pascal VOC file with their middle in ``part``, in its pixels and cut at its border.
+
+    VOC counts pixels from 1 and includes the last: (1, 1, 1, 1) is the first pixel, here (0, 0, 1, 1).
+    """
+    left, upper, right, lower = part
+    boxes = []
+    for box in ElementTree.fromstring(xml).iter("bndbox"):
+        x1, y1, x2, y2 = (int(box.find(name).text) for name in ("xmin", "ymin", "xmax", "ymax"))
+        x1, y1 = x1 - 1, y1 - 1
+        if left <= (x1 + x2) / 2 < right and upper <= (y1 + y2) / 2 < lower:
+            boxes.append([max(x1, left) - left, max(y1, upper) - upper, min(x2, right) - left, min(y2, lower) - upper])
+    return sorted(boxes)
+
+
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +435,7 @@ BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
     "fashion_mnist": fashion_mnist,
     "cifar10": cifar10,
     "photographs": photographs,
+    "trees": trees,
     "imagenet_classes": imagenet_classes,
     "efficientnet_lite0": efficientnet_lite0,
     "nuclei": nuclei,

@@ -1,0 +1,35 @@
+"""Object detection: boxes, anchors, losses, NMS, average precision, a single-stage detector, rendered scenes.
+
+======================  ===========================================================================================
+`boxes`                 areas, IoU, GIoU, formats, encoding against anchors
+`anchors`               a grid of anchors, matching them to boxes, training targets
+`losses`                focal, smooth-L1, GIoU loss, and the sum of two that trains a detector
+`suppression`           non-maximum suppression: greedy, by class, soft
+`evaluation`            precision and recall, AP, COCO's twelve numbers for boxes and masks
+`pyramid`               the maps of a backbone, and a feature pyramid on them
+`detector`              a single-stage detector on any backbone of the course, from image to boxes
+`scenes`                rendered scenes with exact boxes, masks and keypoints
+`roi`                   RoI align
+`heatmap`               keypoints as heatmaps, decoded to fractions of a pixel
+======================  ===========================================================================================
+
+Boxes are (x1, y1, x2, y2) in pixels of the image, everywhere. Lessons 11 and 13.
+"""
+
+from cnnlib._lazy import exports
+
+_MODULES = {
+    "anchors": ("anchor_grid", "match"),
+    "evaluation": ("average_precision", "coco_evaluation", "mask_iou", "precision_recall"),
+    "boxes": ("area", "as_boxes", "clip", "convert", "decode", "encode", "giou", "iou"),
+    "detector": ("Detections", "Detector"),
+    "heatmap": ("decode_heatmaps", "draw_heatmaps"),
+    "losses": ("DetectionLoss", "focal_loss", "giou_loss", "smooth_l1"),
+    "pyramid": ("feature_maps", "feature_pyramid"),
+    "roi": ("roi_align",),
+    "suppression": ("batched_nms", "nms", "soft_nms"),
+    "scenes": ("Scenes", "render"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__getattr__, __dir__, __all__ = exports(__name__, _MODULES, _HOME)
