@@ -54,15 +54,20 @@ def split(model: keras.Model, layer: str | keras.Layer | None = None) -> tuple[k
     last = _last_maps(model) if layer is None else explain.find_layer(model, layer)
     if last not in model.layers:
         raise ValueError(f"layer {last.name!r} lies in a model within {model.name!r}: cut that model, or behind it.")
-    backbone = keras.Model(model.inputs, last.output, name=f"{model.name}_backbone")
+    backbone = keras.Model(_alone(model.inputs), last.output, name=f"{model.name}_backbone")
     try:
-        head = keras.Model(last.output, model.outputs, name=f"{model.name}_head")
+        head = keras.Model(last.output, _alone(model.outputs), name=f"{model.name}_head")
     except ValueError as error:  # the scores need more than these maps
         raise ValueError(
             f"model {model.name!r} cannot be cut behind {last.name!r}: a shortcut leads around it. "
             "Cut behind an Add or a Concatenate."
         ) from error
     return backbone, head
+
+
+def _alone(tensors: list):
+    """One tensor as itself: a model of a list returns lists, which no further layer takes."""
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _last_maps(model: keras.Model) -> keras.Layer:

@@ -60,6 +60,15 @@ def test_the_two_parts_are_the_whole(body, data, layer):
     assert any(np.array_equal(w, np.ones(8)) for w in [*first.get_weights(), *second.get_weights()])
 
 
+def test_the_parts_are_layers_of_further_models(body, data):
+    first, second = transfer.split(body, "b_add")
+    image = keras.Input((16, 16, 3))
+    joined = keras.Model(image, layers.Dense(3)(second(first(image))))
+    assert joined.output_shape == (None, 3)
+    joined.compile(keras.optimizers.SGD(0.1), LOSS)
+    assert np.isfinite(joined.train_on_batch(*data))
+
+
 @pytest.mark.parametrize("layer", ["b1_norm", "b2"])
 def test_a_cut_that_a_shortcut_leads_around_is_refused(body, layer):
     with pytest.raises(ValueError, match=f"cannot be cut behind '{layer}': a shortcut leads around it"):
