@@ -21,8 +21,10 @@ from keras import layers
 from cnnlib import explain, training
 
 __all__ = [
+    "Advice",
     "ByDepth",
     "CachedFeatures",
+    "CHOICES",
     "Phase",
     "Report",
     "fit_in_phases",
@@ -30,6 +32,7 @@ __all__ = [
     "report",
     "split",
     "stages",
+    "strategy",
     "unfreeze",
 ]
 
@@ -328,3 +331,86 @@ class CachedFeatures(training.Batches):
             raise ValueError(f"{len(x)} images and {len(y)} labels; expected as many of both, at least one.")
         self.features = backbone.predict(x, batch_size=at_once, verbose=0)
         super().__init__(self.features, y, batch_size, seed=seed)
+
+
+# What to do -----------------------------------------------------------------------------------------------------------
+
+# From the least that is learnt to the most.
+CHOICES = (
+    "hosted API",
+    "ready model",
+    "label first",
+    "frozen features",
+    "fine-tune the last stages",
+    "fine-tune everything",
+    "from scratch",
+)
+FEW, MANY, VERY_MANY = 20, 1000, 10_000  # labelled images a class
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What `strategy` advises: one of `CHOICES`, and why, a sentence each."""
+
+    choice: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.choice}: {' '.join(self.reasons)}"
+
+
+def strategy(
+    images_per_class: int,
+    similar: bool,
+    *,
+    classes_known: bool = False,
+    may_leave: bool = True,
+    deadline_ms: float | None = None,
+    request_ms: float = 300.0,
+    fits: bool = True,
+) -> Advice:
+    """How to come to a classifier, from what there is and what is allowed. A first choice to measure, not a verdict.
+
+    The limits on the number of images are those of the experiment of lesson 09 (5, 20, 100 images a class); beyond
+    100 they are rules of thumb.
+
+    Args:
+        images_per_class: labelled images of the rarest class.
+        similar: whether the images resemble what the pretrained network has seen: photographs of things.
+        classes_known: whether ready models name these very classes already.
+        may_leave: whether images may be sent to somebody else's computers.
+        deadline_ms: within how many milliseconds an answer must be there; None for no limit.
+        request_ms: what a request over the network takes; measure it.
+        fits: whether the images can be given to a pretrained network at all (three channels, a comparable size).
+
+    Raises:
+        ValueError: a number is negative.
+    """
+    if images_per_class < 0 or request_ms < 0 or (deadline_ms is not None and deadline_ms < 0):
+        raise ValueError(
+            f"images_per_class={images_per_class}, deadline_ms={deadline_ms}, request_ms={request_ms}: "
+            "none may be negative."
+        )
+    if classes_known and images_per_class < FEW:
+        return _without_training(may_leave, deadline_ms, request_ms)
+    if images_per_class == 0:
+        return Advice("label first", ("No ready model knows your classes.", "A handful of each is enough to begin."))
+    if not fits:
+        return Advice("from scratch", ("No pretrained network takes such images.", "Keep it small, and augment."))
+    if images_per_class < FEW:
+        return Advice("frozen features", ("So few images teach a head, and hardly more.", "It takes seconds."))
+    if images_per_class < MANY:
+        why = "The last stages are the most specific to ImageNet." if similar else "Late features fit your images least."
+        return Advice("fine-tune the last stages", (why, "Stage by stage, at small rates, normalisations frozen."))
+    if similar or images_per_class < VERY_MANY:
+        return Advice("fine-tune everything", ("The images suffice for all weights.", "Begin with the head, as above."))
+    return Advice("from scratch", ("There is enough to learn all of it.", "Compare with fine-tuning everything."))
+
+
+def _without_training(may_leave: bool, deadline_ms: float | None, request_ms: float) -> Advice:
+    """For classes that somebody's model names already, and too few images of one's own to do better."""
+    if not may_leave:
+        return Advice("ready model", ("A model that runs on your machines knows the classes.", "No image may leave."))
+    if deadline_ms is not None and deadline_ms < request_ms:
+        return Advice("ready model", ("A model that runs on your machines knows the classes.", "A request is too slow."))
+    return Advice("hosted API", ("Somebody runs a model that knows the classes.", "Measure it on your images first."))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from cnnlib import gradients, training, transfer
+from cnnlib import gradients, results, training, transfer
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -288,3 +288,76 @@ def test_cached_features_need_a_label_for_each_image(body, data):
         transfer.CachedFeatures(body, data[0], data[1][:-1])
     with pytest.raises(ValueError, match="0 images and 0 labels"):
         transfer.CachedFeatures(body, data[0][:0], data[1][:0])
+
+
+# What to do
+
+GRID = [
+    {
+        "images_per_class": images,
+        "similar": similar,
+        "classes_known": known,
+        "may_leave": leave,
+        "deadline_ms": deadline,
+        "fits": fits,
+    }
+    for images in (0, 1, 5, 19, 20, 100, 999, 1000, 9_999, 10_000, 10**6)
+    for similar in (True, False)
+    for known in (True, False)
+    for leave in (True, False)
+    for deadline in (None, 0, 50, 300, 1000)
+    for fits in (True, False)
+]
+
+
+def test_every_advice_is_a_choice_with_reasons_and_every_choice_is_given():
+    given = [transfer.strategy(**case) for case in GRID]
+    assert {advice.choice for advice in given} == set(transfer.CHOICES)
+    for advice in given:
+        assert len(advice.reasons) == 2
+        assert str(advice).startswith(f"{advice.choice}: ")
+
+
+def test_what_is_forbidden_is_never_advised():
+    for case in GRID:
+        choice = transfer.strategy(**case).choice
+        too_soon = case["deadline_ms"] is not None and case["deadline_ms"] < 300
+        if not case["may_leave"] or not case["classes_known"] or too_soon:
+            assert choice != "hosted API", case
+        if not case["classes_known"]:
+            assert choice not in ("hosted API", "ready model"), case
+        if case["images_per_class"] == 0:
+            assert choice in ("hosted API", "ready model", "label first"), case
+        if not case["fits"]:
+            assert choice not in transfer.CHOICES[3:6], case
+        if case["similar"] and case["fits"]:
+            assert choice != "from scratch", case
+
+
+def test_a_deadline_of_nothing_at_all_is_a_deadline():
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=0).choice == "ready model"
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=300).choice == "hosted API"
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=300, request_ms=301).choice == "ready model"
+
+
+def test_more_images_never_mean_that_less_is_learnt():
+    rank = transfer.CHOICES.index
+    for case in GRID:
+        more = {**case, "images_per_class": case["images_per_class"] * 2 + 1}
+        assert rank(transfer.strategy(**case).choice) <= rank(transfer.strategy(**more).choice), case
+
+
+def test_the_advice_is_what_the_stored_runs_of_lesson_09_found():
+    """Of frozen, fine-tuned and scratch, the advised way is at most 1.5 points behind the best of that size."""
+    runs = results.stored("09_images_per_class")
+    ways = {"frozen features": "frozen", "fine-tune the last stages": "fine-tuned", "from scratch": "from scratch"}
+    for images in (5, 20, 100):
+        advised = ways[transfer.strategy(images, similar=True).choice]
+        mean = {way: np.mean([run[f"{way} {10 * images} test"] for run in runs]) for way in ways.values()}
+        assert mean[advised] > max(mean.values()) - 0.015, (images, mean)
+
+
+@pytest.mark.parametrize("bad", [{"images_per_class": -1}, {"deadline_ms": -1}, {"request_ms": -1}])
+def test_negative_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="none may be negative"):
+        transfer.strategy(**{"images_per_class": 5, "similar": True, **bad})
