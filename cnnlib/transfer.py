@@ -29,6 +29,7 @@ __all__ = [
     "Report",
     "fit_in_phases",
     "freeze",
+    "probe",
     "report",
     "split",
     "stages",
@@ -331,6 +332,38 @@ class CachedFeatures(training.Batches):
             raise ValueError(f"{len(x)} images and {len(y)} labels; expected as many of both, at least one.")
         self.features = backbone.predict(x, batch_size=at_once, verbose=0)
         super().__init__(self.features, y, batch_size, seed=seed)
+
+
+def probe(features, y, new_features, new_y, strength: float = 300.0) -> float:
+    """Accuracy of a linear probe: a head fitted by ridge regression, in one step and without chance (Alain, Bengio 2016).
+
+    Features are standardised by those of the training examples; the head regresses 1 for the class and -1 for the
+    others. It compares backbones; a trained head is a little better.
+
+    Args:
+        features, y: training examples, (n, d) and class numbers (n,).
+        new_features, new_y: those to be classified.
+        strength: of the penalty on the squares of the head's weights.
+
+    Raises:
+        ValueError: features are not of shape (n, d), or do not fit the labels or each other.
+    """
+    features, new_features = (np.asarray(array, "float64") for array in (features, new_features))
+    y, new_y = np.asarray(y), np.asarray(new_y)
+    for array, labels in ((features, y), (new_features, new_y)):
+        if array.ndim != 2 or array.shape[1] != features.shape[1] or labels.shape != (len(array),):
+            raise ValueError(
+                f"features of shape {array.shape} with labels of shape {labels.shape}; expected (n, d) and (n,), the "
+                "same d for both sets. Maps are averaged over height and width first."
+            )
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
+    known, new = ((array - mean) / spread for array in (features, new_features))
+    targets = 2.0 * np.eye(int(max(y.max(), new_y.max())) + 1)[y] - 1
+    offset = targets.mean(axis=0)
+    # n equations for n examples in place of d for d features: the same solution, and n is small.
+    kernel = known @ known.T + strength * np.eye(len(known))
+    weights = known.T @ np.linalg.solve(kernel, targets - offset)
+    return float(np.mean((new @ weights + offset).argmax(axis=1) == new_y))
 
 
 # What to do -----------------------------------------------------------------------------------------------------------
