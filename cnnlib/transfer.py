@@ -335,7 +335,7 @@ class CachedFeatures(training.Batches):
 
 
 def probe(features, y, new_features, new_y, strength: float = 300.0) -> float:
-    """Accuracy of a linear probe: a head fitted by ridge regression, in one step and without chance (Alain, Bengio 2016).
+    """Accuracy of a linear probe: a head fitted by ridge regression, in one step, without chance.
 
     Features are standardised by those of the training examples; the head regresses 1 for the class and -1 for the
     others. It compares backbones; a trained head is a little better.
@@ -433,7 +433,9 @@ def strategy(
     if images_per_class < FEW:
         return Advice("frozen features", ("So few images teach a head, and hardly more.", "It takes seconds."))
     if images_per_class < MANY:
-        why = "The last stages are the most specific to ImageNet." if similar else "Late features fit your images least."
+        why = (
+            "The last stages are the most specific to ImageNet." if similar else "Late features fit your images least."
+        )
         return Advice("fine-tune the last stages", (why, "Stage by stage, at small rates, normalisations frozen."))
     if similar or images_per_class < VERY_MANY:
         return Advice("fine-tune everything", ("The images suffice for all weights.", "Begin with the head, as above."))
@@ -445,5 +447,7 @@ def _without_training(may_leave: bool, deadline_ms: float | None, request_ms: fl
     if not may_leave:
         return Advice("ready model", ("A model that runs on your machines knows the classes.", "No image may leave."))
     if deadline_ms is not None and deadline_ms < request_ms:
-        return Advice("ready model", ("A model that runs on your machines knows the classes.", "A request is too slow."))
+        return Advice(
+            "ready model", ("A model that runs on your machines knows the classes.", "A request is too slow.")
+        )
     return Advice("hosted API", ("Somebody runs a model that knows the classes.", "Measure it on your images first."))

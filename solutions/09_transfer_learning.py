@@ -159,7 +159,9 @@ plotting.bars(
     form=lambda value: approx(value, 2),
     alt="Steps a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
 )
-claim("cached, a step is at least 5 times faster", speed["on cached features"] > 5 * speed["through the frozen network"])
+claim(
+    "cached, a step is at least 5 times faster", speed["on cached features"] > 5 * speed["through the frozen network"]
+)
 
 # %% [markdown]
 # The price: what is cached does not change. There is no augmentation (lesson 08), unless you cache several versions of
@@ -393,9 +395,10 @@ claim("rates by depth keep what the hasty one lost, too", discriminative > ruine
 # ### Exercise 09.3 · A schedule of unfreezing
 #
 # Write `schedule`: the phases for a backbone of `stages` stages and `epochs` epochs in all, as a list of
-# `(unfrozen, epochs, rate)`. The first phase trains the head alone (`unfrozen` 0) at `peak`, each further one unfreezes
+# `(unfrozen, epochs, rate)`. The first phase trains the head alone (`unfrozen` 0) at `peak`. Each further one unfreezes
 # one stage more, at a tenth of the rate before, and the last phase trains all stages. Divide the epochs as evenly as
-# possible; if some are left over, the earlier phases get one more each. Raise a `ValueError` if a phase would have none.
+# possible; if some are left over, the earlier phases get one more each. Raise a `ValueError` if a phase would have
+# none.
 #
 # For example, `schedule(2, 8, 0.01)` is `[(0, 3, 0.01), (1, 3, 0.001), (2, 2, 0.0001)]`.
 
@@ -581,9 +584,7 @@ claim(
 # %%
 fashion = datasets.fashion_mnist(size=200, test_size=400, dtype="uint8")
 grey = [np.repeat(x, 3, axis=-1) for x in (fashion.x_train, fashion.x_test)]
-here, there = (
-    backbone.predict(efficientnet_lite.preprocess(x, size=SIDE), batch_size=25, verbose=0) for x in grey
-)
+here, there = (backbone.predict(efficientnet_lite.preprocess(x, size=SIDE), batch_size=25, verbose=0) for x in grey)
 far_probe = transfer.probe(here, fashion.y_train, there, fashion.y_test)
 far_scratch = from_scratch(fashion.x_train, fashion.y_train, fashion.x_test, fashion.y_test)
 near_gain, far_gain = frozen - scratch, far_probe - far_scratch
@@ -666,7 +667,7 @@ exercise("09.6").check(choices)
 # - A backbone turns pictures into features, a head names the classes. Frozen features with 5 pictures a class beat
 #   training from scratch with 100.
 # - What is frozen can be cached: features for a head, maps where the frozen part ends.
-# - Fine-tune from a head that is sensible already, stage by stage, at rates of 1, 1/10, 1/100. All at once at the head's
+# - Fine-tune from a head that is sensible already, stage by stage, at rates of 1, 1/10, 1/100. All at once at a high
 #   rate destroys what you were given.
 # - Keep the normalisations frozen, and never use a model in training mode: its answer would depend on the batch.
 # - Preprocessing, epsilon and padding belong to the weights, and no file of weights tells them. Weights that fit may

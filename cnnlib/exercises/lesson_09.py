@@ -59,8 +59,8 @@ def _check_only_head(answer: Callable, rng: np.random.Generator) -> None:
             raise Wrong(
                 "Nothing learns now.",
                 tried=tried,
-                likely="A model that is frozen as a whole freezes its last layer, too. And a layer that was frozen before "
-                "must be set free.",
+                likely="A model that is frozen as a whole freezes its last layer, too. And a layer that was frozen "
+                "before must be set free.",
             )
         if not own <= learning:
             raise Wrong("The last layer does not learn, and another one does.", tried=tried)
@@ -100,7 +100,7 @@ ONLY_HEAD = CheckExercise(
     check=_check_only_head,
     hints=(
         "Every layer has a flag, `trainable`. `model.layers` is a list, the head its last entry.",
-        "Setting `model.trainable = False` reaches every layer, the head included. Set the flags of the layers instead.",
+        "Setting `model.trainable = False` reaches every layer, the head included. Set the flags of the layers.",
         "`model.trainable_weights` is a list of arrays; `np.prod` of a shape counts the numbers in one.",
     ),
     remark="Compile the model afterwards: fit goes on with what was trainable when it was compiled.",
@@ -200,9 +200,7 @@ PREPARE = FunctionExercise(
             "For `caffe` you mirror the picture. The channels are the *last* axis.",
         ),
         Misconception(_with(highest=-1), "Values from 0 to 1 are divided already. Raise a ValueError for them."),
-        Misconception(
-            _with(highest=0.999), "A greatest value of exactly 1 means divided pixels, too: *1 or less*."
-        ),
+        Misconception(_with(highest=0.999), "A greatest value of exactly 1 means divided pixels, too: *1 or less*."),
         Misconception(_with(highest=20), "A dark picture is refused. Only a greatest value of 1 or less is."),
         Misconception(_with(unknown=False), "An unknown convention is let through. Raise a ValueError for it."),
     ),
@@ -380,8 +378,12 @@ SAVING = FunctionExercise(
         Misconception(
             _saving_with(factor=2), "Beside the forward pass a stage that learns needs two gradients: three in all."
         ),
-        Misconception(_saving_with(frozen_factor=3), "A frozen stage is only run forward: once its cost, not three times."),
-        Misconception(_saving_with(swap=True), "The last stages learn, the first ones are frozen. You have it reversed."),
+        Misconception(
+            _saving_with(frozen_factor=3), "A frozen stage is only run forward: once its cost, not three times."
+        ),
+        Misconception(
+            _saving_with(swap=True), "The last stages learn, the first ones are frozen. You have it reversed."
+        ),
         Misconception(
             _saving_with(once=lambda epochs, count: 0), "The frozen stages are not free with a cache: each runs once."
         ),
@@ -392,7 +394,9 @@ SAVING = FunctionExercise(
         Misconception(
             _saving_with(cut=lambda stages, unfrozen: unfrozen), "`unfrozen` counts from the end, not from the image."
         ),
-        Misconception(_saving_with(invert=True), "That is the ratio the other way round: without a cache over with one."),
+        Misconception(
+            _saving_with(invert=True), "That is the ratio the other way round: without a cache over with one."
+        ),
         Misconception(_difference, "That is the difference. How many *times* more is asked for."),
         Misconception(
             _saving_with(refuse=False, cut=lambda stages, unfrozen: min(max(stages - unfrozen, 0), stages)),
@@ -471,8 +475,8 @@ CASES = ValueExercise(
         ),
         Misconception(
             _says("mushrooms", "scratch", "hosted"),
-            "The mushrooms are ordinary photographs, a few of each kind, with labels of their own. What did 5 a class do "
-            "best with?",
+            "The mushrooms are ordinary photographs, a few of each kind, with labels of their own. What did 5 a class "
+            "do best with?",
         ),
         Misconception(
             _says("satellite", "frozen", "fine-tune", "hosted"),

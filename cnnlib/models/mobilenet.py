@@ -120,6 +120,6 @@ def with_torch_conventions(model: keras.Model) -> keras.Model:
 
 
 def torch_preprocess(images) -> np.ndarray:
-    """Images of 0 ... 255, (n, height, width, 3), as networks from PyTorch's model zoo want them: (v / 255 - mean) / spread."""
+    """Images of 0 ... 255, (n, height, width, 3), as PyTorch's model zoo wants them: (v / 255 - mean) / spread."""
     images = np.asarray(images, "float32") / 255
     return (images - np.float32(TORCH_MEAN)) / np.float32(TORCH_SPREAD)
