@@ -90,7 +90,7 @@ WRONG = {
         (counted(head="pass"), "Nothing learns now"),
         (counted(over="model.layers[:1]"), "Something beside the last layer"),
         (counted(over="model.layers[:2]"), "Something beside the last layer"),
-        (counted(head="model.trainable = True"), "Something beside the last layer"),
+        (counted(head="model.trainable = True"), "must be set free"),
         (
             counted(others="layer.trainable = not isinstance(layer, keras.layers.Conv2D)"),
             "Something beside the last layer",
