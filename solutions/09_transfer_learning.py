@@ -386,7 +386,7 @@ by_depth = assemble(trained_head)
 transfer.unfreeze(tail, 2)
 parts = {"scores": 1e-3, "": 1e-4, "block5": 1e-5}
 optimizer = transfer.ByDepth({part: keras.optimizers.Adam(rate) for part, rate in parts.items()})
-by_depth.compile(optimizer, loss)
+by_depth.compile(optimizer, loss, metrics=["accuracy"])
 training.fit(by_depth, maps[:200], labels[:200], epochs=4, batch_size=25, quiet=True)
 discriminative = accuracy(by_depth)
 measured("rates by depth: accuracy", discriminative)
