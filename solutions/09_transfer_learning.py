@@ -477,8 +477,9 @@ claim("learning normalisations cost at least 2 points", learning_norms < frozen_
 # those of a few small batches. The network that was trained is not the network that is used.
 #
 # The second trap needs no training at all. Somebody calls the finished model with `training=True`, or leaves PyTorch's
-# network in `train()` mode. We unfreeze the backbone, since a frozen one is immune, and look: batches of 25 pictures,
-# once in random order and once sorted by class.
+# network in `train()` mode. (`predict` and `evaluate` of Keras set the flag themselves; a call does not.) We unfreeze
+# the backbone, since a frozen one is immune, and look: batches of 25 pictures, once in random order and once sorted by
+# class.
 #
 # **Predict**: is the order of the *test* pictures of any importance?
 
@@ -593,6 +594,11 @@ near_gain, far_gain = frozen - scratch, far_probe - far_scratch
 measured("CIFAR-10     : frozen features are ahead by", near_gain)
 measured("Fashion-MNIST: frozen features are ahead by", far_gain)
 claim("far from ImageNet, less than half of the lead is left", far_gain < near_gain / 2)
+
+# %% [markdown]
+# Eyes, wheels and fur are worth much where there are some. A pretrained network is no magic: the farther your pictures
+# are from those that it knows, the more its features are just numbers, and a small network that looks at *your*
+# pictures may do as well. So always train the small one, too. It takes seconds.
 
 # %%
 traps = {
