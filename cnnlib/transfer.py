@@ -21,15 +21,19 @@ from keras import layers
 from cnnlib import explain, training
 
 __all__ = [
+    "Advice",
     "ByDepth",
     "CachedFeatures",
+    "CHOICES",
     "Phase",
     "Report",
     "fit_in_phases",
     "freeze",
+    "probe",
     "report",
     "split",
     "stages",
+    "strategy",
     "unfreeze",
 ]
 
@@ -54,15 +58,20 @@ def split(model: keras.Model, layer: str | keras.Layer | None = None) -> tuple[k
     last = _last_maps(model) if layer is None else explain.find_layer(model, layer)
     if last not in model.layers:
         raise ValueError(f"layer {last.name!r} lies in a model within {model.name!r}: cut that model, or behind it.")
-    backbone = keras.Model(model.inputs, last.output, name=f"{model.name}_backbone")
+    backbone = keras.Model(_alone(model.inputs), last.output, name=f"{model.name}_backbone")
     try:
-        head = keras.Model(last.output, model.outputs, name=f"{model.name}_head")
+        head = keras.Model(last.output, _alone(model.outputs), name=f"{model.name}_head")
     except ValueError as error:  # the scores need more than these maps
         raise ValueError(
             f"model {model.name!r} cannot be cut behind {last.name!r}: a shortcut leads around it. "
             "Cut behind an Add or a Concatenate."
         ) from error
     return backbone, head
+
+
+def _alone(tensors: list):
+    """One tensor as itself: a model of a list returns lists, which no further layer takes."""
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _last_maps(model: keras.Model) -> keras.Layer:
@@ -323,3 +332,122 @@ class CachedFeatures(training.Batches):
             raise ValueError(f"{len(x)} images and {len(y)} labels; expected as many of both, at least one.")
         self.features = backbone.predict(x, batch_size=at_once, verbose=0)
         super().__init__(self.features, y, batch_size, seed=seed)
+
+
+def probe(features, y, new_features, new_y, strength: float = 300.0) -> float:
+    """Accuracy of a linear probe: a head fitted by ridge regression, in one step, without chance.
+
+    Features are standardised by those of the training examples; the head regresses 1 for the class and -1 for the
+    others. It compares backbones; a trained head is a little better.
+
+    Args:
+        features, y: training examples, (n, d) and class numbers (n,).
+        new_features, new_y: those to be classified.
+        strength: of the penalty on the squares of the head's weights.
+
+    Raises:
+        ValueError: features are not of shape (n, d), or do not fit the labels or each other.
+    """
+    features, new_features = (np.asarray(array, "float64") for array in (features, new_features))
+    y, new_y = np.asarray(y), np.asarray(new_y)
+    for array, labels in ((features, y), (new_features, new_y)):
+        if array.ndim != 2 or array.shape[1] != features.shape[1] or labels.shape != (len(array),):
+            raise ValueError(
+                f"features of shape {array.shape} with labels of shape {labels.shape}; expected (n, d) and (n,), the "
+                "same d for both sets. Maps are averaged over height and width first."
+            )
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
+    known, new = ((array - mean) / spread for array in (features, new_features))
+    targets = 2.0 * np.eye(int(max(y.max(), new_y.max())) + 1)[y] - 1
+    offset = targets.mean(axis=0)
+    # n equations for n examples in place of d for d features: the same solution, and n is small.
+    kernel = known @ known.T + strength * np.eye(len(known))
+    weights = known.T @ np.linalg.solve(kernel, targets - offset)
+    return float(np.mean((new @ weights + offset).argmax(axis=1) == new_y))
+
+
+# What to do -----------------------------------------------------------------------------------------------------------
+
+# From the least that is learnt to the most.
+CHOICES = (
+    "hosted API",
+    "ready model",
+    "label first",
+    "frozen features",
+    "fine-tune the last stages",
+    "fine-tune everything",
+    "from scratch",
+)
+FEW, MANY, VERY_MANY = 20, 1000, 10_000  # labelled images a class
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What `strategy` advises: one of `CHOICES`, and why, a sentence each."""
+
+    choice: str
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.choice}: {' '.join(self.reasons)}"
+
+
+def strategy(
+    images_per_class: int,
+    similar: bool,
+    *,
+    classes_known: bool = False,
+    may_leave: bool = True,
+    deadline_ms: float | None = None,
+    request_ms: float = 300.0,
+    fits: bool = True,
+) -> Advice:
+    """How to come to a classifier, from what there is and what is allowed. A first choice to measure, not a verdict.
+
+    The limits on the number of images are those of the experiment of lesson 09 (5, 20, 100 images a class); beyond
+    100 they are rules of thumb.
+
+    Args:
+        images_per_class: labelled images of the rarest class.
+        similar: whether the images resemble what the pretrained network has seen: photographs of things.
+        classes_known: whether ready models name these very classes already.
+        may_leave: whether images may be sent to somebody else's computers.
+        deadline_ms: within how many milliseconds an answer must be there; None for no limit.
+        request_ms: what a request over the network takes; measure it.
+        fits: whether the images can be given to a pretrained network at all (three channels, a comparable size).
+
+    Raises:
+        ValueError: a number is negative.
+    """
+    if images_per_class < 0 or request_ms < 0 or (deadline_ms is not None and deadline_ms < 0):
+        raise ValueError(
+            f"images_per_class={images_per_class}, deadline_ms={deadline_ms}, request_ms={request_ms}: "
+            "none may be negative."
+        )
+    if classes_known and images_per_class < FEW:
+        return _without_training(may_leave, deadline_ms, request_ms)
+    if images_per_class == 0:
+        return Advice("label first", ("No ready model knows your classes.", "A handful of each is enough to begin."))
+    if not fits:
+        return Advice("from scratch", ("No pretrained network takes such images.", "Keep it small, and augment."))
+    if images_per_class < FEW:
+        return Advice("frozen features", ("So few images teach a head, and hardly more.", "It takes seconds."))
+    if images_per_class < MANY:
+        why = (
+            "The last stages are the most specific to ImageNet." if similar else "Late features fit your images least."
+        )
+        return Advice("fine-tune the last stages", (why, "Stage by stage, at small rates, normalisations frozen."))
+    if similar or images_per_class < VERY_MANY:
+        return Advice("fine-tune everything", ("The images suffice for all weights.", "Begin with the head, as above."))
+    return Advice("from scratch", ("There is enough to learn all of it.", "Compare with fine-tuning everything."))
+
+
+def _without_training(may_leave: bool, deadline_ms: float | None, request_ms: float) -> Advice:
+    """For classes that somebody's model names already, and too few images of one's own to do better."""
+    if not may_leave:
+        return Advice("ready model", ("A model that runs on your machines knows the classes.", "No image may leave."))
+    if deadline_ms is not None and deadline_ms < request_ms:
+        return Advice(
+            "ready model", ("A model that runs on your machines knows the classes.", "A request is too slow.")
+        )
+    return Advice("hosted API", ("Somebody runs a model that knows the classes.", "Measure it on your images first."))

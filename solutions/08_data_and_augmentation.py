@@ -962,7 +962,7 @@ claim("prefetching is faster", ahead > 1.1 * waiting)
 # ## What comes next
 #
 # Part C begins with the strongest remedy for few pictures: a network that has already learnt from a million others.
-# Back to the [course map](../README.md).
+# [09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

@@ -368,6 +368,23 @@ def test_fewer_bits_take_less_space_and_move_values_little():
         _weights.pack_weights({"a": np.array([[65500.0]])}, bits=4)
 
 
+@pytest.mark.parametrize(
+    ("block", "position", "name"),
+    [
+        (0, 0, "Conv1"),
+        (0, 1, "bn_Conv1"),
+        (1, 0, "expanded_conv_depthwise"),
+        (1, 4, "expanded_conv_project_BN"),
+        (2, 0, "block_1_expand"),
+        (17, 3, "block_16_depthwise"),
+        (17, 7, "block_16_project_BN"),
+        (18, 1, "Conv_1_bn"),
+    ],
+)
+def test_layers_of_mobilenetv2(block, position, name):
+    assert prepare_data.mobilenetv2_layer(block, position) == name
+
+
 def test_model_arrays_are_those_that_load_weights_expects(tmp_path, monkeypatch):
     import keras
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from cnnlib import gradients, training, transfer
+from cnnlib import gradients, results, training, transfer
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -58,6 +58,15 @@ def test_the_two_parts_are_the_whole(body, data, layer):
     assert len(first.weights) + len(second.weights) == len(body.weights)
     body.get_layer("c1").bias.assign(np.ones(8))
     assert any(np.array_equal(w, np.ones(8)) for w in [*first.get_weights(), *second.get_weights()])
+
+
+def test_the_parts_are_layers_of_further_models(body, data):
+    first, second = transfer.split(body, "b_add")
+    image = keras.Input((16, 16, 3))
+    joined = keras.Model(image, layers.Dense(3)(second(first(image))))
+    assert joined.output_shape == (None, 3)
+    joined.compile(keras.optimizers.SGD(0.1), LOSS)
+    assert np.isfinite(joined.train_on_batch(*data))
 
 
 @pytest.mark.parametrize("layer", ["b1_norm", "b2"])
@@ -279,3 +288,103 @@ def test_cached_features_need_a_label_for_each_image(body, data):
         transfer.CachedFeatures(body, data[0], data[1][:-1])
     with pytest.raises(ValueError, match="0 images and 0 labels"):
         transfer.CachedFeatures(body, data[0][:0], data[1][:0])
+
+
+# A linear probe
+
+
+def test_the_probe_is_ridge_regression():
+    rng = np.random.default_rng(0)
+    y, new_y = rng.integers(0, 3, 40), rng.integers(0, 3, 30)
+    centres = rng.normal(size=(3, 60))
+    x, new_x = centres[y] + rng.normal(size=(40, 60)), centres[new_y] + 2 * rng.normal(size=(30, 60))
+    mean, spread = x.mean(0), x.std(0)
+    # the same penalty as further examples: least squares of [x; sqrt(strength) 1] against [targets; 0]
+    targets = np.where(y[:, None] == np.arange(3), 1.0, -1.0)
+    rows = np.vstack([(x - mean) / spread, np.sqrt(50.0) * np.eye(60)])
+    weights = np.linalg.lstsq(rows, np.vstack([targets - targets.mean(0), np.zeros((60, 3))]), rcond=None)[0]
+    scores = (new_x - mean) / spread @ weights + targets.mean(0)
+    expected = np.mean(scores.argmax(1) == new_y)
+    assert 0.4 < expected < 1
+    assert transfer.probe(x, y, new_x, new_y, strength=50.0) == pytest.approx(expected)
+    assert transfer.probe(x, y, x, y) > 0.95
+
+
+def test_a_probe_of_features_that_do_not_fit_is_refused():
+    x, y = np.zeros((4, 3)), np.zeros(4, int)
+    for arguments in ((x, y[:3], x, y), (x, y, x[:, :2], y), (np.zeros((4, 2, 2, 3)), y, x, y), (x, y, x, y[:1])):
+        with pytest.raises(ValueError, match="expected"):
+            transfer.probe(*arguments)
+
+
+# What to do
+
+GRID = [
+    {
+        "images_per_class": images,
+        "similar": similar,
+        "classes_known": known,
+        "may_leave": leave,
+        "deadline_ms": deadline,
+        "fits": fits,
+    }
+    for images in (0, 1, 5, 19, 20, 100, 999, 1000, 9_999, 10_000, 10**6)
+    for similar in (True, False)
+    for known in (True, False)
+    for leave in (True, False)
+    for deadline in (None, 0, 50, 300, 1000)
+    for fits in (True, False)
+]
+
+
+def test_every_advice_is_a_choice_with_reasons_and_every_choice_is_given():
+    given = [transfer.strategy(**case) for case in GRID]
+    assert {advice.choice for advice in given} == set(transfer.CHOICES)
+    for advice in given:
+        assert len(advice.reasons) == 2
+        assert str(advice).startswith(f"{advice.choice}: ")
+
+
+def test_what_is_forbidden_is_never_advised():
+    for case in GRID:
+        choice = transfer.strategy(**case).choice
+        too_soon = case["deadline_ms"] is not None and case["deadline_ms"] < 300
+        if not case["may_leave"] or not case["classes_known"] or too_soon:
+            assert choice != "hosted API", case
+        if not case["classes_known"]:
+            assert choice not in ("hosted API", "ready model"), case
+        if case["images_per_class"] == 0:
+            assert choice in ("hosted API", "ready model", "label first"), case
+        if not case["fits"]:
+            assert choice not in transfer.CHOICES[3:6], case
+        if case["similar"] and case["fits"]:
+            assert choice != "from scratch", case
+
+
+def test_a_deadline_of_nothing_at_all_is_a_deadline():
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=0).choice == "ready model"
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=300).choice == "hosted API"
+    assert transfer.strategy(0, True, classes_known=True, deadline_ms=300, request_ms=301).choice == "ready model"
+
+
+def test_more_images_never_mean_that_less_is_learnt():
+    rank = transfer.CHOICES.index
+    for case in GRID:
+        more = {**case, "images_per_class": case["images_per_class"] * 2 + 1}
+        assert rank(transfer.strategy(**case).choice) <= rank(transfer.strategy(**more).choice), case
+
+
+def test_the_advice_is_what_the_stored_runs_of_lesson_09_found():
+    """Of frozen, fine-tuned and scratch, the advised way is at most 1.5 points behind the best of that size."""
+    runs = results.stored("09_images_per_class")
+    ways = {"frozen features": "frozen", "fine-tune the last stages": "fine-tuned", "from scratch": "from scratch"}
+    for images in (5, 20, 100):
+        advised = ways[transfer.strategy(images, similar=True).choice]
+        mean = {way: np.mean([run[f"{way} {10 * images} test"] for run in runs]) for way in ways.values()}
+        assert mean[advised] > max(mean.values()) - 0.015, (images, mean)
+
+
+@pytest.mark.parametrize("bad", [{"images_per_class": -1}, {"deadline_ms": -1}, {"request_ms": -1}])
+def test_negative_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="none may be negative"):
+        transfer.strategy(**{"images_per_class": 5, "similar": True, **bad})

