@@ -19,7 +19,7 @@ _CORE = (
     "show",
     "use_style",
 )
-_TOPICS = ("convolution", "receptive", "optimisation", "costs", "efficiency", "depth", "augmentation")
+_TOPICS = ("convolution", "receptive", "optimisation", "costs", "efficiency", "depth", "augmentation", "explain")
 
 __all__ = sorted([*_CORE, "explore"])
 
