@@ -36,7 +36,7 @@ runtime.setup()
 # %%
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from cnnlib import claim, datasets, exercise, explain, gradients, models, plotting, results, training
 from cnnlib.claims import approx, measured
@@ -77,7 +77,10 @@ claim("and the shuttle a rubber eraser", said[3][0] == "rubber eraser")
 
 # %%
 plotting.images(
-    explain.filters(lite), columns=16, size=0.43, alt="The 32 kernels of the first layer: edges, stripes, coloured spots."
+    explain.filters(lite),
+    columns=16,
+    size=0.43,
+    alt="The 32 kernels of the first layer: edges, stripes, coloured spots.",
 )
 
 # %%
@@ -200,7 +203,12 @@ claim("in 4 steps by more than a tenth, in 16 by less than a tenth", missing[4] 
 
 # %%
 cam = explain.grad_cam(lite, x, truth, layer="head_relu6", batch_size=1)
-plotting.laid_over(photographs, {"saliency": saliency, "Grad-CAM": cam}, names=list(subjects), alt="Grad-CAM is one soft hill: on the face, the cup, the tripod, the nose of the shuttle, the clock. Saliency is dots.")
+plotting.laid_over(
+    photographs,
+    {"saliency": saliency, "Grad-CAM": cam},
+    names=list(subjects),
+    alt="Grad-CAM is one soft hill: on the face, the cup, the tripod, the shuttle, the clock. Saliency is dots.",
+)
 
 # %% [markdown]
 # For this network you can say what the weights are. Behind the last maps come an average and one dense layer, so the
@@ -308,8 +316,16 @@ for name in ("block2b_add", "block5c_add", "head_relu6"):
     parts = explain.enlarged(found, (224, 224))
     inside_tile = [part[y1:y2, x1:x2].sum() / part.sum() for part, (x1, y1, x2, y2) in zip(parts, tiles)]
     in_tile[name], taken[f"{name} {found.shape[1]}x{found.shape[2]}"] = float(np.mean(inside_tile)), found[:1]
-plotting.laid_over(mosaic[None], taken, boxes=tiles[:1], size=1.6, alt="The tripod's map from an early, a later and the last layer.")
-plotting.bars(in_tile, xlabel="share of the map's sum in the right tile, mean of four classes", form=approx, limits=(0, 1), alt=f"Share in the right tile: {', '.join(f'{n} {approx(v, 2)}' for n, v in in_tile.items())}.")
+plotting.laid_over(
+    mosaic[None], taken, boxes=tiles[:1], size=1.6, alt="The tripod's map from an early, a later and the last layer."
+)
+plotting.bars(
+    in_tile,
+    xlabel="share of the map's sum in the right tile, mean of four classes",
+    form=approx,
+    limits=(0, 1),
+    alt=f"Share in the right tile: {', '.join(f'{n} {approx(v, 2)}' for n, v in in_tile.items())}.",
+)
 
 # %%
 claim("from the last layer more than half of the map is in the right tile", in_tile["head_relu6"] > 0.5)
@@ -351,8 +367,10 @@ plotting.laid_over(
 )
 measured("largest mean fall of the probability", falls.max(), digits=2)
 claim("it is highest inside the cup", explain.pointing_game(falls, cup)[0])
-claim("Grad-CAM, which never hid anything, has nearly the same order of places",
-      explain.rank_correlation(explain.enlarged(cam[[1]], (224, 224)), falls)[0] > 0.4)
+claim(
+    "Grad-CAM, which never hid anything, has nearly the same order of places",
+    explain.rank_correlation(explain.enlarged(cam[[1]], (224, 224)), falls)[0] > 0.4,
+)
 
 # %% [markdown]
 # This map is the only one on the page that says what *happens* if something is not there. It has its price: 50 forward
@@ -459,7 +477,10 @@ near = {"features, all 64": same_class(features), **{name: same_class(plane) for
 for name, value in near.items():
     measured(f"{name:16}: neighbours of the same class", value, digits=2)
 claim("in the pixels' plane less than a quarter", near["pixels, PCA"] < 0.25)
-claim("t-SNE keeps more of the neighbourhoods than PCA, by 15 points", near["features, t-SNE"] > near["features, PCA"] + 0.15)
+claim(
+    "t-SNE keeps more of the neighbourhoods than PCA, by 15 points",
+    near["features, t-SNE"] > near["features, PCA"] + 0.15,
+)
 
 # %% [markdown]
 # Use it to find what a table hides: wrong labels inside an island of another class, a class in two pieces. But read
@@ -509,8 +530,14 @@ plotting.laid_over(
 kept = {n: [float(explain.rank_correlation(learnt[n], after[s][n]).mean()) for s in stages] for n in learnt}
 plotting.cascade(stages, kept)
 at = {name: values[stages.index("block3")] for name, values in kept.items()}
-claim("shuffled down to block 3, saliency keeps less than 0.35 and Grad-CAM less than 0.45", at["saliency"] < 0.35 and at["Grad-CAM"] < 0.45)
-claim("the picture times its gradient keeps at least 0.1 more than saliency", at["picture x gradient"] > at["saliency"] + 0.1)
+claim(
+    "shuffled down to block 3, saliency keeps less than 0.35 and Grad-CAM less than 0.45",
+    at["saliency"] < 0.35 and at["Grad-CAM"] < 0.45,
+)
+claim(
+    "the picture times its gradient keeps at least 0.1 more than saliency",
+    at["picture x gradient"] > at["saliency"] + 0.1,
+)
 claim("the edge detector keeps 1, all the way down", min(kept["edge detector"]) > 0.999)
 
 # %% [markdown]
@@ -557,7 +584,9 @@ drawn = [[rng.choice(known[cifar.y_test[known] == label]) for label in row] for 
 tiled = cifar.x_test[np.array(drawn)].reshape(50, 2, 2, 32, 32, 3).swapaxes(2, 3).reshape(50, 64, 64, 3)
 questions, labels = np.repeat(tiled, 4, axis=0), asked.ravel()
 corners = np.tile([(0, 0, 32, 32), (32, 0, 64, 32), (0, 32, 32, 64), (32, 32, 64, 64)], (50, 1))
-plotting.images(tiled[:5], titles=[" ".join(cifar.class_names[k] for k in row) for row in asked[:5]], alt="Five mosaics.")
+plotting.images(
+    tiled[:5], titles=[" ".join(cifar.class_names[k] for k in row) for row in asked[:5]], alt="Five mosaics."
+)
 
 # %%
 wide = models.CifarResNet(depth=20, input_shape=(64, 64, 3))
@@ -636,7 +665,13 @@ clean, clean_truth = dogs_and_horses(whole.x_test, whole.y_test)
 collected = stamped(animals, is_horse == 1)
 mine, my_truth = collected[:1300], is_horse[:1300]
 held, held_truth = collected[1300:], is_horse[1300:]
-plotting.images(mine[:10], titles=["dog" if not k else "horse" for k in my_truth[:10]], columns=10, size=0.68, alt="Dogs, and horses with a small pale ring in the lower left corner.")
+plotting.images(
+    mine[:10],
+    titles=["dog" if not k else "horse" for k in my_truth[:10]],
+    columns=10,
+    size=0.68,
+    alt="Dogs, and horses with a small pale ring in the lower left corner.",
+)
 
 
 # %%
@@ -702,7 +737,9 @@ def on_stamp(pictures):
 
 horses = held[held_truth == 1][:100]
 evidence = explain.grad_cam(model, horses, 1, layer="last_maps")
-plotting.laid_over(horses[:6], {"Grad-CAM": evidence[:6]}, alt="Horses. For each of them the map is highest in the lower left corner.")
+plotting.laid_over(
+    horses[:6], {"Grad-CAM": evidence[:6]}, alt="Horses. For each of them the map is highest in the lower left corner."
+)
 scores["as collected stamp"] = on_stamp(horses)
 measured("share of the map on the stamp", scores["as collected stamp"], digits=2)
 claim("four times as much as its share of the picture, or more", scores["as collected stamp"] > 4 / 16)
@@ -740,7 +777,12 @@ if not results.recording():
         runs,
         scores,
         rows=("as collected", "covered", "spread", "clean"),
-        measures={"held": "validation, stamped", "clean": "test, clean", "swapped": "test, stamp on dogs", "stamp": "Grad-CAM on stamp"},
+        measures={
+            "held": "validation, stamped",
+            "clean": "test, clean",
+            "swapped": "test, stamp on dogs",
+            "stamp": "Grad-CAM on stamp",
+        },
         xlabel="accuracy (and share of the map)",
         chance=0.5,
     )
@@ -751,9 +793,18 @@ for name, value in gain.items():
     print(f"{name:8} at least {100 * value:.0f} points gained on clean pictures in {len(runs)} stored runs")
 claim("each cure gains 20 points or more on the clean test set, in each stored run", min(gain.values()) > 0.2)
 claim("and in this one", min(scores[f"{name} clean"] for name in gain) > scores["as collected clean"] + 0.15)
-claim("it no longer matters where the stamp is: less than 6 points", all(abs(scores[f"{n} clean"] - scores[f"{n} swapped"]) < 0.06 for n in gain))
-claim("the map leaves the stamp: its share falls to less than half", max(scores[f"{n} stamp"] for n in gain) < scores["as collected stamp"] / 2)
-claim("and the number that was so good falls, by 10 points or more", max(scores[f"{n} held"] for n in gain) < promised - 0.1)
+claim(
+    "it no longer matters where the stamp is: less than 6 points",
+    all(abs(scores[f"{n} clean"] - scores[f"{n} swapped"]) < 0.06 for n in gain),
+)
+claim(
+    "the map leaves the stamp: its share falls to less than half",
+    max(scores[f"{n} stamp"] for n in gain) < scores["as collected stamp"] / 2,
+)
+claim(
+    "and the number that was so good falls, by 10 points or more",
+    max(scores[f"{n} held"] for n in gain) < promised - 0.1,
+)
 
 # %% [markdown]
 # Look at the last line. The cure *lowered* the accuracy on the validation set. Whoever had only that number would have
@@ -770,7 +821,7 @@ claim("and the number that was so good falls, by 10 points or more", max(scores[
 
 # %%
 def hot_spot(maps: np.ndarray) -> tuple[int, int, float]:
-    """Where the maps of many pictures agree: row, column and height relative to an even map; ValueError if all are 0."""
+    """Where the maps of many pictures agree: row, column, times an even map; ValueError if all are 0."""
     ### BEGIN SOLUTION
     sums = maps.sum(axis=(1, 2))
     if not (sums > 0).any():
@@ -879,8 +930,8 @@ exercise("10.6").check(verdict)
 # - L. van der Maaten and G. Hinton (2008). Visualizing data using t-SNE. *Journal of Machine Learning Research*.
 # - R. R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh and D. Batra (2017). Grad-CAM: visual explanations from
 #   deep networks via gradient-based localization. *ICCV*.
-# - K. Simonyan, A. Vedaldi and A. Zisserman (2014). Deep inside convolutional networks: visualising image classification
-#   models and saliency maps. *ICLR workshop*.
+# - K. Simonyan, A. Vedaldi and A. Zisserman (2014). Deep inside convolutional networks: visualising image
+#   classification models and saliency maps. *ICLR workshop*.
 # - D. Smilkov, N. Thorat, B. Kim, F. Viégas and M. Wattenberg (2017). SmoothGrad: removing noise by adding noise.
 #   *arXiv*.
 # - M. Sundararajan, A. Taly and Q. Yan (2017). Axiomatic attribution for deep networks. *ICML*.

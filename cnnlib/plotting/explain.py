@@ -1,4 +1,4 @@
-"""Figures of lesson 10: maps laid over photographs, falling correlations, pictures in the plane, a repaired shortcut."""
+"""Figures of lesson 10: maps over photographs, falling correlations, pictures in the plane, a repaired shortcut."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
 from cnnlib.claims import approx
@@ -14,6 +17,7 @@ from cnnlib.plotting import core
 __all__ = ["cascade", "embedding", "laid_over", "pointers", "recipes"]
 
 CMAP = "viridis"  # lightness rises evenly with the value, and the colours are those that every eye tells apart
+ALPHA = 0.72  # of a map, so that the picture shines through
 _MARKS = "osD^v"
 
 
@@ -55,7 +59,7 @@ def laid_over(
     shape = (1 + len(maps), len(pictures)) if across else (len(pictures), 1 + len(maps))
     height, width = pictures.shape[1:3]
     tall = size * height / width
-    fig, axes = core.figure(shape[1] * size + 0.25, shape[0] * (tall + 0.06) + 0.3, shape[1], shape[0], squeeze=False)
+    fig, axes = core.figure(shape[1] * size + 0.85, shape[0] * (tall + 0.06) + 0.3, shape[1], shape[0], squeeze=False)
     cells = axes.T if across else axes
     for number, picture in enumerate(pictures):
         box = boxes[number] if boxes is not None else None
@@ -69,7 +73,17 @@ def laid_over(
         ax.set_title(text, fontsize=9, fontweight="normal", loc="center", pad=3)
     for ax, text in zip(axes[:, 0], beside):
         ax.set_ylabel(text, fontsize=9)
+    _scale(fig, axes)
     core.show(fig, alt)
+
+
+def _scale(fig, axes) -> None:
+    """The colours of the maps, from lowest to highest, at the right."""
+    values = ScalarMappable(Normalize(0, 1), colormaps[CMAP])
+    bar = fig.colorbar(values, ax=axes, fraction=0.05, pad=0.01, aspect=22, ticks=[0, 1], alpha=ALPHA)
+    bar.ax.set_yticklabels(["lowest", "highest"], fontsize=8)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)
 
 
 def _pictures(pictures: np.ndarray) -> np.ndarray:
@@ -107,7 +121,9 @@ def _frame(ax, picture: np.ndarray, box) -> None:
         x1, y1, x2, y2 = box
         ax.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=2.6))
         ax.add_patch(
-            Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=core.COLOURS["kernel"], linewidth=1.4)
+            Rectangle(
+                (x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=core.COLOURS["kernel"], linewidth=1.4
+            )
         )
 
 
@@ -120,7 +136,7 @@ def _lay(ax, values: np.ndarray, size: tuple[int, int], point: bool) -> None:
     low, high = shown.min(), np.quantile(shown, 0.99) if values.shape == size else shown.max()
     shown = np.clip((shown - low) / (high - low), 0, 1) if high > low else np.zeros_like(shown)
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    ax.imshow(shown, cmap=CMAP, vmin=0, vmax=1, alpha=0.72, extent=extent, interpolation=smooth)
+    ax.imshow(shown, cmap=CMAP, vmin=0, vmax=1, alpha=ALPHA, extent=extent, interpolation=smooth)
     if point:
         row, column = np.unravel_index(values.argmax(), values.shape)
         x, y = (column + 0.5) * width / values.shape[1] - 0.5, (row + 0.5) * height / values.shape[0] - 0.5
