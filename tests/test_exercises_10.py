@@ -105,8 +105,8 @@ WRONG = {
         (cam(result="np.maximum((maps * weights).mean(axis=-1), 0)"), "the mean over the maps"),
         (cam(result="np.maximum(gradient.mean(axis=-1), 0)"), "the gradient alone"),
         (cam(result="maps.sum(axis=-1)"), "whatever class is asked for"),
-        (cam(score="ops.max(head(maps))"), "the class with the highest score"),
-        (cam(score="ops.sum(head(maps))"), "the sum of all scores"),
+        (cam(score="keras.ops.max(head(maps))"), "the class with the highest score"),
+        (cam(score="keras.ops.sum(head(maps))"), "the sum of all scores"),
         (cam(score="head(maps)"), "must return one number"),
         ("my_grad_cam", "needs the function itself"),
     ],
@@ -211,7 +211,7 @@ EQUIVALENT = {
         cell("""
 def my_grad_cam(head, maps, label):
     def score(maps):
-        return ops.take(head(maps), label)
+        return keras.ops.take(head(maps), label)
 
     height, width, channels = maps.shape
     _, gradient = gradients.value_and_grad(score, jit=False)(maps)

@@ -732,7 +732,7 @@ TRUSTED = ValueExercise(
         ),
         Misconception(
             _says("b", "picture", "guess", "shortcut", "coarse"),
-            "`b` changes with the weights and points far better than one in four. What more did this page ask of a map?",
+            "`b` changes with the weights and points far better than one in four. What more did this page ask?",
         ),
     ),
     hints=(
