@@ -423,8 +423,8 @@ exercise("10.3").check(occlude)
 #
 # Turn the question round: no photograph, only the network. Begin with grey and climb the gradient of a class by the
 # pixels. That is **activation maximisation** (Erhan and others 2009). Left alone, it finds a picture that the network
-# is sure of and nobody can read. So keep it smooth: blur it now and then (Yosinski and others 2015), and move it by a few
-# pixels before each step.
+# is sure of and nobody can read. So keep it smooth: blur it now and then (Yosinski and others 2015), and move it by a
+# few pixels before each step.
 #
 # **Predict**: which of the two pictures has the higher score, the free or the smooth one?
 
