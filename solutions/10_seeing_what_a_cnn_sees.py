@@ -86,12 +86,12 @@ plotting.images(
 # %%
 looked_at = ("stem_relu6", "block3b_add", "head_relu6")
 inside = keras.Model(lite.input, [lite.get_layer(name).output for name in looked_at])
-seen = dict(zip(looked_at, (maps[0] for maps in inside.predict(x[1:2], verbose=0))))
+seen = dict(zip(looked_at, (maps[1] for maps in inside.predict(x, batch_size=1, verbose=0))))
 strongest = {name: maps[..., np.argsort(-maps.std(axis=(0, 1)))[:8]] for name, maps in seen.items()}
 plotting.images(
     [np.asarray(maps[..., k]) for maps in strongest.values() for k in range(8)],
     columns=8,
-    size=0.85,
+    size=0.62,
     value_range="each",
     alt="Eight maps of the coffee from each of three layers: sharp outlines first, at last single bright places.",
 )
@@ -126,7 +126,7 @@ shares = explain.integrated_gradients(lite, x[two], truth[two], steps=8, batch_s
 plotting.laid_over(
     photographs[two],
     {"saliency": saliency[two], "SmoothGrad": smooth, "integrated": np.abs(shares).max(axis=-1)},
-    size=1.6,
+    size=1.2,
     alt="Two photographs: saliency is scattered dots, SmoothGrad clouds of dots, integrated gradients dots on lines.",
 )
 
@@ -177,8 +177,9 @@ small = models.CifarResNet(depth=20)
 datasets.load_weights(small, "resnet20_cifar10")
 cifar = datasets.cifar10(size=10)  # the test pictures are what we are after
 some = cifar.x_test[:20]
-best = explain.answers(small, some)
-rise = small.predict(some, verbose=0)[np.arange(20), best] - small.predict(some[:1] * 0 + 0.5, verbose=0)[0, best]
+*levels, grey = small.predict(np.concatenate([some, 0 * some[:1] + 0.5]), batch_size=7, verbose=0)
+best = np.argmax(levels, axis=1)
+rise = np.max(levels, axis=1) - grey[best]
 missing = {}
 for steps in (4, 16):
     total = explain.integrated_gradients(small, some, best, baseline=0.5, steps=steps).sum(axis=(1, 2, 3))
@@ -205,9 +206,9 @@ claim("in 4 steps by more than a tenth, in 16 by less than a tenth", missing[4] 
 cam = explain.grad_cam(lite, x, truth, layer="head_relu6", batch_size=1)
 plotting.laid_over(
     photographs,
-    {"saliency": saliency, "Grad-CAM": cam},
+    {"Grad-CAM": cam},
     names=list(subjects),
-    alt="Grad-CAM is one soft hill: on the face, the cup, the tripod, the shuttle, the clock. Saliency is dots.",
+    alt="Grad-CAM is one soft hill in each photograph: on the face, the cup, the tripod, the shuttle, the clock.",
 )
 
 # %% [markdown]
@@ -292,6 +293,7 @@ plotting.laid_over(
     names=["tripod", "wall clock", "espresso", "cat"],
     boxes=tiles,
     points=True,
+    size=0.85,
     alt="One picture of four, asked for four classes. Grad-CAM has its highest place in the tile asked for.",
 )
 
@@ -325,7 +327,7 @@ for name in ("block2b_add", "block5c_add", "head_relu6"):
     inside_tile = [part[y1:y2, x1:x2].sum() / part.sum() for part, (x1, y1, x2, y2) in zip(parts, tiles)]
     in_tile[name], taken[f"{name} {found.shape[1]}x{found.shape[2]}"] = float(np.mean(inside_tile)), found[:1]
 plotting.laid_over(
-    mosaic[None], taken, boxes=tiles[:1], size=1.6, alt="The tripod's map from an early, a later and the last layer."
+    mosaic[None], taken, boxes=tiles[:1], size=1.3, alt="The tripod's map from an early, a later and the last layer."
 )
 plotting.bars(
     in_tile,
@@ -373,7 +375,7 @@ exercise("10.2").check(layer_for)
 # %%
 falls = explain.occlusion(lite, x[[1]], 967, window=56, stride=28, batch_size=10)
 plotting.laid_over(
-    photographs[[1]], {"occlusion": falls, "Grad-CAM": cam[[1]]}, size=1.9, alt="Both maps are highest inside the cup."
+    photographs[[1]], {"occlusion": falls, "Grad-CAM": cam[[1]]}, size=1.4, alt="Both maps are highest inside the cup."
 )
 measured("it loses at most, of 1,", falls.max(), digits=2)
 claim("it is highest inside the cup", explain.pointing_game(falls, cup)[0])
@@ -430,17 +432,15 @@ exercise("10.3").check(occlude)
 
 # %%
 low, high = -127 / 128, 1.0  # the range of a preprocessed picture
-canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(128, 128, 3))
-free, tamed = {"jitter": 0, "blur": 0.0}, {"jitter": 8, "blur": 0.6}
+canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(96, 96, 3))
+climb = {"steps": 48, "rate": 0.04, "value_range": (low, high), "seed": runtime.seed()}
+free, tamed = {"jitter": 0, "blur": 0.0}, {"jitter": 6, "blur": 0.6}
 wishes = {"wall clock, free": (892, free), "wall clock, smooth": (892, tamed), "shuttle, smooth": (812, tamed)}
-dreams = {
-    name: explain.maximise(canvas, label, steps=64, value_range=(low, high), seed=runtime.seed(), **way)
-    for name, (label, way) in wishes.items()
-}
+dreams = {name: explain.maximise(canvas, label, **way, **climb) for name, (label, way) in wishes.items()}
 plotting.images(
     {name: (dream - low) / (high - low) for name, dream in dreams.items()},
-    size=1.8,
-    alt="Free: coloured noise. Smooth: a pale dial with hands, and hints of something tall with boosters.",
+    size=1.3,
+    alt="Free: coloured noise. Smooth: a dial with hands, and something tall that stands upright.",
 )
 
 # %%
@@ -533,7 +533,7 @@ plotting.laid_over(
     photographs[[1, 1]],
     {name: np.stack([learnt[name][1], after["block4"][name][1]]) for name in learnt},
     names=["as learnt", "half shuffled"],
-    size=1.35,
+    size=0.95,
     alt="With half of the network shuffled, Grad-CAM is gone or elsewhere; the edges are as they were.",
 )
 
@@ -571,7 +571,12 @@ boxes = [(0, 15, 212, 215), (38, 8, 175, 175), (100, 88, 178, 224), (38, 0, 148,
 middle = np.zeros((5, 224, 224))
 middle[:, 112, 112] = 1
 plotting.laid_over(
-    photographs, {"saliency": saliency, "Grad-CAM": cam}, boxes=boxes, points=True, alt="Boxes, and the highest places."
+    photographs,
+    {"saliency": saliency, "Grad-CAM": cam},
+    boxes=boxes,
+    points=True,
+    size=0.9,
+    alt="Five photographs with a box around the object, and the highest places of two maps in each.",
 )
 for name, found in {"saliency": saliency, "Grad-CAM": cam, "the middle": middle}.items():
     print(f"{name:10} {approx(explain.pointing_game(found, boxes, size=(224, 224)).sum())} of 5")
@@ -597,7 +602,9 @@ tiled = cifar.x_test[np.array(drawn)].reshape(50, 2, 2, 32, 32, 3).swapaxes(2, 3
 questions, labels = np.repeat(tiled, 4, axis=0), asked.ravel()
 corners = np.tile([(0, 0, 32, 32), (32, 0, 64, 32), (0, 32, 32, 64), (32, 32, 64, 64)], (50, 1))
 plotting.images(
-    tiled[:5], titles=[" ".join(cifar.class_names[k] for k in row) for row in asked[:5]], alt="Five mosaics."
+    tiled[:5],
+    titles=[" ".join(cifar.class_names[k] for k in row) for row in asked[:5]],
+    alt="Five mosaics of four small pictures each; above each of them the four classes.",
 )
 
 # %%

@@ -452,6 +452,8 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(one(1, 3, (1, 0, 3, 4)), about="a highest place just right of the box")
     yield Case(one(2, 2, (1, 0, 4, 2)), about="a highest place just below the box")
     yield Case(one(1, 2, (2, 1, 4, 3)), about="a highest place in the corner of the box")
+    yield Case(one(1, 5, (1, 0, 3, 4)), about="a highest place far to the right of the box")
+    yield Case(one(3, 2, (1, 0, 4, 2)), about="a highest place far below the box")
     yield Case((np.ones((1, 4, 4)), np.array([[0, 0, 4, 4]]), np.array([0])), about="a map that is the same everywhere")
     maps, boxes, labels = draw(12, 6, 6, 3)
     yield Case((maps, boxes, labels), about="three classes")
@@ -468,6 +470,8 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     maps[1] = 0
     yield Case((maps, boxes, labels), about="a map of zeros among others")
     yield Case((maps, boxes[:5], labels), raises=ValueError, about="a box is missing")
+    yield Case((maps, boxes[:5], labels[:5]), raises=ValueError, about="a map too many")
+    yield Case((maps[:5], boxes[:5], labels), raises=ValueError, about="a label too many")
     yield Case((maps[:5], boxes, labels), raises=ValueError, about="a map is missing")
     yield Case((maps, boxes, labels[:5]), raises=ValueError, about="a label is missing")
 
@@ -620,6 +624,7 @@ def _spot_cases(rng: np.random.Generator) -> Iterator[Case]:
     for number in range(4):
         steady[number, 0, 3] += 1.05
     yield Case((steady,), about="a place that is always second, beside one that is often first")
+    yield Case((draw(5, 4, 3, 1, 1) * 1e-3,), about="maps whose sums are small")
     yield Case((np.zeros((4, 3, 3)),), raises=ValueError, about="maps that are all 0")
 
 
