@@ -467,7 +467,7 @@ claim("the free clock has the higher score", liked[0, 892] > liked[1, 892])
 
 # %%
 pictures, kinds = cifar.x_test[:500], cifar.y_test[:500]
-features = explain.penultimate(small, pictures, batch_size=100)
+features = explain.penultimate(small, pictures, batch_size=20)
 planes = {
     "pixels, PCA": explain.project(pictures.reshape(500, -1)),
     "features, PCA": explain.project(features),

@@ -80,7 +80,7 @@ def laid_over(
 def _scale(fig, axes) -> None:
     """The colours of the maps, from lowest to highest, at the right."""
     values = ScalarMappable(Normalize(0, 1), colormaps[CMAP])
-    bar = fig.colorbar(values, ax=axes, fraction=0.05, pad=0.01, aspect=22, ticks=[0, 1], alpha=ALPHA)
+    bar = fig.colorbar(values, ax=axes, fraction=0.05, pad=0.01, shrink=0.7, aspect=16, ticks=[0, 1], alpha=ALPHA)
     bar.ax.set_yticklabels(["lowest", "highest"], fontsize=8)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
