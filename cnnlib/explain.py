@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import numpy as np
 from keras import layers, ops
+from scipy import stats
 
 from cnnlib import gradients
 
@@ -491,19 +492,23 @@ def occlusion(
     classes = answers(model, images, classes, batch_size)
     probability = _probabilities(model)
     corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
+    size = min(batch_size, len(corners) + 1)
     found = np.zeros(images.shape[:3], "float32")
     for n, (image, label) in enumerate(zip(images, classes)):
         hidden = np.full(image.shape[-1], fill) if fill is not None else image.mean(axis=(0, 1))
-        base = probability(image[None])[0, label]
+        chances = []
+        for part in _batches(len(corners) + 1, size):
+            chosen = [None, *corners][part]  # at first nothing is hidden
+            copies = np.repeat(image[None], size, axis=0)  # always as many: a rest would be compiled anew
+            for copy, corner in zip(copies, chosen):
+                if corner is not None:
+                    copy[corner[0] : corner[0] + window, corner[1] : corner[1] + window] = hidden
+            chances.append(probability(copies)[: len(chosen), label])
+        whole, *others = np.concatenate(chances)
         count = np.zeros((height, width), "float32")
-        for part in _batches(len(corners), batch_size):
-            chosen = corners[part]
-            copies = np.repeat(image[None], len(chosen), axis=0)
-            for copy, (top, left) in zip(copies, chosen):
-                copy[top : top + window, left : left + window] = hidden
-            for fall, (top, left) in zip(base - probability(copies)[:, label], chosen):
-                found[n, top : top + window, left : left + window] += fall
-                count[top : top + window, left : left + window] += 1
+        for chance, (top, left) in zip(others, corners):
+            found[n, top : top + window, left : left + window] += whole - chance
+            count[top : top + window, left : left + window] += 1
         found[n] /= count
     return found
 
@@ -627,6 +632,48 @@ def randomised(model: keras.Model, layers_to_shuffle: Sequence[str] | None = Non
     return copy
 
 
+def shuffled_from_the_top(model: keras.Model, stages: Sequence[str], seed: int = 0) -> Iterator[str]:
+    """Shuffle the kernels of the model itself, stage by stage, and give the name of each stage once it is done.
+
+    The cascading randomisation of Adebayo and others (2018), in place, so that nothing need be compiled again. When
+    the loop ends, in whatever way, the weights are put back.
+
+    Args:
+        stages: beginnings of the names of layers, from the scores down, as ``("logits", "head", "block7")``. Dense
+            layers and convolutions of a stage are shuffled; batch normalisation stays.
+
+    Raises:
+        ValueError: a stage has no layer with a kernel.
+    """
+    kernels = {path: layer for path, layer in walk(model) if isinstance(layer, (layers.Dense, *CONVOLUTIONS))}
+    chosen = [[layer for path, layer in kernels.items() if path.startswith(stage)] for stage in stages]
+    if not all(chosen):
+        missing = [stage for stage, found in zip(stages, chosen) if not found]
+        raise ValueError(f"no dense layer or convolution of model {model.name!r} begins with {missing[0]!r}.")
+    learnt, rng = model.get_weights(), np.random.default_rng(seed)
+    try:
+        for stage, found in zip(stages, chosen):
+            for layer in found:
+                layer.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in layer.get_weights()])
+            yield stage
+    finally:
+        model.set_weights(learnt)
+
+
+def rank_correlation(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each map with its counterpart, (n,): 1 for the same order of places, 0 for none.
+
+    Equal values share their mean rank. A map that is constant has no order: 0.
+    """
+    maps, others = np.asarray(maps), np.asarray(others)
+    if maps.shape != others.shape or maps.ndim < 2:
+        raise ValueError(f"maps {maps.shape} and {others.shape}; expected the same shape, (n, height, width).")
+    ranks = [stats.rankdata(given.reshape(len(given), -1), axis=1) for given in (maps, others)]
+    first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    lengths = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    return np.divide((first * second).sum(axis=1), lengths, out=np.zeros(len(maps)), where=lengths > 0)
+
+
 def pointing_game(
     maps: np.ndarray, boxes: Sequence[Sequence[float]], size: tuple[int, int] | None = None
 ) -> np.ndarray:
@@ -652,7 +699,8 @@ def pointing_game(
 def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndarray:
     """Features (n, d) in the plane, (n, 2): where a network puts images near each other.
 
-    "pca": the two directions of largest variance. "tsne": neighbourhoods kept, distances not; needs scikit-learn.
+    "pca": the two directions of largest variance. "tsne": neighbourhoods kept, distances not (van der Maaten and Hinton
+    2008), with a perplexity of 30, for up to some thousand images; ``seed`` matters for it alone.
     """
     features = np.asarray(features, float)
     if features.ndim != 2 or len(features) < 2:
@@ -665,11 +713,45 @@ def project(features: np.ndarray, method: str = "pca", seed: int = 0) -> np.ndar
         signs = np.sign(plane[np.abs(plane).argmax(axis=0), [0, 1]])
         return plane * np.where(signs == 0, 1, signs)
     if method == "tsne":
-        try:
-            from sklearn.manifold import TSNE
-        except ImportError:
-            raise ImportError("method='tsne' needs scikit-learn: pip install scikit-learn. Or take 'pca'.") from None
-        return TSNE(2, random_state=seed, init="pca", perplexity=min(30, (len(features) - 1) / 3)).fit_transform(
-            features
-        )
+        return _tsne(features, min(30.0, (len(features) - 1) / 3), seed)
     raise ValueError(f"method={method!r}; choose 'pca' or 'tsne'.")
+
+
+def _tsne(features: np.ndarray, perplexity: float, seed: int, steps: int = 350, early: int = 100) -> np.ndarray:
+    """t-SNE with all pairs, (n, 2). For the first ``early`` steps attraction counts twelvefold, so that groups form."""
+    count = len(features)
+    shares = _neighbour_shares(features, perplexity).astype("float32")
+    plane = project(features)
+    plane = plane / max(plane.std(), 1e-12) * 1e-2 + 1e-4 * np.random.default_rng(seed).standard_normal((count, 2))
+    plane, velocity = plane.astype("float32"), np.zeros((count, 2), "float32")
+    rate = max(count / 12, 20.0)
+    for step in range(steps):
+        closeness = 1 / (1 + _squared_distances(plane))  # Student's t: moderate distances may become large
+        np.fill_diagonal(closeness, 0)
+        pull = (12 if step < early else 1) * shares - closeness / closeness.sum()
+        weights = pull * closeness
+        gradient = 4 * (weights.sum(axis=1)[:, None] * plane - weights @ plane)
+        velocity = (0.5 if step < early else 0.8) * velocity - rate * gradient
+        plane = plane + velocity
+    return plane - plane.mean(axis=0)
+
+
+def _neighbour_shares(features: np.ndarray, perplexity: float) -> np.ndarray:
+    """How much of a neighbour each is to each, (n, n), summing to 1: Gaussians of ``perplexity`` neighbours each."""
+    distances = _squared_distances(features)
+    np.fill_diagonal(distances, np.inf)
+    distances -= distances.min(axis=1, keepdims=True)
+    low, high = np.full(len(features), -60.0), np.full(len(features), 60.0)  # of the logarithm of the precision
+    for _ in range(60):
+        middle = (low + high) / 2
+        chance = np.exp(-distances * np.exp(middle)[:, None])
+        chance /= chance.sum(axis=1, keepdims=True)
+        entropy = -np.sum(chance * np.log(np.maximum(chance, 1e-300)), axis=1)
+        wide = entropy > np.log(perplexity)
+        low, high = np.where(wide, middle, low), np.where(wide, high, middle)
+    return (chance + chance.T) / (2 * len(features))
+
+
+def _squared_distances(points: np.ndarray) -> np.ndarray:
+    lengths = (points**2).sum(axis=1)
+    return np.maximum(lengths[:, None] + lengths[None] - 2 * points @ points.T, 0)

@@ -397,6 +397,59 @@ def test_randomised_keeps_the_values_and_loses_what_was_learnt(model, batch):
     assert [v.path.split("/")[-2] for v, c in zip(model.weights, changed) if c] == ["last", "last"]
 
 
+def test_shuffling_from_the_top_goes_down_and_puts_everything_back(model, batch):
+    before = [w.copy() for w in model.get_weights()]
+    names = [v.path.split("/")[-2] for v in model.weights]
+    seen = []
+    for stage in explain.shuffled_from_the_top(model, ("scores", "backbone/last"), seed=1):
+        changed = {n for n, old, new in zip(names, before, model.get_weights()) if not np.array_equal(old, new)}
+        seen.append((stage, changed))
+        for old, new in zip(before, model.get_weights()):
+            np.testing.assert_array_equal(np.sort(old, axis=None), np.sort(new, axis=None))
+    assert seen == [("scores", {"scores"}), ("backbone/last", {"scores", "last"})]
+    for old, new in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_shuffling_puts_back_when_the_loop_breaks_off(model, batch):
+    before = model.predict_on_batch(batch)
+    cascade = explain.shuffled_from_the_top(model, ("scores", "backbone"))
+    next(cascade)
+    assert np.abs(model.predict_on_batch(batch) - before).max() > 0
+    cascade.close()
+    np.testing.assert_allclose(model.predict_on_batch(batch), before, rtol=1e-6)
+    with pytest.raises(ValueError, match="begins with 'nothing'"):
+        next(explain.shuffled_from_the_top(model, ("scores", "nothing")))
+
+
+def test_rank_correlation_is_that_of_scipy():
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    maps, others = rng.integers(0, 5, (2, 4, 3, 6))
+    expected = [stats.spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(maps, others)]
+    np.testing.assert_allclose(explain.rank_correlation(maps, others), expected, atol=1e-12)
+    np.testing.assert_allclose(explain.rank_correlation(maps, np.exp(maps)), 1)
+    assert explain.rank_correlation(maps[:1], np.zeros((1, 3, 6))).tolist() == [0]
+    with pytest.raises(ValueError, match="expected the same shape"):
+        explain.rank_correlation(maps, others[:2])
+
+
+def test_occlusion_compiles_one_shape_only(model, batch, monkeypatch):
+    shapes = []
+    own = explain._probabilities
+
+    def watched(asked):
+        run = own(asked)
+        return lambda images: (shapes.append(len(images)), run(images))[1]
+
+    monkeypatch.setattr(explain, "_probabilities", watched)
+    small = explain.occlusion(model, batch, 0, window=4, stride=4, batch_size=4)
+    assert set(shapes) == {4}
+    np.testing.assert_allclose(small, explain.occlusion(model, batch, 0, window=4, stride=4), atol=1e-6)
+    assert set(shapes) == {4, 10}
+
+
 def test_pointing_game():
     maps = np.zeros((4, 4, 4))
     maps[0, 1, 2] = maps[1, 1, 2] = maps[2, 3, 0] = 1  # the last map points nowhere
@@ -418,11 +471,37 @@ def test_pca_is_that_of_scikit_learn():
 
 
 def test_tsne_keeps_groups_together():
-    pytest.importorskip("sklearn")
     groups = np.repeat([[0.0] * 8, [20.0] * 8], 12, axis=0)
     plane = explain.project(groups + np.random.default_rng(0).normal(size=(24, 8)), "tsne")
     means = plane[:12].mean(axis=0), plane[12:].mean(axis=0)
     assert np.linalg.norm(means[0] - means[1]) > 2 * plane[:12].std()
+
+
+def test_tsne_finds_rings_that_no_plane_shows():
+    rng = np.random.default_rng(0)
+    centres = 6 * np.eye(5)
+    labels = np.arange(5).repeat(20)
+    features = centres[labels] + rng.normal(0, 1, (100, 5))
+
+    def same(plane):
+        distances = explain._squared_distances(plane)
+        np.fill_diagonal(distances, np.inf)
+        return np.mean(labels[distances.argmin(axis=1)] == labels)
+
+    assert same(explain.project(features, "tsne")) > 0.97
+    assert same(explain.project(features, "pca")) < 0.9
+
+
+def test_neighbour_shares_have_the_perplexity_asked_for():
+    features = np.random.default_rng(0).normal(size=(50, 3)) * np.array([1, 10, 0.1])
+    distances = explain._squared_distances(features)
+    shares = explain._neighbour_shares(features, 7.0)
+    assert shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(shares, shares.T)
+    assert (np.diag(shares) == 0).all()
+    assert distances[shares > 1e-3].mean() < distances.mean() / 2
+    entropy = -np.sum(shares * 50 * np.log(np.maximum(shares * 50, 1e-300)), axis=1)
+    assert 6 < np.exp(np.median(entropy)) < 10  # symmetrised, so about 7
 
 
 # Bad input

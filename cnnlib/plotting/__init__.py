@@ -19,7 +19,17 @@ _CORE = (
     "show",
     "use_style",
 )
-_TOPICS = ("convolution", "receptive", "optimisation", "costs", "efficiency", "depth", "augmentation", "transfer")
+_TOPICS = (
+    "convolution",
+    "receptive",
+    "optimisation",
+    "costs",
+    "efficiency",
+    "depth",
+    "augmentation",
+    "transfer",
+    "explain",
+)
 
 __all__ = sorted([*_CORE, "explore"])
 

@@ -1,0 +1,271 @@
+"""The exercises of lesson 10: wrong answers as learners write them, and right ones in other styles."""
+
+from exercise_harness import cell, standard_tests
+
+
+def cam(
+    score: str = "head(maps)[label]",
+    weights: str = "gradient.mean(axis=(0, 1))",
+    result: str = "np.maximum((maps * weights).sum(axis=-1), 0)",
+) -> cell:
+    """An answer to 10.1 from its parts."""
+    return cell(f"""
+def my_grad_cam(head, maps, label):
+    value, gradient = gradients.value_and_grad(lambda maps: {score}, jit=False)(maps)
+    weights = {weights}
+    return {result}
+""")
+
+
+def layers_for(**change: str) -> dict:
+    return {"evidence": "head_relu6", "two": "block5c_add", "edges": "stem_relu6", "nothing": "avg_pool", **change}
+
+
+def hide(
+    refusal: str = "window > min(height, width) or stride < 1",
+    copy: str = "image.copy()",
+    tops: str = "range(0, height - window + 1, stride)",
+    lefts: str = "range(0, width - window + 1, stride)",
+    square: str = "hidden[top : top + window, left : left + window] = fill",
+    fall: str = "whole - probability(hidden)",
+    result: str = "falls",
+) -> cell:
+    """An answer to 10.3 from its parts."""
+    return cell(f"""
+def occlude(probability, image, window, stride, fill=0.0):
+    height, width = image.shape[:2]
+    if {refusal}:
+        raise ValueError("window or stride")
+    whole = probability(image)
+    tops, lefts = {tops}, {lefts}
+    falls = np.zeros((len(tops), len(lefts)))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            hidden = {copy}
+            {square}
+            falls[row, column] = {fall}
+    return {result}
+""")
+
+
+def pointer(
+    refusal: str = "len(maps) != len(boxes) or len(maps) != len(labels)",
+    place: str = "found.argmax()",
+    inside: str = "x1 <= column < x2 and y1 <= row < y2",
+    flat: str = "found.max() == found.min()",
+    result: str = "np.mean([hits[labels == name].mean() for name in np.unique(labels)])",
+) -> cell:
+    """An answer to 10.4 from its parts."""
+    return cell(f"""
+def hit_rate(maps, boxes, labels):
+    if {refusal}:
+        raise ValueError("lengths")
+    hits = np.zeros(len(labels))
+    for number, (found, (x1, y1, x2, y2), label) in enumerate(zip(maps, boxes, labels)):
+        row, column = np.unravel_index({place}, found.shape)
+        hits[number] = 0 if {flat} else {inside}
+    return {result}
+""")
+
+
+def spot(
+    refusal: str = "not len(maps)",
+    kept: str = "maps[maps.any(axis=(1, 2))]",
+    shares: str = "maps / maps.sum(axis=(1, 2), keepdims=True)",
+    mean: str = "shares.mean(axis=0)",
+    result: str = "row, column, mean[row, column] * mean.size",
+) -> cell:
+    """An answer to 10.5 from its parts."""
+    return cell(f"""
+def hot_spot(maps):
+    maps = {kept}
+    if {refusal}:
+        raise ValueError("all 0")
+    with np.errstate(all="ignore"):
+        shares = {shares}
+    mean = {mean}
+    row, column = np.unravel_index(mean.argmax(), mean.shape)
+    return {result}
+""")
+
+
+def verdicts(**change: str) -> dict:
+    return {"a": "picture", "b": "sound", "c": "guess", "d": "shortcut", "e": "coarse", **change}
+
+
+WRONG = {
+    "10.1": [
+        (cam(result="(maps * weights).sum(axis=-1)"), "Some places are below zero"),
+        (cam(result="np.abs(maps @ weights)"), "absolute values"),
+        (cam(weights="gradient"), "has *one* weight"),
+        (cam(weights="gradient.sum(axis=(0, 1))"), "Their mean is asked for"),
+        (cam(weights="gradient.max(axis=(0, 1))"), "the largest gradient"),
+        (cam(weights="np.maximum(gradient, 0).mean(axis=(0, 1))"), "once, at the end"),
+        (cam(result="np.maximum(maps * weights, 0).sum(axis=-1)"), "map by map"),
+        (cam(result="np.maximum((maps * weights).mean(axis=-1), 0)"), "the mean over the maps"),
+        (cam(result="np.maximum(gradient.mean(axis=-1), 0)"), "the gradient alone"),
+        (cam(result="maps.sum(axis=-1)"), "whatever class is asked for"),
+        (cam(score="keras.ops.max(head(maps))"), "the class with the highest score"),
+        (cam(score="keras.ops.sum(head(maps))"), "the sum of all scores"),
+        (cam(score="head(maps)"), "must return one number"),
+        ("my_grad_cam", "needs the function itself"),
+    ],
+    "10.2": [
+        (layers_for(evidence="block2b_add"), "Early maps are fine"),
+        (layers_for(evidence="avg_pool"), "no places"),
+        (layers_for(evidence="block5c_add"), "There is a later one"),
+        (layers_for(two="head_relu6"), "one hill"),
+        (layers_for(two="block2b_add"), "only the first few"),
+        (layers_for(two="avg_pool"), "thrown the places away"),
+        (layers_for(edges="block2b_add"), "far more than three pixels"),
+        (layers_for(edges="head_relu6"), "tells classes apart"),
+        (layers_for(edges="avg_pool"), "right behind the first convolution"),
+        (layers_for(nothing="head_relu6"), "Which one has none?"),
+        ("head_relu6", "Came"),
+    ],
+    "10.3": [
+        (hide(fall="probability(hidden)"), "what is left"),
+        (hide(fall="probability(hidden) - whole"), "The sign"),
+        (hide(fall="abs(whole - probability(hidden))"), "absolute values"),
+        (hide(fall="1 - probability(hidden) / whole"), "divide by the probability"),
+        (hide(copy="image"), "a fresh copy"),
+        (hide(tops="range(0, height - window, stride)", lefts="range(0, width - window, stride)"), "The last place"),
+        (hide(tops="range(0, height, stride)", lefts="range(0, width, stride)"), "over the border"),
+        (hide(tops="range(0, height - window + 1, window)", lefts="range(0, width - window + 1, window)"), "`stride`"),
+        (hide(square="hidden[top : top + window, left : left + window] = 0"), "filled with 0"),
+        (hide(square="hidden[top : top + window, left : left + window] = image.mean()"), "the mean of the image"),
+        (
+            hide(
+                copy="np.full_like(image, fill)",
+                square="hidden[top : top + window, left : left + window] = "
+                "image[top : top + window, left : left + window]",
+            ),
+            "everything *but*",
+        ),
+        (hide(result="falls.T"), "changed places"),
+        (hide(refusal="stride < 1"), "larger than the image"),
+        (hide(refusal="window > max(height, width) or stride < 1"), "larger than the image"),
+        (hide(refusal="window > height or stride < 1"), "larger than the image"),
+    ],
+    "10.4": [
+        (pointer(result="hits.mean()"), "the share of each class first"),
+        (pointer(result="hits.sum()"), "counts the hits"),
+        (pointer(inside="x1 <= row < x2 and y1 <= column < y2"), "x goes with the columns"),
+        (pointer(inside="x1 <= column <= x2 and y1 <= row <= y2"), "no longer inside"),
+        (pointer(inside="x1 < column < x2 and y1 < row < y2"), "are inside, too"),
+        (pointer(inside="x1 <= column < x1 + x2 and y1 <= row < y1 + y2"), "not a width and a height"),
+        (pointer(flat="False"), "Count a miss"),
+        (pointer(flat="not found.any()"), "Count a miss"),
+        (pointer(place="abs(found).argmax()"), "absolute value"),
+        (pointer(place="found.argmin()"), "the lowest place"),
+        (pointer(refusal="False"), "equally many"),
+        (pointer(refusal="len(maps) != len(boxes)"), "ValueError"),
+    ],
+    "10.5": [
+        (spot(shares="maps / maps.sum()"), "outvotes"),
+        (spot(shares="maps"), "Came"),
+        (spot(shares="maps / maps.max(axis=(1, 2), keepdims=True)"), "by its highest value"),
+        (
+            spot(
+                refusal="not maps.any()",
+                kept="maps",
+                shares="maps / np.maximum(maps.sum(axis=(1, 2), keepdims=True), 1e-12)",
+            ),
+            "pull it down",
+        ),
+        (spot(refusal="not maps.any()", kept="maps"), "becomes NaN"),
+        (spot(mean="shares.max(axis=0)"), "One single picture decides"),
+        (spot(result="row, column, mean.max() / mean.min()"), "lowest place"),
+        (spot(result="row, column, mean.max()"), "the share at that place"),
+        (spot(result="column, row, mean.max() * mean.size"), "changed places"),
+        (spot(refusal="False"), "ValueError"),
+        (
+            cell("""
+def hot_spot(maps):
+    maps = maps[maps.any(axis=(1, 2))]
+    if not len(maps):
+        return 0, 0, 0.0
+    mean = (maps / maps.sum(axis=(1, 2), keepdims=True)).mean(axis=0)
+    row, column = np.unravel_index(mean.argmax(), mean.shape)
+    return row, column, mean.max() * mean.size
+"""),
+            "agree on nothing",
+        ),
+    ],
+    "10.6": [
+        (verdicts(a="sound", b="picture"), "however right it looks"),
+        (verdicts(a="shortcut"), "although all weights did"),
+        (verdicts(c="sound"), "a blind finger"),
+        (verdicts(c="picture"), "does change with the weights"),
+        (verdicts(c="coarse"), "Compare 27 % with chance"),
+        (verdicts(d="sound"), "Now believe it"),
+        (verdicts(d="guess"), "looks at a letter"),
+        (verdicts(e="sound"), "what is 12 apart"),
+        (verdicts(e="shortcut"), "the question that it is asked"),
+        (verdicts(b="guess"), "far better than one in four"),
+    ],
+}
+
+EQUIVALENT = {
+    "10.1": [
+        cell("""
+def my_grad_cam(head, maps, label):
+    def score(maps):
+        return keras.ops.take(head(maps), label)
+
+    height, width, channels = maps.shape
+    _, gradient = gradients.value_and_grad(score, jit=False)(maps)
+    found = np.zeros((height, width))
+    for k in range(channels):
+        found += gradient[:, :, k].mean() * maps[:, :, k]
+    found[found < 0] = 0
+    return found
+"""),
+    ],
+    "10.2": [layers_for(two="Block5c_add ")],
+    "10.3": [
+        cell("""
+def occlude(probability, image, window, stride, fill=0.0):
+    if stride <= 0 or any(window > side for side in image.shape[:2]):
+        raise ValueError("no square fits")
+    rows, columns = ((side - window) // stride + 1 for side in image.shape[:2])
+    falls = [[None] * columns for _ in range(rows)]
+    for row in range(rows):
+        for column in range(columns):
+            mask = np.zeros(image.shape, bool)
+            mask[row * stride : row * stride + window, column * stride : column * stride + window] = True
+            falls[row][column] = probability(image) - probability(np.where(mask, np.float32(fill), image))
+    return falls
+"""),
+    ],
+    "10.4": [
+        cell("""
+def hit_rate(maps, boxes, labels):
+    if len({len(maps), len(boxes), len(labels)}) > 1:
+        raise ValueError("not equally many")
+    n, height, width = maps.shape
+    flat = maps.reshape(n, -1)
+    y, x = np.divmod(flat.argmax(axis=1), width)
+    x1, y1, x2, y2 = np.transpose(boxes)
+    hit = (x1 <= x) & (x < x2) & (y1 <= y) & (y < y2) & (np.ptp(flat, axis=1) > 0)
+    return sum(hit[labels == k].sum() / (labels == k).sum() for k in set(labels)) / len(set(labels))
+"""),
+    ],
+    "10.5": [
+        cell("""
+def hot_spot(maps):
+    total, count = np.zeros(maps.shape[1:]), 0
+    for found in maps:
+        if found.sum() > 0:
+            total, count = total + found / found.sum(), count + 1
+    if count == 0:
+        raise ValueError("nothing to see")
+    mean = total / count
+    row, column = np.argwhere(mean == mean.max())[0]
+    return [row, column, mean[row, column] / (1 / mean.size)]
+"""),
+    ],
+    "10.6": [{name: word.upper() for name, word in verdicts().items()}],
+}
+
+globals().update(standard_tests("10", WRONG, EQUIVALENT))
