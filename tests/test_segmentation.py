@@ -371,6 +371,9 @@ def test_checkerboard_of_known_patterns():
     assert segmentation.checkerboard((x + y) % 2.0) == pytest.approx(1)
     assert segmentation.checkerboard((x % 2) * (y % 2) * 3.0 + 5) == pytest.approx(1)
     assert segmentation.checkerboard(np.full((32, 32), 3.0)) == 0
+    wide = np.zeros((16, 40))
+    wide[:, 20:] = np.arange(20) % 2  # half of it has stripes: seen only if the columns are not cut like the rows
+    assert segmentation.checkerboard(wide) == pytest.approx(math.sqrt(1 / 3), abs=0.03)
     noise = rng.normal(size=(4, 64, 64, 3))
     assert segmentation.checkerboard(noise) < 0.05
     mixed = noise + ((np.add(*np.mgrid[:64, :64]) % 2) * 2 - 1)[None, :, :, None]
