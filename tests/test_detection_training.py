@@ -238,6 +238,10 @@ def test_bad_images_and_objects_are_refused(small):
     ):
         with pytest.raises(ValueError, match=message):
             small.predict([image])
+    with pytest.raises(ValueError, match="score_threshold=2"):
+        small.predict([np.zeros((64, 64, 3))], score_threshold=2)
+    assert len(small.predict([np.zeros((64, 64, 3))], score_threshold=1.0)[0].boxes) == 0
+    assert len(small.predict([np.zeros((64, 64, 3))], score_threshold=0.0, max_boxes=7)[0].boxes) == 7
     with pytest.raises(ValueError, match="labels from 3 to 3; expected 0 to 2"):
         small.targets([[[0, 0, 9, 9]]], [[3]])
     with pytest.raises(ValueError, match="x2 < x1"):

@@ -28,8 +28,7 @@ def test_an_area_as_a_whole(area):
     assert (boxes[:, :2] >= 0).all()
     assert (boxes[:, 2:] <= SIZES[area][::-1]).all()
     assert 20 < np.median(boxes[:, 2:] - boxes[:, :2]) < 60  # pixels: a crown of a few metres
-    # Crowns are darker than the ground of meadows and darker or greener than roads: not what the average pixel is.
-    assert whole.images[0].std() > 20
+    assert whole.images[0].std() > 20  # a picture, not one grey
 
 
 @pytest.mark.parametrize("area", datasets.TREE_AREAS)

@@ -144,6 +144,8 @@ class Detector:
         Raises:
             ValueError: an image is empty, of another number of channels, or holds NaN.
         """
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(f"score_threshold={score_threshold}: a score lies in [0, 1].")
         images = list(images)
         if not images:
             return []
@@ -175,13 +177,13 @@ class Detector:
 
     def _decoded(self, output, undo, size, score_threshold, iou_threshold, max_boxes) -> Detections:
         """Boxes, scores and labels from the deltas and logits (anchors, 4 + classes) of one image."""
-        limit = math.log(score_threshold / (1 - score_threshold)) if 0 < score_threshold < 1 else -math.inf
-        rows, labels = np.nonzero(output[:, 4:] >= limit)
+        scores = 1 / (1 + np.exp(-np.maximum(output[:, 4:], -80)))
+        rows, labels = np.nonzero(scores >= score_threshold)
         logits = output[rows, 4 + labels]
         if len(logits) > MOST_CANDIDATES:
             best = np.argsort(-logits, kind="stable")[:MOST_CANDIDATES]
-            rows, labels, logits = rows[best], labels[best], logits[best]
-        scores = 1 / (1 + np.exp(-logits))
+            rows, labels = rows[best], labels[best]
+        scores = scores[rows, labels]
         boxes = box_tools.decode(self.anchors[rows], output[rows, :4])
         scale, shift = undo
         boxes = box_tools.clip((boxes - np.tile(shift, 2)) / np.tile(scale, 2), size).astype("float32")
