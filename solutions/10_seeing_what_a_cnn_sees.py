@@ -599,7 +599,7 @@ claim("so does pointing at the middle", explain.pointing_game(middle, boxes).all
 
 # %%
 rng = np.random.default_rng(runtime.seed())
-known = np.flatnonzero(small.predict(cifar.x_test, batch_size=100, verbose=0).argmax(axis=1) == cifar.y_test)
+known = np.flatnonzero(small.predict(cifar.x_test, batch_size=25, verbose=0).argmax(axis=1) == cifar.y_test)
 asked = np.stack([rng.permutation(10)[:4] for _ in range(50)])
 drawn = [[rng.choice(known[cifar.y_test[known] == label]) for label in row] for row in asked]
 tiled = cifar.x_test[np.array(drawn)].reshape(50, 2, 2, 32, 32, 3).swapaxes(2, 3).reshape(50, 64, 64, 3)
@@ -615,9 +615,9 @@ plotting.images(
 wide = models.CifarResNet(depth=20, input_shape=(64, 64, 3))
 datasets.load_weights(wide, "resnet20_cifar10")
 answered = {
-    "saliency": explain.saliency(wide, questions, labels, batch_size=10),
-    "Grad-CAM": explain.grad_cam(wide, questions, labels, layer="stage3_3_relu", batch_size=10),
-    "Grad-CAM++": explain.grad_cam(wide, questions, labels, layer="stage3_3_relu", plus_plus=True, batch_size=10),
+    "saliency": explain.saliency(wide, questions, labels, batch_size=4),
+    "Grad-CAM": explain.grad_cam(wide, questions, labels, layer="stage3_3_relu", batch_size=4),
+    "Grad-CAM++": explain.grad_cam(wide, questions, labels, layer="stage3_3_relu", plus_plus=True, batch_size=4),
 }
 right = {name: explain.pointing_game(found, corners, size=(64, 64)).mean() for name, found in answered.items()}
 right["the middle"] = 0.25
