@@ -33,6 +33,7 @@ from cnnlib import runtime
 runtime.setup()
 
 # %%
+import gc
 import time
 
 import keras
@@ -350,6 +351,7 @@ def fine_tuned(head_weights, phases, count=200, batch_size=25, **options):
     """Accuracy after phases of fine-tuning on the first pictures; more about phases below."""
     model = assemble(head_weights)
     x, y = maps[:count], labels[:count]
+    gc.collect()  # the model before this one is not needed any more
     transfer.fit_in_phases(model, tail, phases, x, y, loss, batch_size=batch_size, quiet=True, **options)
     return accuracy(model)
 
@@ -478,7 +480,7 @@ claim("learning normalisations cost at least 2 points", learning_norms < frozen_
 #
 # The second trap needs no training at all. Somebody calls the finished model with `training=True`, or leaves PyTorch's
 # network in `train()` mode. (`predict` and `evaluate` of Keras set the flag themselves; a call does not.) We unfreeze
-# the backbone, since a frozen one is immune, and look: batches of 25 pictures, once in random order and once sorted by
+# the backbone, since a frozen one is immune, and look: batches of ten pictures, once in random order and once sorted by
 # class.
 #
 # **Predict**: is the order of the *test* pictures of any importance?
@@ -491,7 +493,7 @@ backbone.trainable = True
 by_class = np.argsort(truth[:250], kind="stable")
 flags = {}
 for name, order in {"random order": np.arange(250), "sorted by class": by_class}.items():
-    batches = [backbone(unseen[part], training=True) for part in np.split(order, 10)]
+    batches = [backbone(unseen[part], training=True) for part in np.split(order, 25)]
     scores = head.predict(np.concatenate([keras.ops.convert_to_numpy(x) for x in batches]), verbose=0)
     flags[name] = np.mean(scores.argmax(axis=1) == truth[order])
     measured(f"training=True, {name:15}: accuracy", flags[name])

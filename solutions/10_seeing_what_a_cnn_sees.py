@@ -49,6 +49,7 @@ from cnnlib.models import efficientnet_lite
 
 # %%
 lite = efficientnet_lite.EfficientNetLite0(weights="imagenet")
+lite.trainable = False  # nothing here trains it, and PyTorch then keeps less in memory
 subjects = {"cat": 285, "coffee": 967, "camera": 872, "shuttle": 812, "clock": 892}  # classes of ImageNet
 photographs = np.stack([datasets.photograph(name, size=224) for name in subjects])
 x, truth = efficientnet_lite.preprocess(photographs), np.array(list(subjects.values()))
@@ -174,6 +175,7 @@ claim("SmoothGrad lies on the cup more, by 3 points or more", on_cup["SmoothGrad
 
 # %%
 small = models.CifarResNet(depth=20)
+small.trainable = False
 datasets.load_weights(small, "resnet20_cifar10")
 cifar = datasets.cifar10(size=10)  # the test pictures are what we are after
 some = cifar.x_test[:20]
@@ -433,6 +435,7 @@ exercise("10.3").check(occlude)
 # %%
 low, high = -127 / 128, 1.0  # the range of a preprocessed picture
 canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(96, 96, 3))
+canvas.trainable = False
 climb = {"steps": 48, "rate": 0.04, "value_range": (low, high), "seed": runtime.seed()}
 free, tamed = {"jitter": 0, "blur": 0.0}, {"jitter": 6, "blur": 0.6}
 wishes = {"wall clock, free": (892, free), "wall clock, smooth": (892, tamed), "shuttle, smooth": (812, tamed)}
@@ -613,6 +616,7 @@ plotting.images(
 
 # %%
 wide = models.CifarResNet(depth=20, input_shape=(64, 64, 3))
+wide.trainable = False
 datasets.load_weights(wide, "resnet20_cifar10")
 answered = {
     "saliency": explain.saliency(wide, questions, labels, batch_size=4),
