@@ -26,7 +26,8 @@
 # [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) · **Reading** 45 min ·
 # **Exercises** 50 min
 #
-# [← 07 Efficient and modern blocks](../notebooks/07_efficient_and_modern_blocks.ipynb) · [Course map](../README.md)
+# [← 07 Efficient and modern blocks](../notebooks/07_efficient_and_modern_blocks.ipynb) · [Course map](../README.md) ·
+# [09 Transfer learning →](../notebooks/09_transfer_learning.ipynb)
 
 # %%
 from cnnlib import runtime

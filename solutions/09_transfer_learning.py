@@ -25,7 +25,8 @@
 # **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb),
 # [08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb) · **Reading** 45 min · **Exercises** 45 min
 #
-# [← 08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb) · [Course map](../README.md)
+# [← 08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb) · [Course map](../README.md) ·
+# [10 Seeing what a CNN sees →](../notebooks/10_seeing_what_a_cnn_sees.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -730,7 +731,8 @@ exercise("09.6").check(choices)
 # ## What comes next
 #
 # The network is yours now. But does it look at the mushroom, or at the moss around it? The next lesson looks inside.
-# Back to the [course map](../README.md).
+#
+# [10 Seeing what a CNN sees](../notebooks/10_seeing_what_a_cnn_sees.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

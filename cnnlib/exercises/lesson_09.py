@@ -31,6 +31,11 @@ def _networks(rng: np.random.Generator) -> Iterator[tuple[str, object, Callable[
         backbone = keras.Model(image, x)
         return keras.Sequential([keras.Input((6, 6, 2)), backbone, layers.Dropout(0.2), layers.Dense(classes)])
 
+    def two_dense():
+        image = keras.Input((6, 6, 2))
+        x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
+        return keras.Model(image, layers.Dense(classes)(layers.Dense(width, activation="relu")(x)))
+
     def frozen(model):
         model.trainable = False
         model.trainable = True
@@ -39,6 +44,7 @@ def _networks(rng: np.random.Generator) -> Iterator[tuple[str, object, Callable[
 
     yield "layers in a row", plain(), lambda model: None
     yield "a backbone that is a model itself, then dropout, then a dense layer", nested(), lambda model: None
+    yield "two dense layers at the end, of which the last is the head", two_dense(), lambda model: None
     yield "a model of which every layer was frozen before", plain(), frozen
 
 
@@ -154,9 +160,13 @@ def _pixel_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((rng.integers(0, 256, (1, 3, 5, 3)).astype("uint8"), convention), about="pixels as uint8")
     dark = rng.integers(2, 12, (1, 4, 4, 3)).astype("float32")
     yield Case((dark, "lite"), about="a very dark picture")
+    yield Case((np.array([0, 1, 2, 0, 1, 2] * 2, "uint8").reshape(1, 2, 2, 3), "torch"), about="values of 0, 1 and 2")
     yield Case((rng.random((2, 3, 3, 3)).astype("float32"), "lite"), raises=ValueError, about="values of 0 to 1")
     yield Case((np.ones((1, 2, 2, 3)), "torch"), raises=ValueError, about="values of exactly 1")
-    yield Case((rng.integers(0, 256, (1, 2, 2, 3)).astype("float32"), "tf"), raises=ValueError, about="another word")
+    for word in ("bgr", "tf", "vgg"):
+        yield Case(
+            (rng.integers(0, 256, (1, 2, 2, 3)).astype("float32"), word), raises=ValueError, about="another word"
+        )
 
 
 PREPARE = FunctionExercise(
