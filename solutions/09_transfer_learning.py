@@ -323,6 +323,7 @@ del network, other, mended, pixels, unseen_pixels, inputs, unseen_inputs  # a fi
 # %%
 trunk, tail = transfer.split(backbone, "block4c_add")
 maps, unseen_maps = (trunk.predict(x, batch_size=25, verbose=0) for x in (images, unseen))
+del model, images  # no longer needed
 pretrained = tail.get_weights()
 stages = transfer.stages(tail)
 print(f"cached for each picture: {maps.shape[1:]}; behind the cut: {len(stages)} stages")
@@ -346,7 +347,7 @@ def assemble(head_weights):
 
 
 def accuracy(model):
-    return model.evaluate(unseen_maps, truth, batch_size=250, verbose=0)[1]
+    return model.evaluate(unseen_maps, truth, batch_size=50, verbose=0)[1]
 
 
 def fine_tuned(head_weights, phases, count=200, batch_size=25, **options):
@@ -501,6 +502,7 @@ for name, order in {"random order": np.arange(250), "sorted by class": by_class}
     measured(f"training=True, {name:15}: accuracy", flags[name])
 
 # %%
+del unseen, batches
 moved = max(np.abs(after - before).max() for after, before in zip(backbone.get_weights(), whole))
 backbone.set_weights(whole)
 transfer.freeze(backbone)
