@@ -347,7 +347,10 @@ def assemble(head_weights):
 
 
 def accuracy(model):
-    return model.evaluate(unseen_maps, truth, batch_size=50, verbose=0)[1]
+    """On the 500 new pictures. The tail's own `predict` is compiled once, for all models that it is a part of."""
+    kernel, bias = model.layers[-1].get_weights()
+    pooled = tail.predict(unseen_maps, batch_size=50, verbose=0)
+    return float(np.mean((pooled @ kernel + bias).argmax(axis=1) == truth))
 
 
 def fine_tuned(head_weights, phases, count=200, batch_size=25, **options):
