@@ -161,6 +161,8 @@ plotting.bars(
     form=lambda value: approx(value, 2),
     alt="Steps a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
 )
+
+# %%
 claim(
     "cached, a step is at least 5 times faster", speed["on cached features"] > 5 * speed["through the frozen network"]
 )
