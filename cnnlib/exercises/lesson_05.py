@@ -336,6 +336,7 @@ def _kernel_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([(11, 3, 96), (5, 96, 256)],), about="the first two layers of AlexNet, on one card")
     yield Case(([(7, 3, 64)],), about="the first layer of ResNet")
     yield Case(([(5, 9, 16)],), about="a 5x5 whose stack has as many weights")
+    yield Case(([(5, 9, 15)],), about="a 5x5 whose stack has a few weights less")
     yield Case(([],), about="no layer")
     for _ in range(12):
         layers = [(int(rng.choice([1, 3, 5, 7, 9])), channels(), channels()) for _ in range(int(rng.integers(1, 5)))]

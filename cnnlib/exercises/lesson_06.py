@@ -564,6 +564,7 @@ def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(("bottleneck", (3, 4, 6, 3)), about="ResNet-50")
     yield Case(("basic", (3, 4, 6, 3)), about="ResNet-34")
     yield Case(("bottleneck", (3, 8, 36, 3)), about="ResNet-152")
+    yield Case(("basic", (1, 2, 1)), about="stages of a single block")
     yield Case(("basic", (3, 3, 3)), about="three stages, as for CIFAR-10")
     for _ in range(8):
         blocks = tuple(int(n) for n in rng.integers(1, 12, size=int(rng.integers(2, 6))))
