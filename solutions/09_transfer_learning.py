@@ -480,11 +480,14 @@ frozen_norms = fine_tuned(trained_head, **small_batches)
 learning_norms = fine_tuned(trained_head, **small_batches, normalisations=True)
 measured("normalisations frozen  : accuracy", frozen_norms)
 measured("normalisations learning: accuracy", learning_norms)
-claim("learning normalisations cost at least 2 points", learning_norms < frozen_norms - 0.02)
+lost = [run["ways"] for run in results.stored("09_traps")]
+lost = [ways["normalisations frozen"] - ways["normalisations learning"] for ways in lost] or [frozen_norms - learning_norms]
+claim("in each stored run, learning normalisations cost at least 2 points", min(lost) > 0.02)
 
 # %% [markdown]
 # While it trains, each batch is normalised by itself; in use, by running statistics that are half ImageNet's and half
-# those of a few small batches. The network that was trained is not the network that is used.
+# those of a few small batches. The network that was trained is not the network that is used. How much that costs
+# differs from run to run, and now and then it costs nothing: a trap that does not always shut is found late.
 #
 # The second trap needs no training at all. Somebody calls the finished model with `training=True`, or leaves PyTorch's
 # network in `train()` mode. (`predict` and `evaluate` of Keras set the flag themselves; a call does not.) We unfreeze
