@@ -204,13 +204,22 @@ def _untouched(kept: np.ndarray, planes: np.ndarray, threshold: float) -> np.nda
 
 
 def _settle(overlaps: np.ndarray) -> np.ndarray:
-    """Greedy choice from a matrix of overlaps (n, n), rows in order: each row is a bit set, one whole number."""
+    """Greedy choice from a matrix of overlaps (n, n), whose rows and columns are in order."""
+    n = len(overlaps)
+    if np.count_nonzero(overlaps) < 4 * n:  # few pairs: one after another
+        rows, columns = np.divmod(np.flatnonzero(overlaps), n)
+        alive = [True] * n
+        for i, j in zip(rows.tolist(), columns.tolist()):
+            if i < j and alive[i]:
+                alive[j] = False
+        return np.flatnonzero(alive)
+    # Few survive: each row is a bit set, one whole number, and the next survivor is the lowest bit that is left.
     packed = np.packbits(overlaps, axis=1, bitorder="little")
     width = packed.shape[1]
     data = packed.tobytes()
-    dropped, chosen = 0, []
-    for i in range(len(overlaps)):
-        if not dropped >> i & 1:
-            chosen.append(i)
-            dropped |= int.from_bytes(data[i * width : (i + 1) * width], "little")
+    alive, chosen = (1 << n) - 1, []
+    while alive:
+        i = (alive & -alive).bit_length() - 1
+        chosen.append(i)
+        alive &= ~(int.from_bytes(data[i * width : (i + 1) * width], "little") | 1 << i)
     return np.array(chosen, np.int64)
