@@ -34,7 +34,7 @@ def feature_maps(backbone: keras.Model, strides: Sequence[int] = (8, 16, 32)) ->
     needed = _needed(backbone)
     last = {}
     for layer in backbone.layers:
-        for tensor in _outputs(layer):
+        for tensor in _tensors(layer, "output"):
             if len(tensor.shape) != 4 or None in tensor.shape[1:3] or id(tensor) not in needed:
                 continue
             if not isinstance(layer, (layers.ZeroPadding2D, layers.InputLayer)):
@@ -57,18 +57,18 @@ def _stride(image, feature_map) -> int:
     return 2 ** round(math.log2(ratio)) if ratio >= 1 else 1
 
 
-def _outputs(layer) -> list:
+def _tensors(layer, side: str) -> list:
+    """Symbolic tensors on one side of a layer, ``"input"`` or ``"output"``."""
     try:
-        output = layer.output
-    except (AttributeError, ValueError):  # a layer that is used twice, or not at all, has no one output
+        return keras.tree.flatten(getattr(layer, side))
+    except (AttributeError, ValueError):  # a layer that is used twice, or not at all, has no one tensor there
         return []
-    return keras.tree.flatten(output)
 
 
 def _needed(backbone: keras.Model) -> set[int]:
     """ids of the tensors that another layer reads, or that come out at the end."""
-    nodes = [node for layer in backbone.layers for node in layer._inbound_nodes]
-    return {id(tensor) for node in nodes for tensor in node.input_tensors} | {id(tensor) for tensor in backbone.outputs}
+    read = [tensor for layer in backbone.layers for tensor in _tensors(layer, "input")]
+    return {id(tensor) for tensor in [*read, *backbone.outputs]}
 
 
 def feature_pyramid(maps: Sequence, channels: int = 64, extra: int = 0, norm: bool = True) -> list:
