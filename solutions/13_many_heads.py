@@ -349,9 +349,9 @@ targets = detection.head_targets(train, kind_of, stride=4, places=3, side=16)
 plotting.laid_over(
     train.images[:3],
     {
-        "class: centres": targets["class"][:3].max(-1),
-        "box: places that count": targets["box"][:3, ..., 4],
-        "keypoint: all four": targets["keypoint"][:3].max(-1),
+        "class": targets["class"][:3].max(-1),
+        "box: counted": targets["box"][:3, ..., 4],
+        "keypoint": targets["keypoint"][:3].max(-1),
     },
     alt="Three scenes: a blob at the centre of each item, a square of 3 by 3 places there, and four blobs on its rim.",
 )
@@ -448,6 +448,9 @@ exercise("13.4").check(balance)
 #
 # Balanced at the start is not balanced at the end, so such weights are a first guess. These were found by trying, in
 # round numbers: a pixel is worth a tenth of a nat, and the keypoints count twenty times.
+#
+# Training is as ever, with a model that returns several answers and adds up several losses. The mask head is given the
+# true boxes, shaken, so that it does not wait for the box head to learn.
 
 # %%
 epochs = runtime.pick(smoke=1, cpu=3, gpu=8)
@@ -462,6 +465,7 @@ steps = epochs * len(batches)
 task.compile(keras.optimizers.Adam(training.warmup_cosine(peak=0.003, steps=steps, warmup=steps // 8)))
 
 
+# %%
 def learn(weights, label, uncertainty=False):
     """Train from the same start with these loss weights; the history."""
     task.restart()
@@ -469,10 +473,59 @@ def learn(weights, label, uncertainty=False):
     return training.fit(task, batches, epochs=epochs, shuffle=False, label=label).history
 
 
-# %%
 history = learn(chosen, "all heads")
 
 # %% [markdown]
+# ## Where each head is heard
+#
+# Look at the error signals of the trained network once more, now *where* they arrive. In these pictures bright means
+# that the features of this place should change.
+#
+# **Predict**: the box loss counts 3 by 3 places around each centre. From how many places does the box head ask for a
+# change? And the mask head?
+
+# %%
+signals = error_signals(np.array(list(chosen.values()), "float32"))
+loudness = {name: np.linalg.norm(signal, axis=-1) for name, signal in signals.items()}
+plotting.laid_over(
+    train.images[:3],
+    {name: maps[:3] for name, maps in loudness.items()},
+    alt="Three scenes and the error signals of four heads: class and box at the centres, mask inside the boxes, "
+    "keypoints along the outlines.",
+)
+
+# %%
+silent = {name: float(np.mean(maps == 0)) for name, maps in loudness.items()}
+print({name: f"{share:.0%} of the places hear nothing" for name, share in silent.items()})
+claim("the box head is silent at two places of three or more", silent["box"] > 2 / 3)
+claim("the mask head at one of three or more", silent["mask"] > 1 / 3)
+claim("the class and the keypoint head hardly anywhere", max(silent["class"], silent["keypoint"]) < 0.05)
+
+# %% [markdown]
+# The first convolution of the box head sees one place further than the 3 by 3 that count. The mask head reads inside
+# the boxes and nowhere else. So the four heads teach the same map in different places, and most of the ground is tilled
+# by the class and the keypoint head alone.
+#
+# Do they agree where they meet? The cosine of two signals says so: 1 if they pull in the same direction, 0 if neither
+# helps nor disturbs the other, below 0 if what helps the one harms the other.
+
+# %%
+flat = np.stack([signal.ravel() / np.linalg.norm(signal) for signal in signals.values()])
+cosines = flat @ flat.T
+plotting.heatmap(
+    cosines,
+    rows=list(LOSSES),
+    columns=list(LOSSES),
+    form="{:.2f}",
+    limits=(-1, 1),
+    alt="Cosines of the error signals of each pair of heads: ones on the diagonal, near zero elsewhere.",
+)
+claim("no two heads agree or disagree by more than a cosine of 0.5", np.abs(cosines - np.eye(4)).max() < 0.5)
+
+# %% [markdown]
+# They are nearly at right angles: in a map of 36 channels there is room for four. What each head needs, the others
+# hardly notice. Tasks that disagree exist, too; then a bigger backbone helps, or one of its own for the odd task.
+#
 # ## From maps to objects
 #
 # In use nobody tells the boxes. Take the peaks of the class maps, places that none of their eight neighbours exceeds.
@@ -504,69 +557,49 @@ def find(images):
     return features, maps, found
 
 
+# %% [markdown]
+# Two kinds may have a peak on one thing: a dress, or is it a top? For the figure, non-maximum suppression over all
+# kinds keeps the better one (lesson 11), and what scores less than 0.3 is left out.
+
 # %%
 features, maps, found = find(test.images)
 
 
-def shown(one, least=0.3):
-    """What scores at least 0.3, as the figure takes it."""
-    sure = one["scores"] >= least
-    names = [f"{KINDS[k]} {score:.2f}" for k, score in zip(one["labels"], one["scores"])]
-    kept = {name: one[name][sure] for name in ("boxes", "masks", "points")}
-    return {**kept, "names": [name for name, is_sure in zip(names, sure) if is_sure]}
+def best_of(one):
+    """What scores at least 0.3, one object for each thing, as the figure takes it."""
+    kept = detection.nms(one["boxes"], one["scores"], iou_threshold=0.5, score_threshold=0.3)
+    names = [f"{KINDS[one['labels'][k]]} {one['scores'][k]:.2f}" for k in kept]
+    return {"names": names, **{name: one[name][kept] for name in ("boxes", "masks", "points")}}
 
 
+best = [best_of(one) for one in found]
 plotting.instances(
     test.images[:5],
-    [shown(one) for one in found[:5]],
+    best[:5],
     alt="The five test scenes again, with the boxes, masks and points that the network found in them.",
 )
+measured("objects shown for each object there is", sum(len(b["names"]) for b in best) / sum(map(len, test.labels)))
 
 # %% [markdown]
 # ## One number for instances: mask AP
-
-# %%
-truth = [{**one, "labels": kind_of[one["labels"]]} for one in test.truth]
-
-
-def judge():
-    """Each head by itself, with the truth in place of the others, and box AP and mask AP of all together."""
-    features, maps, found = find(test.images)
-    heat, masks = sigmoid(maps["keypoint"]), masks_in(features, test.boxes)
-    scores = detection.head_scores(test, kind_of, maps["class"], maps["box"], heat, masks)
-    for what in ("box", "mask"):
-        scores[f"{what} AP"] = detection.coco_evaluation(truth, found, len(KINDS), masks=what == "mask").ap
-    return scores
-
-
-# %%
-scores = judge()
-scores
-
-# %% [markdown]
-# ## Each head switched off
-
-# %%
-runs_off = {f"no {name}": {**chosen, name: 0.0} for name in LOSSES}
-recorded = {f"all heads {name}": value for name, value in scores.items()}
-recorded |= {f"all heads {name} loss": history[f"{name}_loss"][-1] for name in LOSSES}
-signals = error_signals(np.array(list(chosen.values()), "float32"))
-
-# %%
-for name, weights in {**runs_off, "all weights 1": {}, "learnt weights": {}}.items() if results.recording() else ():
-    history = learn(weights, name, uncertainty=name == "learnt weights")
-    recorded |= {f"{name} {score}": value for score, value in judge().items()}
-    recorded |= {f"{name} {head} loss": history[f"{head}_loss"][-1] for head in LOSSES}
-    recorded |= {f"{name} {head} weight": weight for head, weight in task.task_weights.items()}
-
-# %%
-results.record("13_heads", **recorded)
-stored = results.stored("13_heads") or [recorded]
-
-
-# %% [markdown]
-# TODO AP
+#
+# How good is that? In lesson 11 a found box was right if it overlapped a true box of its class, with an IoU of at least
+# a threshold, and no better one had taken that. For instances only the overlap changes: the IoU of two *masks* is the
+# number of pixels that both own, divided by the number that at least one owns. All else stays: sort by score, follow
+# precision and recall down the list, take the area under the curve. The mean over the kinds and over ten thresholds,
+# 0.5 to 0.95, is **mask AP**.
+#
+# Beware of the name. `segmentation.average_precision` of lesson 12 is the score of the Data Science Bowl: pairs divided
+# by pairs, missed and invented. It has no scores and no curve. Here `detection.average_precision` is meant.
+#
 # ### Exercise 13.5 · Right or wrong, mask by mask
+#
+# For one class in one picture, say of each found mask whether it is right. The mask with the best score chooses first.
+# Each takes, of the true masks that are still free, the one with the greatest IoU, if that is at least the threshold,
+# and is right; a true mask that is taken is no longer free. Return n truth values, in the order of the masks as given.
+# No mask is empty.
+
+
 # %%
 def right_masks(masks: np.ndarray, scores: np.ndarray, truth: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Which found masks (n, height, width) of one class in one picture are right, (n,) bool."""
@@ -585,8 +618,142 @@ def right_masks(masks: np.ndarray, scores: np.ndarray, truth: np.ndarray, thresh
 exercise("13.5").check(right_masks)
 
 
+# %%
+truth = [{**one, "labels": kind_of[one["labels"]]} for one in test.truth]
+
+
+def ap(found, what):
+    """AP of "box" or "mask", as COCO has it."""
+    return detection.coco_evaluation(truth, found, len(KINDS), masks=what == "mask")
+
+
+thresholds = np.linspace(0.5, 0.95, 10)
+curves = {f"{what} AP": ap(found, what).precision[..., 0].mean(axis=(1, 2)) for what in ("box", "mask")}
+plotting.curves(
+    curves,
+    x=thresholds,
+    xlabel="IoU from which a found object is right",
+    ylabel="AP, mean of the kinds",
+    markers=True,
+    height=2.6,
+    alt="Box AP and mask AP fall from the left, at an IoU of 0.5, to nearly zero at 0.95.",
+)
+claim(
+    "both fall by more than half from a threshold of 0.5 to one of 0.8", all(c[6] < c[0] / 2 for c in curves.values())
+)
+
 # %% [markdown]
+# At 0.5 the question is whether the thing was found. From 0.75 on it is how exactly, and one place of the map, 4
+# pixels, is much in a box of 35.
+#
+# AP judges all heads at once: a wrong kind, a bad box or a bad mask, and the object is wrong. To see a single head,
+# give it the truth for all that others would tell it. Then the class head is judged at the true centres, the box head
+# too, the mask head in the true boxes, and the keypoint head as well: the share of points found within 4 pixels.
+
+
+# %%
+def judge():
+    """Each head by itself, with the truth in place of the others, and box AP and mask AP of all together."""
+    features, maps, found = find(test.images)
+    heat, masks = sigmoid(maps["keypoint"]), masks_in(features, test.boxes)
+    scores = detection.head_scores(test, kind_of, maps["class"], maps["box"], heat, masks)
+    return scores | {f"{what} AP": ap(found, what).ap for what in ("box", "mask")}
+
+
+scores = judge()
+for name, value in scores.items():
+    measured(f"{name:8}", value, digits=2)
+
+# %% [markdown]
+# ## Each head switched off
+#
+# Now switch the heads off in training, one at a time: the weight of its loss is 0, all else is the same. This page has
+# trained all four together; the other runs are stored, for three seeds.
+#
+# **Predict** for each of the four: which of the six numbers fall?
+
+# %%
+recorded = {f"all heads {name}": value for name, value in scores.items()}
+recorded |= {f"all heads {name} loss": history[f"{name}_loss"][-1] for name in LOSSES}
+others = {f"no {name}": {**chosen, name: 0.0} for name in LOSSES} | {"all weights 1": {}, "learnt weights": {}}
+for name, weights in others.items() if results.recording() else ():
+    history = learn(weights, name, uncertainty=name == "learnt weights")
+    recorded |= {f"{name} {score}": value for score, value in judge().items()}
+    recorded |= {f"{name} {head} loss": history[f"{head}_loss"][-1] for head in LOSSES}
+    recorded |= {f"{name} {head} weight": weight for head, weight in task.task_weights.items()}
+
+# %%
+results.record("13_heads", **recorded)
+stored = results.stored("13_heads") or [recorded]
+plotting.score_table(stored, ("all heads", *(f"no {name}" for name in LOSSES)), tuple(scores), scores)
+
+# %%
+mean = {key: np.mean([run[key] for run in stored]) for key in stored[0]}
+TODO_CLAIMS = None
+
+# %% [markdown]
+# TODO text
+#
+# ## How much is a pixel worth?
+#
+# The weights were found by trying. With four heads and three seeds that is a lot of runs, and another backbone may want
+# others. Kendall, Gal and Cipolla (2018) let the network learn them. Take each loss as that of a measurement with
+# noise, and let $s_k$ be the logarithm of the variance of that noise, a weight like any other. Up to constant factors
+# the likelihood then is
+#
+# $$L = \sum_k \left( e^{-s_k} L_k + s_k \right)$$
+#
+# A loss that stays large is taken for a noisy one: $s_k$ grows, and its weight $e^{-s_k}$ falls. The second term is the
+# price, or all weights would go to 0.
+#
+# **Predict**: where does $s_k$ come to rest, if the loss is $L_k = 4$? What is the weight then?
+
+# %%
+s = np.linspace(-5, 5, 10001)
+at_rest = {loss: s[np.argmin(np.exp(-s) * loss + s)] for loss in (4.0, 1.0, 0.1)}
+print({loss: f"s = {value:.2f}, weight {np.exp(-value):.2f}" for loss, value in at_rest.items()})
+claim(
+    "a loss comes to rest with a weight of one over the loss",
+    all(abs(np.exp(-v) * k - 1) < 0.01 for k, v in at_rest.items()),
+)
+
+# %% [markdown]
+# So each weighted loss comes to 1, whatever its unit. Measure boxes in millimetres instead of pixels, and nothing
+# changes but $s_k$. That is the whole trick, and its limit: it makes the losses equally large, not equally important.
+# What a missed keypoint costs *you* it cannot know.
+
+# %%
+plotting.score_table(stored, ("all heads", "all weights 1", "learnt weights"), tuple(scores), scores)
+product = {head: mean[f"learnt weights {head} weight"] * mean[f"learnt weights {head} loss"] for head in LOSSES}
+for head, value in product.items():
+    weight = mean[f"learnt weights {head} weight"]
+    print(f"{head:8} learnt weight {weight:5.2f}, times the loss {value:.2f}")
+
+# %% [markdown]
+# TODO text
+#
+# ## Every pixel one answer
+#
+# Masks of instances may overlap, and they leave the background out. **Panoptic segmentation** (Kirillov and others
+# 2019) wants both answers for every pixel: its class, and *which one* if it is countable. Countable things such as
+# shirts are **things**; sky and grass, which have no number, are **stuff**. A network for it has one more head on the
+# backbone, the per-pixel classes of lesson 12, and a rule that merges the two: things first, by their scores, and stuff
+# where nothing is left.
+#
+# Its measure is the **panoptic quality**. Match true and found segments of a class whose IoU exceeds 0.5. Then
+#
+# $$PQ = \frac{\text{sum of the IoU of all pairs}}{\text{pairs} + (\text{missed} + \text{invented}) / 2}$$
+#
+# It needs no scores, since every pixel has been given away.
+#
 # ### Exercise 13.6 · One owner for each pixel
+#
+# Write the rule for things. Go through the masks, best score first. A mask gets those of its pixels that nobody owns
+# yet. But if that is less than the share `least` of the mask, it is a double: it gets nothing, and its pixels stay free
+# for the next. Return a map of whole numbers (height, width): 0 where nobody owns the pixel, `i + 1` for `masks[i]`. No
+# mask is empty.
+
+
 # %%
 def panoptic(masks: np.ndarray, scores: np.ndarray, least: float = 0.5) -> np.ndarray:
     """For each pixel (height, width) the number of the mask that owns it, counted from 1, or 0."""
@@ -602,3 +769,79 @@ def panoptic(masks: np.ndarray, scores: np.ndarray, least: float = 0.5) -> np.nd
 
 # %%
 exercise("13.6").check(panoptic)
+
+# %% [markdown]
+# ## Recap
+#
+# - A backbone is computed once, and heads on its map cost little. They agree on the shape of the map and on nothing
+#   else.
+# - RoI align cuts a box out of a map without rounding. Places have their values in their middles: mind the half.
+# - A heatmap knows a point to a fraction of a place, if its neighbours are asked.
+# - Losses in different units are added up, so the weights decide who is heard. Look at the error signals, not at the
+#   losses.
+# - TODO
+# - Learnt weights make each loss equally large. They do not know what matters to you.
+# - Mask AP is AP with the IoU of masks. It judges all heads at once; to find the weak one, give it the truth.
+#
+# ## Explain it
+#
+# **Your detector gets a mask head, and box AP falls. Name two causes, and how to tell them apart.**
+#
+# <details><summary>Model answer</summary>
+#
+# The mask loss is too loud: its error signal drowns the others in the backbone. Compare the lengths of the signals, and
+# lower its weight; box AP should come back. Or the two tasks disagree: the cosine of their signals is clearly below 0,
+# and a smaller weight trades one for the other. Then give the backbone more channels, or the heads more layers of their
+# own.
+#
+# </details>
+#
+# **Mask AP is much lower than box AP. Where do you look?**
+#
+# <details><summary>Model answer</summary>
+#
+# Judge the mask head in true boxes. If it is good there, the boxes are shaky, and masks are cut off at their sides:
+# train the mask head on shaken boxes, or cut out a little more. If it is bad there too, look for a half pixel lost in
+# RoI align or in pasting, then at the resolution of map and mask, then at the loss.
+#
+# </details>
+#
+# **Why does the mask head train on true boxes, and what can go wrong with that?**
+#
+# <details><summary>Model answer</summary>
+#
+# At first the box head finds nothing worth cutting out, and what it finds changes all the time. True boxes give the
+# mask head something to learn from the first step on. But in use it meets other boxes than it has seen, worse ones. So
+# shake the true boxes as much as the found ones are wrong, or go over to found ones later in the training.
+#
+# </details>
+#
+# **A colleague adds a depth head, in metres, with weight 1. What do you ask?**
+#
+# <details><summary>Model answer</summary>
+#
+# Why metres? In millimetres the same loss is a thousand times as loud. Ask for the length of its error signal beside
+# those of the others, and for the scores of the other heads before and after.
+#
+# </details>
+#
+# ## What comes next
+#
+# A network that answers is half of a product. The next lesson builds all that stands around it, from an image file to
+# an answer that a program can use.
+#
+# [Course map](../README.md)
+#
+# ## References
+#
+# - Z. Chen, V. Badrinarayanan, C.-Y. Lee and A. Rabinovich (2018). GradNorm: gradient normalization for adaptive loss
+#   balancing in deep multitask networks. *ICML*.
+# - R. Girshick (2015). Fast R-CNN. *ICCV*.
+# - K. He, G. Gkioxari, P. Dollár and R. Girshick (2017). Mask R-CNN. *ICCV*.
+# - A. Kendall, Y. Gal and R. Cipolla (2018). Multi-task learning using uncertainty to weigh losses for scene geometry
+#   and semantics. *CVPR*.
+# - A. Kirillov, K. He, R. Girshick, C. Rother and P. Dollár (2019). Panoptic segmentation. *CVPR*.
+# - A. Newell, K. Yang and J. Deng (2016). Stacked hourglass networks for human pose estimation. *ECCV*.
+# - F. Zhang, X. Zhu, H. Dai, M. Ye and C. Zhu (2020). Distribution-aware coordinate representation for human pose
+#   estimation. *CVPR*.
+# - X. Zhou, D. Wang and P. Krähenbühl (2019). Objects as points. *arXiv*.

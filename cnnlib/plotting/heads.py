@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from cnnlib.claims import approx
 from cnnlib.plotting import core
 
-__all__ = ["instances", "switched_off"]
+__all__ = ["instances", "score_table"]
 
 TINT = 0.5  # how much of a masked pixel is the colour of its object
 MARKERS = "^>v<"  # keypoints: top, right, bottom, left
@@ -76,7 +76,7 @@ def _draw_objects(ax, image: np.ndarray, found: Mapping) -> None:
     ax.set_ylim(image.shape[0] - 0.5, -0.5)
 
 
-def switched_off(
+def score_table(
     stored: Sequence[Mapping[str, float]], runs: Sequence[str], scores: Sequence[str], live: Mapping[str, float]
 ) -> None:
     """A table: a row for each way to train, a column for each score, the mean of the stored runs in each cell.
