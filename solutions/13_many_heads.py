@@ -310,8 +310,8 @@ claim("with a little noise, by less than a tenth of what the brightest place is"
 # ### Exercise 13.3 · Decode a heatmap
 #
 # For one heatmap (height, width) with values above 0, return the point (x, y) in pixels: the brightest place, moved by
-# $d$ in each direction. At the border of the map a neighbour is missing: do not move in that direction. The middle of
-# place 0 is at half a stride.
+# $d$ in each direction. It is brighter than its neighbours. At the border of the map a neighbour is missing: do not
+# move in that direction. The middle of place 0 is at half a stride.
 #
 # For example, a map with the rows 1 2 1, 1 4 2 and 1 1 1 and a stride of 2 has its top at (10/3, 8/3).
 
@@ -326,8 +326,7 @@ def decode(heatmap: np.ndarray, stride: int) -> tuple[float, float]:
         if at in (0, len(line) - 1):
             return at
         a, b, c = np.log(line[at - 1 : at + 2])
-        bend = a - 2 * b + c
-        return at + ((a - c) / (2 * bend) if bend < 0 else 0)
+        return at + (a - c) / (2 * (a - 2 * b + c))
 
     return (top(heatmap[row], column) + 0.5) * stride, (top(heatmap[:, column], row) + 0.5) * stride
     ### END SOLUTION
@@ -417,8 +416,8 @@ claim("the keypoint head is the quietest", min(at_start, key=at_start.get) == "k
 claim("the box head is more than 20 times as loud", at_start["box"] > 20 * at_start["keypoint"])
 
 # %% [markdown]
-# Neither head is more important. One counts pixels, the other takes a mean over places most of which are empty. With
-# equal weights the backbone would mostly learn about sides of boxes.
+# No head is more important than the others. One counts pixels, another takes a mean over places most of which are
+# empty. With equal weights the backbone would hear much of boxes and nearly nothing of keypoints.
 #
 # ### Exercise 13.4 · Balance the losses
 #
@@ -453,8 +452,14 @@ exercise("13.4").check(balance)
 # true boxes, shaken, so that it does not wait for the box head to learn.
 
 # %%
-epochs = runtime.pick(smoke=1, cpu=3, gpu=8)
 chosen = {"class": 1.0, "box": 0.1, "mask": 1.0, "keypoint": 20.0}
+guessed = {name: chosen[name] * length for name, length in at_start.items()}
+print({name: approx(length, 2) for name, length in guessed.items()})
+claim("with this guess the class head is the loudest at first", max(guessed, key=guessed.get) == "class")
+claim("by a factor of 3 or more", guessed["class"] > 3 * max(guessed[name] for name in ("box", "mask", "keypoint")))
+
+# %%
+epochs = runtime.pick(smoke=1, cpu=3, gpu=8)
 batches = detection.SceneBatches(train.images, targets, batch_size=16)
 scene, boxes = keras.Input((64, 64, 3), name="images"), keras.Input((3, 4), name="rois")
 features = backbone(scene)
@@ -496,7 +501,8 @@ plotting.laid_over(
 
 # %%
 silent = {name: float(np.mean(maps == 0)) for name, maps in loudness.items()}
-print({name: f"{share:.0%} of the places hear nothing" for name, share in silent.items()})
+for name, share in silent.items():
+    measured(f"{name:8} head: share of places that hear nothing", share, digits=2)
 claim("the box head is silent at two places of three or more", silent["box"] > 2 / 3)
 claim("the mask head at one of three or more", silent["mask"] > 1 / 3)
 claim("the class and the keypoint head hardly anywhere", max(silent["class"], silent["keypoint"]) < 0.05)
@@ -523,8 +529,9 @@ plotting.heatmap(
 claim("no two heads agree or disagree by more than a cosine of 0.5", np.abs(cosines - np.eye(4)).max() < 0.5)
 
 # %% [markdown]
-# They are nearly at right angles: in a map of 36 channels there is room for four. What each head needs, the others
-# hardly notice. Tasks that disagree exist, too; then a bigger backbone helps, or one of its own for the odd task.
+# They are nearly at right angles: in a map of 36 channels there is room for four. In this step, what one head asks for
+# hardly touches the others. Over a whole training they may still crowd each other; that is measured below. A cosine
+# clearly below 0 would be a warning: then a bigger backbone helps, or one of its own for the odd task.
 #
 # ## From maps to objects
 #
@@ -616,6 +623,11 @@ def right_masks(masks: np.ndarray, scores: np.ndarray, truth: np.ndarray, thresh
 
 # %%
 exercise("13.5").check(right_masks)
+
+# %% [markdown]
+# In the library, the same is done for all kinds, scenes and thresholds.
+#
+# **Predict**: which curve lies higher, and where do both come to 0?
 
 
 # %%

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from cnnlib import training
 from cnnlib.detection.heatmap import draw_heatmaps
@@ -19,34 +18,9 @@ from cnnlib.detection.losses import focal_loss
 from cnnlib.detection.roi import roi_align
 from cnnlib.detection.scenes import Scenes
 
-__all__ = ["HEADS", "LOSSES", "RoIAlign", "SceneBatches", "head_targets"]
+__all__ = ["HEADS", "LOSSES", "SceneBatches", "head_targets"]
 
 HEADS = ("class", "box", "mask", "keypoint")
-
-
-@keras.saving.register_keras_serializable(package="cnnlib")
-class RoIAlign(layers.Layer):
-    """`roi_align` as a layer: maps (b, h, w, c) and boxes (b, k, 4) in pixels give (b * k, cells, cells, c).
-
-    Args:
-        cells: size of what is cut out, in each direction.
-        stride: pixels of the image to a place of the map.
-    """
-
-    def __init__(self, cells: int, stride: int, **kwargs):
-        super().__init__(**kwargs)
-        self.cells, self.stride = cells, stride
-
-    def call(self, features, boxes):
-        batch, each = ops.shape(boxes)[0], ops.shape(boxes)[1]
-        image = ops.arange(batch * each) // each
-        return roi_align(features, ops.reshape(boxes, (-1, 4)), image, self.cells, 1 / self.stride)
-
-    def compute_output_shape(self, features_shape, boxes_shape=None):
-        return (None, self.cells, self.cells, features_shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "cells": self.cells, "stride": self.stride}
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------

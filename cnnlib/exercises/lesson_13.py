@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
+from cnnlib.exercises.compare import difference
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
 
 # 13.1 RoI align -------------------------------------------------------------------------------------------------------
 
@@ -186,6 +187,20 @@ def _contract_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((2, 64, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 columns, a stride of 4")
 
 
+def _same_shapes(came, expected) -> bool:
+    """As the comparison of all exercises, but 16.0 is no size of an axis."""
+    if difference(came, expected, 0, 0) is not None:
+        return False
+    fractions = [name for name, shape in came.items() if not all(isinstance(n, (int, np.integer)) for n in shape)]
+    if fractions:
+        raise Wrong(
+            f"The shape of {fractions[0]!r} holds a number that is no integer.",
+            came=came[fractions[0]],
+            likely="`/` gives 16.0, which is no size of an axis. `//` gives 16.",
+        )
+    return True
+
+
 def _without_batch(*numbers):
     return {name: shape[1:] for name, shape in _shapes(*numbers).items()}
 
@@ -195,6 +210,7 @@ CONTRACT = FunctionExercise(
     "The contract of the heads",
     reference=contract,
     cases=_contract_cases,
+    compare=_same_shapes,
     misconceptions=(
         Misconception(
             lambda *n: _shapes(*n, mask=lambda batch, boxes, side, **_: (batch, boxes, side, side)),
@@ -259,8 +275,7 @@ def decode(heatmap, stride):
 
 
 def _top(a: float, b: float, c: float) -> float:
-    bend = a - 2 * b + c
-    return (a - c) / (2 * bend) if bend < 0 else 0.0
+    return (a - c) / (2 * (a - 2 * b + c))
 
 
 def _still(line: np.ndarray, at: int) -> bool:
