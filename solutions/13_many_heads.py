@@ -64,12 +64,12 @@ plotting.instances(
         {"boxes": b, "masks": m, "points": p[..., :2], "names": [KINDS[k] for k in kind_of[labels]]}
         for b, m, p, labels in zip(test.boxes[:5], test.masks, test.keypoints, test.labels)
     ],
-    alt="Five scenes. Each item has a box with its kind, tinted pixels and four dots at its outermost points.",
+    alt="Five scenes. Each item has a box with its kind, tinted pixels and triangles at its four outermost points.",
 )
 
 # %% [markdown]
-# The dots are **keypoints**: named points of an object. Here they are the outermost point at the top, right, bottom
-# and left; on people they would be wrists and knees.
+# The triangles are **keypoints**: named points of an object. Here they are the outermost point at the top, right,
+# bottom and left; on people they would be wrists and knees.
 #
 # Marking the pixels of each object by itself is **instance segmentation**. Lesson 12 gave a class to each pixel, and
 # two shirts that touch were one patch of *top*. A box keeps them apart and is wrong about the pixels.
@@ -605,6 +605,8 @@ measured("objects shown for each object there is", sum(len(b["names"]) for b in 
 # Each takes, of the true masks that are still free, the one with the greatest IoU, if that is at least the threshold,
 # and is right; a true mask that is taken is no longer free. Return n truth values, in the order of the masks as given.
 # No mask is empty.
+#
+# For example, of two masks that both cover the only item well, the one with the better score is right.
 
 
 # %%
@@ -798,8 +800,8 @@ claim("learnt weights: mask AP better than our guess by 0.03 or more", change("l
 
 # %% [markdown]
 # With equal weights the loud box head is served and the quiet keypoint head pays: the error signals said so before the
-# training began. Our guess had it the other way round, too little for boxes and masks. The network, asked, found a
-# better balance than we did, in a single run.
+# training began. Our guess had it the other way round, too little for boxes and masks. The network, asked, found
+# weights in between, and better masks, in a single run.
 #
 # ## Every pixel one answer
 #
@@ -821,6 +823,9 @@ claim("learnt weights: mask AP better than our guess by 0.03 or more", change("l
 # yet. But if that is less than the share `least` of the mask, it is a double: it gets nothing, and its pixels stay free
 # for the next. Return a map of whole numbers (height, width): 0 where nobody owns the pixel, `i + 1` for `masks[i]`. No
 # mask is empty.
+#
+# For example, of two masks of 8 pixels that share 2, the one with the lower score gets 6. If they share 5, it gets
+# none.
 
 
 # %%
@@ -842,8 +847,8 @@ exercise("13.6").check(panoptic)
 # %% [markdown]
 # ## Recap
 #
-# - A backbone is computed once, and heads on its map cost little. They agree on the shape of the map and on nothing
-#   else.
+# - A backbone is computed once for all heads; here that halves the multiplications. They agree on the shape of the map
+#   and on nothing else.
 # - RoI align cuts a box out of a map without rounding. Places have their values in their middles: mind the half.
 # - A heatmap knows a point to a fraction of a place, if its neighbours are asked.
 # - Losses in different units are added up, so the weights decide who is heard. Look at the error signals, not at the
