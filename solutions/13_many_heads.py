@@ -154,7 +154,7 @@ claim("three networks would multiply more than 1.8 times as often as one with th
 # each of 16 by 16 cells of the *box* whether it is the object. That is the idea of Mask R-CNN (He and others 2017).
 # A box to be cut out is a **region of interest**, RoI.
 #
-# How is a box cut out of a map? Its sides lie anywhere; the map has a place every 4 pixels. The first answer was to
+# How is a box cut out of a map? Its sides lie anywhere; the map has a place every 4 pixels. An early answer was to
 # round (**RoI pooling**, Girshick 2015). Try both on a map whose value at each place *is* the place's middle in pixels:
 # then what is cut out should be the middles of the cells of the box.
 #
@@ -294,11 +294,11 @@ plotting.bars(
 # %%
 claim("the middle of the brightest place is 1.4 to 1.7 pixels off", 1.4 < off["argmax"] < 1.7)
 claim("the parabola is exact: off by less than 0.001 pixels", off["parabola"] < 1e-3)
-claim("with a little noise, by less than a tenth of what the brightest place is", off["parabola, noisy"] < 0.16)
+claim("with a little noise, by less than an eighth of that", off["parabola, noisy"] < off["argmax, noisy"] / 8)
 
 # %% [markdown]
 # The neighbours know more. If the left one is brighter than the right one, the point lies left of the middle. A step of
-# a **quarter** of a place to that side was the first such rule (Newell, Yang and Deng 2016). And the logarithm of a
+# a **quarter** of a place to that side is a simple rule (Newell, Yang and Deng 2016). And the logarithm of a
 # Gaussian is a *parabola*, whose top three values give exactly. With $a$, $b$ and $c$ the logarithms left of the
 # brightest place, at it and right of it, the top is beside its middle by
 #
