@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 13 · Many heads, one backbone
 #
-# **How does one network answer what, where, which pixels and which points at once, and what do the answers owe each
-# other?**
+# **How does one network learn four answers at once, and what do the answers owe each other?**
 #
 # When you have worked through this page you can
 # - build a network with four heads on one backbone, and state the shape of everything that passes between them
