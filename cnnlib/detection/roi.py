@@ -5,9 +5,10 @@ He, Gkioxari, Dollar and Girshick 2017, "Mask R-CNN", section 3; details as in t
 
 from __future__ import annotations
 
-from keras import ops
+import keras
+from keras import layers, ops
 
-__all__ = ["roi_align"]
+__all__ = ["RoIAlign", "roi_align"]
 
 
 def roi_align(
@@ -87,3 +88,28 @@ def _neighbours(points, size: int):
 
 def _inside(points, size: int):
     return (points >= -1) & (points <= size)
+
+
+@keras.saving.register_keras_serializable(package="cnnlib")
+class RoIAlign(layers.Layer):
+    """`roi_align` as a layer: maps (b, h, w, c) and boxes (b, k, 4) in pixels give (b * k, cells, cells, c).
+
+    Args:
+        cells: size of what is cut out, in each direction.
+        stride: pixels of the image to a place of the map.
+    """
+
+    def __init__(self, cells: int, stride: int, **kwargs):
+        super().__init__(**kwargs)
+        self.cells, self.stride = cells, stride
+
+    def call(self, features, boxes):
+        batch, each = ops.shape(boxes)[0], ops.shape(boxes)[1]
+        image = ops.arange(batch * each) // each
+        return roi_align(features, ops.reshape(boxes, (-1, 4)), image, self.cells, 1 / self.stride)
+
+    def compute_output_shape(self, features_shape, boxes_shape=None):
+        return (None, self.cells, self.cells, features_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "cells": self.cells, "stride": self.stride}

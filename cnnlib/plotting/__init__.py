@@ -29,6 +29,7 @@ _TOPICS = (
     "augmentation",
     "transfer",
     "explain",
+    "heads",
 )
 
 __all__ = sorted([*_CORE, "explore"])

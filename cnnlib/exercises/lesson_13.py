@@ -1,0 +1,739 @@
+"""The checks of lesson 13, many heads on one backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cnnlib.exercises.compare import difference
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
+
+# 13.1 RoI align -------------------------------------------------------------------------------------------------------
+
+
+def my_roi_align(features, box, stride, cells):
+    """The reference answer."""
+    return _cut(features, box, stride, cells)
+
+
+def _middles(cells: int) -> np.ndarray:
+    return (np.arange(cells) + 0.5) / cells
+
+
+def _tent(u: np.ndarray, size: int) -> np.ndarray:
+    """Shares of the places: 1 at the point, 0 one place away."""
+    return np.maximum(1 - np.abs(u[:, None] - np.arange(size)), 0)
+
+
+def _held(u: np.ndarray, size: int) -> np.ndarray:
+    return np.clip(u, 0, size - 1)
+
+
+def _cut(
+    features,
+    box,
+    stride,
+    cells,
+    steps: Callable = _middles,
+    half: float = 0.5,
+    hold: Callable = _held,
+    shares: Callable = _tent,
+    on_map: Callable = lambda box, stride: np.asarray(box, float) / stride,
+) -> np.ndarray:
+    """RoI align with one of its parts exchanged."""
+    x1, y1, x2, y2 = on_map(box, stride)
+    height, width = features.shape[:2]
+    rows = shares(hold(y1 + (y2 - y1) * steps(cells) - half, height), height)
+    columns = shares(hold(x1 + (x2 - x1) * steps(cells) - half, width), width)
+    return np.einsum("rh,cw,hwk->rck", rows, columns, features)
+
+
+def _nearest(u: np.ndarray, size: int) -> np.ndarray:
+    return np.eye(size)[np.clip(np.floor(u + 0.5), 0, size - 1).astype(int)]
+
+
+def _changed_shares(u: np.ndarray, size: int) -> np.ndarray:
+    first = np.clip(np.floor(u), 0, size - 2).astype(int)
+    share = u - first
+    return np.eye(size)[first] * share[:, None] + np.eye(size)[first + 1] * (1 - share[:, None])
+
+
+def _roi_cases(rng: np.random.Generator) -> Iterator[Case]:
+    ramp = np.broadcast_to(np.arange(6.0), (5, 6))
+    plane = np.stack([ramp, np.broadcast_to(np.arange(5.0)[:, None], (5, 6))], -1).copy()
+    yield Case((plane, (4.0, 6.0, 16.0, 14.0), 4, 2), about="channel 0 counts the columns, channel 1 the rows")
+    for stride, cells in ((4, 3), (2, 4), (8, 1), (1, 2)):
+        height, width, channels = (int(n) for n in rng.integers((5, 8, 1), (8, 12, 4)))
+        x1, y1 = rng.uniform(0.6, 2, 2) * stride
+        box = (x1, y1, x1 + rng.uniform(2, 4) * stride, y1 + rng.uniform(1.2, 2.4) * stride)
+        box = tuple(float(np.round(side, 2)) for side in box)
+        yield Case((rng.normal(size=(height, width, channels)), box, stride, cells), about=f"a stride of {stride}")
+    for box in ((-3.0, 0.0, 9.0, 7.0), (13.0, 6.0, 26.0, 19.0)):
+        yield Case((rng.normal(size=(4, 6, 2)), box, 4, 3), about="a box that reaches beyond the map")
+
+
+ROI_ALIGN = FunctionExercise(
+    "13.1",
+    "RoI align",
+    reference=my_roi_align,
+    cases=_roi_cases,
+    misconceptions=(
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, half=0),
+            "The features stand in the *middles* of their places, and the middle of place 0 is half a stride inside.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_nearest),
+            "You read the nearest place. Take shares of the two places around the point, in each direction.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, box, stride, cells, on_map=lambda box, stride: np.round(np.asarray(box) / stride)
+            ),
+            "You round the box to whole places. That is what RoI align was invented to avoid.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, box, stride, cells, steps=lambda n: np.linspace(0, 1, n)
+            ),
+            "Your points reach from one side of the box to the other. They should lie in the middles of the cells.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, steps=lambda n: np.arange(n) / n),
+            "Your points lie at the left and upper sides of the cells. They should lie in their middles.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells).transpose(1, 0, 2),
+            "Rows and columns have changed places: the first axis of the result goes from top to bottom, along y.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, (box[1], box[0], box[3], box[2]), stride, cells
+            ).transpose(1, 0, 2),
+            "x and y have changed places: a box is (x1, y1, x2, y2), and x counts columns.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, box, stride, cells, on_map=lambda box, stride: np.asarray(box, float)
+            ),
+            "The box is in pixels, the map has one place for each stride. Which is which?",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, hold=lambda u, size: u),
+            "A point beyond the middle of the first or last place should read that place; yours fades to 0 there.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_changed_shares),
+            "The two shares have changed places: the nearer place has the larger one.",
+        ),
+    ),
+    hints=(
+        "Do x first: where are the middles of the cells in pixels, then in places?",
+        "The middle of cell i of n is at `x1 + (x2 - x1) * (i + 0.5) / n` pixels. Divide by the stride, take off a "
+        "half, clip.",
+        "With `low = np.floor(u)` the shares are `1 - (u - low)` and `u - low`. Interpolate along x in the two rows "
+        "around the point, then between the two results along y.",
+    ),
+    remark="detection.roi_align takes several points in each cell, many boxes, and lets gradients through.",
+)
+
+
+# 13.2 The contract of the heads ---------------------------------------------------------------------------------------
+
+
+def contract(batch, height, width, stride, channels, classes, points, boxes, side):
+    """The reference answer."""
+    return _shapes(batch, height, width, stride, channels, classes, points, boxes, side)
+
+
+def _shapes(
+    batch,
+    height,
+    width,
+    stride,
+    channels,
+    classes,
+    points,
+    boxes,
+    side,
+    refuse: Callable = lambda height, width, stride: height % stride or width % stride,
+    **changed: Callable,
+) -> dict:
+    """The contract, with some entries made by a function of the place shape and all numbers."""
+    if refuse(height, width, stride):
+        raise ValueError
+    place = (batch, height // stride, width // stride)
+    shapes = {
+        "features": (*place, channels),
+        "class": (*place, classes),
+        "box": (*place, 4),
+        "keypoint": (*place, points),
+        "mask": (batch * boxes, side, side),
+    }
+    numbers = {"place": place, "batch": batch, "classes": classes, "points": points, "boxes": boxes, "side": side}
+    names = {"class_": "class"}
+    return shapes | {names.get(name, name): make(**numbers) for name, make in changed.items()}
+
+
+def _contract_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case((16, 64, 64, 4, 36, 5, 4, 3, 16), about="the network of this page")
+    for _ in range(4):
+        stride = int(rng.choice([2, 4, 8]))
+        height, width = (int(n) * stride for n in rng.choice(np.arange(7, 30), 2, replace=False))
+        numbers = (int(n) for n in rng.choice(np.arange(9, 60), 5, replace=False))
+        yield Case((int(rng.integers(2, 8)), height, width, stride, *numbers))
+    yield Case((2, 66, 64, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 rows, a stride of 4")
+    yield Case((2, 64, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 columns, a stride of 4")
+
+
+def _same_shapes(came, expected) -> bool:
+    """As the comparison of all exercises, but 16.0 is no size of an axis."""
+    if difference(came, expected, 0, 0) is not None:
+        return False
+    fractions = [name for name, shape in came.items() if not all(isinstance(n, (int, np.integer)) for n in shape)]
+    if fractions:
+        raise Wrong(
+            f"The shape of {fractions[0]!r} holds a number that is no integer.",
+            came=came[fractions[0]],
+            likely="`/` gives 16.0, which is no size of an axis. `//` gives 16.",
+        )
+    return True
+
+
+def _without_batch(*numbers):
+    return {name: shape[1:] for name, shape in _shapes(*numbers).items()}
+
+
+CONTRACT = FunctionExercise(
+    "13.2",
+    "The contract of the heads",
+    reference=contract,
+    cases=_contract_cases,
+    compare=_same_shapes,
+    misconceptions=(
+        Misconception(
+            lambda *n: _shapes(*n, mask=lambda batch, boxes, side, **_: (batch, boxes, side, side)),
+            "The mask head sees one long list of boxes; the pictures they come from are no axis of its own.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, mask=lambda batch, side, **_: (batch, side, side)),
+            "The mask head answers once for each box, and each picture has several.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, mask=lambda boxes, side, **_: (boxes, side, side)),
+            "That many boxes has each picture. How many has the batch?",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, class_=lambda place, classes, **_: (*place, classes + 1)),
+            "No class for the background is needed: where nothing has its centre, all scores are low.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, box=lambda place, classes, **_: (*place, 4 * classes)),
+            "The box head of this page says four numbers, whatever the class is.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, keypoint=lambda place, points, **_: (*place, 2 * points)),
+            "The keypoint head gives no coordinates: x and y are read off where its map is brightest.",
+        ),
+        Misconception(
+            lambda batch, height, width, *n: _shapes(batch, width, height, *n),
+            "Height comes before width.",
+        ),
+        Misconception(
+            lambda batch, height, width, stride, *n: _shapes(batch, height, width, 1, *n),
+            "A place of the map stands for several pixels.",
+        ),
+        Misconception(_without_batch, "The batch axis is missing."),
+        Misconception(
+            lambda *n: _shapes(*n, refuse=lambda height, width, stride: height % stride),
+            "The width must fit, too. Raise a ValueError if it does not.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, refuse=lambda height, width, stride: width % stride),
+            "The height must fit, too. Raise a ValueError if it does not.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, refuse=lambda height, width, stride: False),
+            "A stride that does not divide the picture should be refused: raise a ValueError.",
+        ),
+    ),
+    hints=(
+        "Compare with what the cells above printed: there the batch axis is left out, and everything else is there.",
+        "Three heads answer at each place of the map, and their first three axes are those of the map.",
+        "RoI align takes all boxes of all pictures, so its result begins with `batch * boxes`.",
+    ),
+)
+
+
+# 13.3 Decode a heatmap ------------------------------------------------------------------------------------------------
+
+
+def decode(heatmap, stride):
+    """The reference answer."""
+    return _decoded(heatmap, stride)
+
+
+def _top(a: float, b: float, c: float) -> float:
+    return (a - c) / (2 * (a - 2 * b + c))
+
+
+def _still(line: np.ndarray, at: int) -> bool:
+    return at in (0, len(line) - 1)
+
+
+def _decoded(
+    heatmap,
+    stride,
+    move: Callable = _top,
+    scale: Callable = np.log,
+    still: Callable = _still,
+    pixels: Callable = lambda place, stride: (place + 0.5) * stride,
+) -> tuple[float, float]:
+    """Sub-pixel decoding with one of its parts exchanged."""
+    row, column = np.unravel_index(np.argmax(heatmap), heatmap.shape)
+
+    def place(line, at):
+        if still(line, at):
+            return at
+        a, b, c = scale(line.take((at - 1, at, at + 1), mode="wrap"))
+        return at + move(a, b, c)
+
+    return pixels(place(heatmap[row], column), stride), pixels(place(heatmap[:, column], row), stride)
+
+
+def _swapped(heatmap, stride):
+    x, y = _decoded(heatmap, stride)
+    return y, x
+
+
+def _heatmap_cases(rng: np.random.Generator) -> Iterator[Case]:
+    example = np.ones((3, 3))
+    example[1], example[0, 1] = (1, 4, 2), 2
+    yield Case((example, 2), about="the example of the exercise")
+    for number in range(5):
+        height, width = (int(n) for n in rng.integers((6, 9), (9, 13)))
+        stride = (4, 2, 8, 4, 1)[number]
+        x, y = rng.integers(2, width - 2), rng.integers(2, height - 2)
+        dx, dy = rng.uniform(0.1, 0.45, 2) * rng.choice([-1, 1], 2)
+        maps = _bell(height, width, x + dx, y + dy, rng.uniform(0.8, 1.6)) * rng.uniform(0.9, 1, (height, width)) + 0.01
+        maps[y, x] = maps.max() * 1.02
+        yield Case((maps, stride), about=f"a peak in the middle, a stride of {stride}")
+    for x, y in ((0, 3), (8, 2), (4, 0), (5, 6)):
+        maps = _bell(7, 9, x, y, 1.3) * rng.uniform(0.8, 0.95, (7, 9)) + 0.02
+        maps[y, x] = 1.5
+        yield Case((maps, 4), about="a peak at the border")
+
+
+def _bell(height: int, width: int, x: float, y: float, sigma: float) -> np.ndarray:
+    down, across = np.arange(height)[:, None] - y, np.arange(width) - x
+    return np.exp(-(down**2 + across**2) / (2 * sigma**2))
+
+
+DECODE = FunctionExercise(
+    "13.3",
+    "Decode a heatmap",
+    reference=decode,
+    cases=_heatmap_cases,
+    misconceptions=(
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, move=lambda a, b, c: 0),
+            "That is the middle of the brightest place. Move it towards the brighter neighbour, by $d$.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, move=lambda a, b, c: 0.25 * np.sign(c - a)),
+            "You move by a quarter of a place. The parabola says how far exactly.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, scale=np.asarray),
+            "The parabola goes through the *logarithms* of the three values.",
+        ),
+        Misconception(_swapped, "x and y have changed places: x counts columns, and comes first."),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, move=lambda a, b, c: -_top(a, b, c)),
+            "You move away from the brighter neighbour. Look at the sign.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, move=lambda a, b, c: 2 * _top(a, b, c)),
+            "You move twice as far as the top is. Look at the denominator.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, pixels=lambda place, stride: place * stride),
+            "Place 0 covers the pixels from 0 to the stride. Where is its middle?",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, pixels=lambda place, stride: place * stride + 0.5),
+            "Half a *place* is missing, and you add half a pixel.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, pixels=lambda place, stride: place + 0.5),
+            "That is counted in places. The point is asked for in pixels.",
+        ),
+        Misconception(
+            lambda heatmap, stride: _decoded(heatmap, stride, still=lambda line, at: False),
+            "At the border there is no neighbour on one side, and an index of -1 reads the other end of the map. Do "
+            "not move there.",
+        ),
+    ),
+    hints=(
+        "`np.unravel_index(heatmap.argmax(), heatmap.shape)` is the row and the column of the brightest place.",
+        "Do the same for a line of the map, `heatmap[row]` or `heatmap[:, column]`, and a position in it.",
+        "Take the logarithms of the three values around the position, unless it is the first or the last of its line.",
+    ),
+    remark="detection.decode_heatmaps does it for any number of maps at once.",
+)
+
+
+# 13.4 Balance the losses ----------------------------------------------------------------------------------------------
+
+
+def balance(signals):
+    """The reference answer."""
+    return _balanced(signals)
+
+
+def _length(signal) -> float:
+    return float(np.sqrt(np.sum(np.square(signal, dtype=float))))
+
+
+def _balanced(
+    signals,
+    length: Callable = _length,
+    share: Callable = lambda lengths: 1 / lengths,
+    scale: Callable = np.mean,
+    refuse: bool = True,
+) -> np.ndarray:
+    """Weights with one part of the recipe exchanged."""
+    lengths = np.array([length(signal) for signal in signals])
+    if refuse and (lengths == 0).any():
+        raise ValueError
+    weights = share(lengths)
+    return weights / scale(weights)
+
+
+def _signal_cases(rng: np.random.Generator) -> Iterator[Case]:
+    yield Case(([np.array([[0.6, 0.8]]), np.array([[3.0, 0.0]])],), about="lengths 1 and 3")
+    for heads in (2, 3, 4, 5):
+        factors = 10.0 ** rng.uniform(-3, 1, heads)
+        shape = tuple(int(n) for n in rng.integers(2, 5, 3))
+        sparse = [(rng.random(shape) < rng.uniform(0.2, 1)) * rng.normal(size=shape) * f for f in factors]
+        for each, f in zip(sparse, factors):
+            each.flat[0] = f
+        yield Case((sparse,), about=f"{heads} heads")
+    yield Case(([np.ones((2, 2)), np.zeros((2, 2))],), raises=ValueError, about="a head that is silent")
+
+
+BALANCE = FunctionExercise(
+    "13.4",
+    "Balance the losses",
+    reference=balance,
+    cases=_signal_cases,
+    misconceptions=(
+        Misconception(
+            lambda signals: _balanced(signals, share=lambda lengths: lengths),
+            "The loudest head gets the largest weight. It should be the other way round.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, scale=np.sum),
+            "Your weights add up to 1. Their *mean* should be 1, as if all were 1.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, scale=np.max),
+            "Your largest weight is 1. Their *mean* should be 1.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, scale=lambda weights: weights[0]),
+            "Your first weight is 1. Their *mean* should be 1.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, scale=lambda weights: 1.0),
+            "The signals are equally long now, and the weights have no scale: their mean should be 1.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, share=lambda lengths: 1 / lengths**2),
+            "You divide by the sum of the squares. The length is its root.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, share=lambda lengths: 1 / np.sqrt(lengths)),
+            "You take the root twice: the signals come closer, but are not equally long.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, length=lambda signal: np.abs(signal).sum()),
+            "You add up absolute values. The length is the root of the sum of squares.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, length=lambda signal: np.abs(signal).max()),
+            "You take the largest number of each signal. The length is the root of the sum of squares.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, length=np.std),
+            "A standard deviation takes the mean off first. Take the squares as they are.",
+        ),
+        Misconception(
+            lambda signals: _balanced(signals, refuse=False),
+            "No weight makes a silent head heard: raise a ValueError.",
+        ),
+    ),
+    hints=(
+        "A signal times w is w times as long.",
+        "`np.linalg.norm(signal)` of an array with more than two axes is the root of the sum of squares.",
+        "Take one over each length, then divide by the mean of these numbers.",
+    ),
+    remark="Balanced once is not balanced for ever: GradNorm (Chen and others 2018) does this while it trains.",
+)
+
+
+# 13.5 Right or wrong, mask by mask ------------------------------------------------------------------------------------
+
+
+def right_masks(masks, scores, truth, threshold=0.5):
+    """The reference answer."""
+    return _judged(masks, scores, truth, threshold)
+
+
+def _iou(mask, true) -> float:
+    return (mask & true).sum() / (mask | true).sum()
+
+
+def _of_boxes(mask, true) -> float:
+    """IoU of the boxes around two masks."""
+    first, second = np.zeros_like(mask), np.zeros_like(true)
+    for full, shape in ((first, mask), (second, true)):
+        rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
+        full[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return _iou(first, second)
+
+
+def _judged(
+    masks,
+    scores,
+    truth,
+    threshold,
+    order: Callable = lambda scores: np.argsort(-np.asarray(scores), kind="stable"),
+    overlap: Callable = _iou,
+    enough: Callable = lambda value, threshold: value >= threshold,
+    taken: str = "next",
+    given_order: bool = True,
+) -> np.ndarray:
+    """Matching with one of its parts exchanged. ``taken``: what a mask does whose best true mask is taken."""
+    gone, right = [], np.zeros(len(masks), bool)
+    for i in order(scores):
+        values = np.array([overlap(masks[i], true) for true in truth])
+        if taken == "next":
+            values[gone] = -1
+        best = int(values.argmax()) if len(values) else -1
+        if best >= 0 and enough(values[best], threshold) and (taken == "again" or best not in gone):
+            right[i] = True
+            gone.append(best)
+    return right if given_order else right[order(scores)]
+
+
+def _square(y: int, x: int, height: int, width: int, size: int = 12) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+def _mask_cases(rng: np.random.Generator) -> Iterator[Case]:
+    true = np.stack([_square(1, 1, 4, 4), _square(1, 7, 4, 4)])
+    found = np.stack([_square(1, 1, 4, 3), _square(1, 1, 4, 4), _square(8, 8, 3, 3)])
+    yield Case((found, np.array([0.6, 0.9, 0.8]), true), about="one item found twice")
+    yield Case(
+        (found, np.array([0.9, 0.6, 0.8]), true), about="one item found twice, the worse mask has the better score"
+    )
+    yield Case((np.stack([_square(1, 1, 4, 2)]), np.array([0.9]), true), about="an IoU of exactly 0.5")
+    line = np.eye(12, dtype=bool)
+    yield Case((np.stack([line]), np.array([0.7]), np.stack([line[::-1]])), about="two thin items that cross")
+    for found_one, true_one, about in (
+        (_square(2, 2, 2, 3), _square(2, 2, 4, 4), "a part of an item"),
+        (_square(2, 2, 6, 6), _square(3, 3, 3, 3), "much more than the item"),
+        (_square(2, 2, 4, 4), _square(2, 4, 4, 4), "half of an item, and as much beside it"),
+    ):
+        yield Case((np.stack([found_one]), np.array([0.7]), np.stack([true_one])), about=about)
+    near = np.stack([_square(2, 2, 6, 6), _square(2, 4, 6, 6)])
+    twice = np.stack([_square(2, 2, 6, 6), _square(2, 2, 6, 7)])
+    yield Case((twice, np.array([0.8, 0.7]), near, 0.4), about="two items overlap, two masks fit the first best")
+    yield Case((found, np.array([0.2, 0.4, 0.3]), np.zeros((0, 12, 12), bool)), about="nothing there")
+    for threshold in (0.3, 0.5, 0.75):
+        true = np.stack([_square(*rng.integers(0, 6, 2), *rng.integers(3, 7, 2)) for _ in range(3)])
+        found = np.stack([np.roll(true[k], tuple(rng.integers(-1, 2, 2)), (0, 1)) for k in rng.integers(0, 3, 7)])
+        yield Case((found, rng.permutation(7) / 8 + 0.1, true, threshold), about=f"a threshold of {threshold}")
+
+
+RIGHT_MASKS = FunctionExercise(
+    "13.5",
+    "Right or wrong, mask by mask",
+    reference=right_masks,
+    cases=_mask_cases,
+    misconceptions=(
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, taken="again"),
+            "A true mask counts once: who finds it again is wrong.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, order=lambda scores: range(len(scores))
+            ),
+            "You go through the masks as they come. The best score has the first choice.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, order=lambda scores: np.argsort(scores, kind="stable")
+            ),
+            "You begin with the worst score. The best one has the first choice.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, given_order=False),
+            "Your answers stand in the order of the scores. They should stand as the masks do.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, enough=lambda value, threshold: value > threshold
+            ),
+            "An IoU of exactly the threshold is enough: *at least*.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, overlap=_of_boxes),
+            "You compare the boxes around the masks. Compare their pixels.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, taken="wrong"),
+            "Where the best true mask is taken, another one that is free may still reach the threshold.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, overlap=lambda mask, true: (mask & true).sum() / mask.sum()
+            ),
+            "You divide by the pixels of the found mask. The union has those of the true one, too.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, overlap=lambda mask, true: (mask & true).sum() / true.sum()
+            ),
+            "You divide by the pixels of the true mask. The union has those of the found one, too.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks,
+                scores,
+                truth,
+                threshold,
+                overlap=lambda mask, true: 2 * (mask & true).sum() / (mask.sum() + true.sum()),
+            ),
+            "That is the Dice coefficient, which is greater than the IoU.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, overlap=lambda mask, true: (mask == true).mean()
+            ),
+            "You count pixels that agree, empty ones included. The IoU looks at pixels that one of the two has.",
+        ),
+    ),
+    hints=(
+        "Keep a list of which true masks are still free, and start with `np.zeros(len(masks), bool)`.",
+        "`np.argsort(-scores)` is the order in which the masks choose.",
+        "Each takes, among the free ones, the true mask with which its IoU is greatest, if that reaches the threshold.",
+    ),
+    remark="With precision_recall and average_precision this is the AP of one class at one threshold.",
+)
+
+
+# 13.6 One owner for each pixel ----------------------------------------------------------------------------------------
+
+
+def panoptic(masks, scores, least=0.5):
+    """The reference answer."""
+    return _owned(masks, scores, least)
+
+
+def _owned(
+    masks,
+    scores,
+    least,
+    order: Callable = lambda scores: np.argsort(-np.asarray(scores), kind="stable"),
+    over: bool = False,
+    enough: Callable = lambda left, mask, least: left.sum() >= least * mask.sum(),
+    blocks: bool = False,
+    number: Callable = lambda i, rank: i + 1,
+) -> np.ndarray:
+    """The map with one part of the recipe exchanged."""
+    owner = np.zeros(masks.shape[1:], int)
+    taken = np.zeros(masks.shape[1:], bool)
+    for rank, i in enumerate(order(scores)):
+        left = masks[i] & ~taken
+        if blocks:
+            taken |= masks[i]
+        if enough(left, masks[i], least):
+            owner[masks[i] if over else left] = number(int(i), rank)
+            taken |= masks[i]
+    return owner
+
+
+def _panoptic_cases(rng: np.random.Generator) -> Iterator[Case]:
+    pair = np.stack([_square(0, 0, 2, 4, 6), _square(0, 3, 2, 3, 6)])
+    yield Case((pair, np.array([0.4, 0.9])), about="two masks share a column, the second has the better score")
+    yield Case((pair, np.array([0.9, 0.4])), about="two masks share a column, the first has the better score")
+    half = np.stack([_square(0, 0, 2, 4, 6), _square(0, 2, 2, 4, 6)])
+    yield Case((half, np.array([0.9, 0.4])), about="exactly half of the second is left")
+    chain = np.stack([_square(0, 0, 2, 4, 8), _square(0, 1, 2, 4, 8), _square(0, 4, 2, 4, 8)])
+    yield Case((chain, np.array([0.9, 0.6, 0.3])), about="the second has a quarter left, and lies on the third")
+    yield Case((chain, np.array([0.3, 0.6, 0.9]), 0.8), about="at least 0.8 must be left")
+    for least in (0.3, 0.5, 0.7):
+        masks = np.stack([_square(*rng.integers(0, 6, 2), *rng.integers(3, 6, 2), 10) for _ in range(5)])
+        yield Case((masks, rng.permutation(5) / 6 + 0.1, least), about=f"at least {least} must be left")
+
+
+PANOPTIC = FunctionExercise(
+    "13.6",
+    "One owner for each pixel",
+    reference=panoptic,
+    cases=_panoptic_cases,
+    misconceptions=(
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, order=lambda scores: range(len(scores))),
+            "You go through the masks as they come. The best score has the first choice.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(
+                masks, scores, least, order=lambda scores: np.argsort(scores, kind="stable")
+            ),
+            "You begin with the worst score. The best one has the first choice.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, over=True),
+            "A later mask paints over an earlier one. A pixel that is taken stays taken.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, enough=lambda left, mask, least: True),
+            "A mask of which too little is left should be dropped.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(
+                masks, scores, least, enough=lambda left, mask, least: left.sum() > least * mask.sum()
+            ),
+            "A mask with exactly the share `least` left stays: *less* than that is too little.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, blocks=True),
+            "A mask that was dropped owns nothing: its pixels are free for the next.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, number=lambda i, rank: rank + 1),
+            "You number the masks by rank. Mask 0 should be 1 on the map, mask 1 should be 2, whatever their scores.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, least, number=lambda i, rank: i),
+            "0 means that nobody owns the pixel, so mask 0 cannot have it.",
+        ),
+    ),
+    hints=(
+        "Begin with a map of zeros, and go through the masks, best score first.",
+        "`mask & (owner == 0)` is what is left of a mask.",
+        "Compare the number of pixels that are left with `least` times the number of pixels of the mask, *before* you "
+        "write into the map.",
+    ),
+    remark="Kirillov and others (2019) merge instances in this way; stuff fills what is left.",
+)
+
+
+EXERCISES = [ROI_ALIGN, CONTRACT, DECODE, BALANCE, RIGHT_MASKS, PANOPTIC]

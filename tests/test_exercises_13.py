@@ -1,0 +1,324 @@
+"""The exercises of lesson 13: wrong answers as learners write them, and right ones in other styles."""
+
+from exercise_harness import cell, standard_tests
+
+
+def cut(
+    steps: str = "(np.arange(cells) + 0.5) / cells",
+    u: str = "np.clip(at / stride - 0.5, 0, size - 1)",
+    low: str = "np.minimum(np.floor(u).astype(int), size - 2)",
+    value: str = "lines[low] * (1 - share) + lines[low + 1] * share",
+    box: str = "box",
+    result: str = "along(across, x1, x2).transpose(1, 0, 2)",
+) -> cell:
+    """An answer to 13.1 from its parts."""
+    return cell(f"""
+def my_roi_align(features, box, stride, cells):
+    x1, y1, x2, y2 = {box}
+
+    def along(lines, start, end):
+        size = len(lines)
+        at = start + (end - start) * {steps}
+        u = {u}
+        low = {low}
+        share = (u - low)[:, None, None]
+        return {value}
+
+    across = along(features, y1, y2).transpose(1, 0, 2)
+    return {result}
+""")
+
+
+def shapes(
+    mask: str = "(batch * boxes, side, side)",
+    classes: str = "classes",
+    box: str = "4",
+    points: str = "points",
+    place: str = "batch, height // stride, width // stride",
+    refusal: str = "height % stride or width % stride",
+    result: str = "found",
+) -> cell:
+    """An answer to 13.2 from its parts."""
+    return cell(f"""
+def contract(batch, height, width, stride, channels, classes, points, boxes, side):
+    if {refusal}:
+        raise ValueError("stride")
+    place = ({place})
+    found = {{
+        "features": (*place, channels),
+        "class": (*place, {classes}),
+        "box": (*place, {box}),
+        "keypoint": (*place, {points}),
+        "mask": {mask},
+    }}
+    return {result}
+""")
+
+
+def peak(
+    logs: str = "np.log",
+    d: str = "(a - c) / (2 * (a - 2 * b + c))",
+    border: str = "at == 0 or at == len(line) - 1",
+    point: str = "((x + 0.5) * stride, (y + 0.5) * stride)",
+) -> cell:
+    """An answer to 13.3 from its parts."""
+    return cell(f"""
+def decode(heatmap, stride):
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+
+    def moved(line, at):
+        if {border}:
+            return at
+        a, b, c = {logs}(np.array([line[at - 1], line[at], line[(at + 1) % len(line)]]))
+        return at + {d}
+
+    x, y = moved(heatmap[row], column), moved(heatmap[:, column], row)
+    return {point}
+""")
+
+
+def weights(
+    length: str = "np.sqrt((signal.astype(float) ** 2).sum())",
+    share: str = "1 / lengths",
+    scale: str = "share.mean()",
+    refusal: str = "(lengths == 0).any()",
+) -> cell:
+    """An answer to 13.4 from its parts."""
+    return cell(f"""
+def balance(signals):
+    lengths = np.array([{length} for signal in signals])
+    if {refusal}:
+        raise ValueError("silent")
+    with np.errstate(all="ignore"):
+        share = {share}
+        return share / {scale}
+""")
+
+
+def matched(
+    order: str = "np.argsort(-scores)",
+    overlap: str = "(mask & true).sum() / (mask | true).sum()",
+    candidates: str = "free",
+    enough: str = "best >= threshold",
+    take: str = "free.remove(which)",
+    result: str = "right",
+) -> cell:
+    """An answer to 13.5 from its parts."""
+    return cell(f"""
+def right_masks(masks, scores, truth, threshold=0.5):
+    free = list(range(len(truth)))
+    right = np.zeros(len(masks), dtype=bool)
+    for i in {order}:
+        mask, values = masks[i], {{}}
+        for j in {candidates}:
+            true = truth[j]
+            values[j] = {overlap}
+        if not values:
+            continue
+        which = max(values, key=values.get)
+        best = values[which]
+        if {enough}:
+            right[i] = True
+            {take}
+    return {result}
+""")
+
+
+def owners(
+    order: str = "np.argsort(-scores)",
+    left: str = "masks[i] & (owner == 0)",
+    enough: str = "left.sum() >= least * masks[i].sum()",
+    write: str = "owner[left] = i + 1",
+    before: str = "",
+) -> cell:
+    """An answer to 13.6 from its parts."""
+    return cell(f"""
+def panoptic(masks, scores, least=0.5):
+    owner = np.zeros(masks.shape[1:], dtype=int)
+    gone = np.zeros(masks.shape[1:], dtype=bool)
+    for rank, i in enumerate({order}):
+        left = {left}
+        {before or "pass"}
+        if {enough}:
+            {write}
+            gone |= masks[i]
+    return owner
+""")
+
+
+BOXES = (
+    "(lambda a, b: (a & b).sum() / (a | b).sum())(*(np.outer(m.any(1).cumsum() * m[::-1].any(1).cumsum()[::-1] > 0, "
+    "m.any(0).cumsum() * m[:, ::-1].any(0).cumsum()[::-1] > 0) for m in (mask, true)))"
+)
+
+WRONG = {
+    "13.1": [
+        (cut(u="np.clip(at / stride, 0, size - 1)"), "half a stride inside"),
+        (cut(low="np.clip(np.floor(u + 0.5).astype(int), 0, size - 1)", value="lines[low]"), "the nearest place"),
+        (cut(box="[stride * np.round(side / stride) for side in box]"), "You round the box"),
+        (cut(steps="np.linspace(0, 1, cells)"), "from one side of the box to the other"),
+        (cut(steps="np.arange(cells) / cells"), "left and upper sides"),
+        (cut(result="along(across, x1, x2)"), "Rows and columns have changed places"),
+        (cut(box="(box[1], box[0], box[3], box[2])", result="along(across, x1, x2)"), "x counts columns"),
+        (cut(u="np.clip(at - 0.5, 0, size - 1)"), "The box is in pixels"),
+        (cut(value="lines[low] * share + lines[low + 1] * (1 - share)"), "the nearer place has the larger one"),
+        (cut(result="None"), "Is a `return` missing?"),
+    ],
+    "13.2": [
+        (shapes(mask="(batch, boxes, side, side)"), "no axis of its own"),
+        (shapes(mask="(batch, side, side)"), "once for each box"),
+        (shapes(mask="(boxes, side, side)"), "How many has the batch?"),
+        (shapes(classes="classes + 1"), "No class for the background"),
+        (shapes(box="4 * classes"), "whatever the class is"),
+        (shapes(points="2 * points"), "gives no coordinates"),
+        (shapes(place="batch, width // stride, height // stride"), "Height comes before width"),
+        (shapes(place="batch, height, width"), "stands for several pixels"),
+        (shapes(result="{name: shape[1:] for name, shape in found.items()}"), "The batch axis is missing"),
+        (shapes(place="batch, height / stride, width / stride"), "no size of an axis"),
+        (shapes(result="None"), "Is a `return` missing?"),
+        (shapes(refusal="height % stride"), "The width must fit"),
+        (shapes(refusal="width % stride"), "The height must fit"),
+        (shapes(refusal="False"), "should be refused"),
+    ],
+    "13.3": [
+        (peak(d="0"), "middle of the brightest place"),
+        (peak(d="0.25 * np.sign(c - a)"), "a quarter of a place"),
+        (peak(logs=""), "*logarithms*"),
+        (peak(point="((y + 0.5) * stride, (x + 0.5) * stride)"), "x counts columns"),
+        (peak(d="(c - a) / (2 * (a - 2 * b + c))"), "away from the brighter neighbour"),
+        (peak(d="(a - c) / (a - 2 * b + c)"), "Look at the denominator"),
+        (peak(point="(x * stride, y * stride)"), "Where is its middle?"),
+        (peak(point="(x * stride + 0.5, y * stride + 0.5)"), "you add half a pixel"),
+        (peak(point="(x + 0.5, y + 0.5)"), "asked for in pixels"),
+        (peak(border="False"), "no neighbour on one side"),
+    ],
+    "13.4": [
+        (weights(share="lengths"), "the other way round"),
+        (weights(scale="share.sum()"), "add up to 1"),
+        (weights(scale="share.max()"), "largest weight is 1"),
+        (weights(scale="share[0]"), "first weight is 1"),
+        (weights(scale="1"), "have no scale"),
+        (weights(length="(signal.astype(float) ** 2).sum()"), "The length is its root"),
+        (weights(share="1 / np.sqrt(lengths)"), "the root twice"),
+        (weights(length="np.abs(signal).sum()"), "add up absolute values"),
+        (weights(length="np.abs(signal).max()"), "the largest number of each signal"),
+        (weights(length="signal.std()"), "takes the mean off"),
+        (weights(refusal="False"), "raise a ValueError"),
+    ],
+    "13.5": [
+        (matched(take="pass"), "counts once"),
+        (matched(order="range(len(masks))"), "as they come"),
+        (matched(order="np.argsort(scores)"), "begin with the worst score"),
+        (matched(result="right[np.argsort(-scores)]"), "in the order of the scores"),
+        (matched(enough="best > threshold"), "*at least*"),
+        (matched(overlap=BOXES), "the boxes around the masks"),
+        (
+            matched(candidates="range(len(truth))", enough="best >= threshold and which in free"),
+            "another one that is free",
+        ),
+        (matched(overlap="(mask & true).sum() / mask.sum()"), "pixels of the found mask"),
+        (matched(overlap="(mask & true).sum() / true.sum()"), "pixels of the true mask"),
+        (matched(overlap="2 * (mask & true).sum() / (mask.sum() + true.sum())"), "Dice coefficient"),
+        (matched(overlap="(mask == true).mean()"), "pixels that agree"),
+    ],
+    "13.6": [
+        (owners(order="range(len(masks))"), "as they come"),
+        (owners(order="np.argsort(scores)"), "begin with the worst score"),
+        (owners(write="owner[masks[i]] = i + 1"), "paints over"),
+        (owners(enough="True"), "should be dropped"),
+        (owners(enough="left.sum() > least * masks[i].sum()"), "exactly the share"),
+        (owners(left="masks[i] & ~gone", before="gone |= masks[i]"), "was dropped owns nothing"),
+        (owners(write="owner[left] = rank + 1"), "by rank"),
+        (owners(left="masks[i] & ~gone", write="owner[left] = i"), "mask 0 cannot have it"),
+    ],
+}
+
+EQUIVALENT = {
+    "13.1": [
+        cell("""
+def my_roi_align(features, box, stride, cells):
+    height, width, channels = features.shape
+    result = np.zeros((cells, cells, channels))
+    for r in range(cells):
+        for c in range(cells):
+            x = (box[0] + (c + 0.5) * (box[2] - box[0]) / cells) / stride - 0.5
+            y = (box[1] + (r + 0.5) * (box[3] - box[1]) / cells) / stride - 0.5
+            x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+            left, top = int(x), int(y)
+            right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+            a, b = x - left, y - top
+            upper = (1 - a) * features[top, left] + a * features[top, right]
+            result[r, c] = (1 - b) * upper + b * ((1 - a) * features[bottom, left] + a * features[bottom, right])
+    return result
+"""),
+        cut(),
+    ],
+    "13.2": [
+        cell("""
+def contract(batch, height, width, stride, channels, classes, points, boxes, side):
+    rows, rest = divmod(height, stride)
+    columns, more = divmod(width, stride)
+    if rest + more:
+        raise ValueError("the stride does not fit")
+    depths = {"features": channels, "class": classes, "box": 4, "keypoint": points}
+    found = {name: [batch, rows, columns, depth] for name, depth in depths.items()}
+    return {**found, "mask": [boxes * batch, side, side]}
+"""),
+    ],
+    "13.3": [
+        cell("""
+def decode(heatmap, stride):
+    logs = np.log(heatmap)
+    y, x = np.argwhere(heatmap == heatmap.max())[0].astype(float)
+    i, j = int(y), int(x)
+    if 0 < j < heatmap.shape[1] - 1:
+        x += 0.5 * (logs[i, j + 1] - logs[i, j - 1]) / (2 * logs[i, j] - logs[i, j - 1] - logs[i, j + 1])
+    if 0 < i < heatmap.shape[0] - 1:
+        y += 0.5 * (logs[i + 1, j] - logs[i - 1, j]) / (2 * logs[i, j] - logs[i - 1, j] - logs[i + 1, j])
+    return np.array([x + 0.5, y + 0.5]) * stride
+"""),
+    ],
+    "13.4": [
+        cell("""
+def balance(signals):
+    lengths = [float(np.linalg.norm(np.ravel(signal))) for signal in signals]
+    if min(lengths) <= 0:
+        raise ValueError("silent")
+    harmonic = len(lengths) / sum(1 / each for each in lengths)
+    return [harmonic / each for each in lengths]
+"""),
+    ],
+    "13.5": [
+        cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    right = [False] * len(masks)
+    if not len(truth):
+        return right
+    a, b = masks.reshape(len(masks), -1).astype(int), truth.reshape(len(truth), -1).astype(int)
+    shared = a @ b.T
+    iou = shared / (a.sum(1)[:, None] + b.sum(1) - shared)
+    for i in sorted(range(len(masks)), key=lambda i: -scores[i]):
+        j = iou[i].argmax()
+        if iou[i, j] >= threshold:
+            right[i] = True
+            iou[:, j] = -1
+    return right
+"""),
+        matched(),
+    ],
+    "13.6": [
+        cell("""
+def panoptic(masks, scores, least=0.5):
+    owner = np.zeros(masks[0].shape)
+    for score, i in sorted(zip(scores, range(len(masks))), reverse=True):
+        left = np.logical_and(masks[i], owner == 0)
+        if np.count_nonzero(left) / np.count_nonzero(masks[i]) < least:
+            continue
+        owner = np.where(left, i + 1, owner)
+    return owner
+"""),
+        owners(),
+    ],
+}
+
+globals().update(standard_tests("13", WRONG, EQUIVALENT))
