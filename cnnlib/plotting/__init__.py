@@ -29,6 +29,7 @@ _TOPICS = (
     "augmentation",
     "transfer",
     "explain",
+    "segmentation",
 )
 
 __all__ = sorted([*_CORE, "explore"])
