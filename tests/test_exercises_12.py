@@ -322,7 +322,7 @@ def count_objects(mask, smallest):
     ],
     "12.6": [
         (tiles(step="tile", before="0", after="0"), "edge to edge"),
-        (tiles(step="max(tile - margin, 1)", before="0"), "An overlap of one margin is not enough"),
+        (tiles(step="max(tile - margin, 1)", after="0"), "An overlap of one margin is not enough"),
         (tiles(before="0", after="0"), "written over right ones"),
         (tiles(before="margin"), "upper and left edge"),
         (tiles(after="margin"), "lower and right edge"),
@@ -332,7 +332,7 @@ def count_objects(mask, smallest):
             "You average where tiles overlap",
         ),
         (cell("def stitch(predict, image, tile, margin):\n    return predict(image)"), "takes one size only"),
-        (tiles(refusal="2 * margin > tile"), "Raise a ValueError"),
+        (tiles(refusal="margin >= tile"), "Raise a ValueError"),
         (
             cell("""
 def stitch(predict, image, tile, margin):

@@ -483,10 +483,11 @@ def _counted(
         raise ValueError
     names, _ = ndimage.label(np.asarray(mask) != 0, structure)
     if wrap:
-        for first, last in ((names[0], names[-1]), (names[:, 0], names[:, -1])):
-            for a, b in zip(first.copy(), last.copy()):
-                if a and b and a != b:
-                    names[names == b] = a
+        for side in (names, names.T):  # views: what is joined in one is joined in the other
+            for place in range(side.shape[1]):
+                first, last = side[0, place], side[-1, place]
+                if first and last:
+                    side[side == last] = first
     sizes = np.bincount(names.ravel())[0 if background else 1 :]
     return int(np.sum(keep(sizes[sizes > 0], smallest)))
 
