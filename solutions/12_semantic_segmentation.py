@@ -290,10 +290,10 @@ exercise("12.3").check(dice_loss)
 
 # %%
 distances = np.sort([ndimage.distance_transform_edt(nuclei != name) for name in sorted(train_names)], axis=0)
-seam = (distances[0] + distances[1] <= 3).astype("uint8")[256:]
+seam = (distances[0] + distances[1] <= 3).astype("uint8")
 share = seam.mean()
 smoothed = (ndimage.gaussian_filter, ndimage.gaussian_laplace, ndimage.gaussian_gradient_magnitude)
-seen = np.stack([x[..., 0], *(filtered(x[..., 0], s) for s in (1, 2, 4) for filtered in smoothed)], axis=-1)[256:]
+seen = np.stack([x[..., 0], *(filtered(x[..., 0], s) for s in (1, 2, 4) for filtered in smoothed)], axis=-1)
 seen = ((seen - seen.mean(axis=(0, 1))) / seen.std(axis=(0, 1))).astype("float32")
 claim("about one pixel in a hundred lies in a seam", 0.008 < share < 0.014)
 
@@ -433,7 +433,7 @@ claim("in the stored runs they lose at least twice what Dice loses", lost["outli
 #
 # There are two ways to double a map. Repeat each pixel and convolve, as above: **resize-convolution**. Or the
 # **transposed convolution** of lesson 01: each pixel of the input lays a window onto the output, weighed by its value,
-# in steps of the stride, and where windows overlap they add up. The second is what the first U-Net had.
+# in steps of the stride, and where windows overlap they add up.
 #
 # Move the sliders. Orange are the windows, and below them stands how many lie on each pixel.
 
@@ -485,7 +485,7 @@ def evenness(kernel: int, stride: int) -> float:
 exercise("12.4").check(evenness)
 
 # %% [markdown]
-# Does training not learn to even it out? It can, and does so only in part. `segmentation.checkerboard` measures which
+# Can training not even it out? There are weights that would. `segmentation.checkerboard` measures which
 # share of what varies in a map repeats every two pixels. Here it is on the logits of the stored runs.
 
 # %%
@@ -501,8 +501,9 @@ claim(
 
 # %% [markdown]
 # It is weak in a mask, where a threshold follows. In a picture that people look at, generated or enlarged, it is the
-# first thing that they see (Odena, Dumoulin and Olah 2016). A kernel that is a multiple of the stride, or a resize,
-# costs nothing.
+# first thing that they see (Odena, Dumoulin and Olah 2016). A kernel that is a multiple of the stride evens the counts.
+# Resizing first left hardly any, at a price: nine taps for each pixel of the output, where a window of 3 in steps of 2
+# has nine for four pixels.
 #
 # ## From a mask to a count
 #
@@ -545,8 +546,8 @@ claim("components of the threshold: below 0.5", by_light < 0.5)
 
 # %% [markdown]
 # The same mask has a Dice near 0.94 and components that are several nuclei short: a bridge of two pixels costs nothing
-# in Dice and a whole nucleus in the count. Splitting errs on the other side, where a nucleus has a dent. Measure what you
-# need.
+# in Dice and a whole nucleus in the count. Splitting errs in the other direction as well, where one nucleus has a dent.
+# Measure what you need.
 #
 # ### Exercise 12.5 · From mask to count
 #
@@ -597,9 +598,9 @@ claim("one square has 9,216 values a channel at the top and 144 at the bottom", 
 claim("in no stored run is batch normalisation more than a point behind", all(a > b - 0.01 for a, b in single))
 
 # %% [markdown]
-# Not behind at all. *One image* is not *one value*: a mean over 9,216 pixels, or over 144, is a good mean. Small batches
-# hurt batch normalisation where maps are small or images are crops of a single texture. Group normalisation has another
-# price: its mean is over the image, so that a pixel's answer depends on how large a piece you show. In a moment you will
+# Not behind. *One image* is not *one value*: even a mean over 144 values is a good mean. So a batch of one large image
+# is no reason by itself to leave batch normalisation. Group normalisation asks nothing of the batch, and has a price of
+# its own: its mean is over the image, so a pixel's answer depends on how large a piece you show. In a moment you will
 # show pieces.
 #
 # ## An image larger than the network
@@ -634,11 +635,21 @@ claim("with overlap and a margin, none by more than 0.05", off[1].max() < 0.05)
 
 # %% [markdown]
 # Why? At the edge of a tile the convolutions see zeros, where the whole image has pixels. The error reaches as far
-# inwards as the receptive field, here most of the tile, and shows where the network is in two minds: at outlines. So let tiles overlap, and keep of each only what lies far enough from its edge: the
-# **overlap-tile strategy** of the U-Net paper. Only where the tile ends because the *image* ends, nothing better is to
-# be had. (Group normalisation would spoil this: its mean is over the tile. Batch normalisation uses stored statistics,
-# the same for each tile.)
+# inwards as the receptive field, and shows where the network is in two minds: at outlines. So let tiles overlap, and
+# keep of each only what lies far enough from its edge: the **overlap-tile strategy** of the U-Net paper. Only where the
+# tile ends because the *image* ends, nothing better is to be had.
 #
+# Batch normalisation uses stored statistics here, the same for each tile. Group normalisation takes the mean of the
+# tile. **Predict**: does overlap help there?
+
+# %%
+apart = {norm: [run[f"{norm} tiled"] for run in runs if f"{norm} tiled" in run] for norm in ("batch", "group")}
+for norm, values in apart.items():
+    print(f"{norm}: a logit is wrong by up to {', '.join(f'{value:.2f}' for value in values)}")
+claim("in each stored run, with group normalisation by more than 1", min(apart["group"]) > 1)
+claim("with batch normalisation by less than 0.3", max(apart["batch"]) < 0.3)
+
+# %% [markdown]
 # ### Exercise 12.6 · Tile and stitch
 #
 # `predict` takes a square of exactly `tile` x `tile` pixels and returns as many values. Its answers are right where at
@@ -792,7 +803,8 @@ animals = {(stride, small): mean_animal_iou(model, small)
 plotting.heatmap(
     np.reshape(list(animals.values()), (2, 2)), rows=["an eighth", "a 32nd"], columns=["as is", "small"],
     form="{:.2f}", limits=(0, 1), size=0.9,
-    alt="IoU of the animals: " + "; ".join(f"stride {s}{', small' * t} {approx(v, 2)}" for (s, t), v in animals.items()),
+    alt="IoU of the animals: "
+    + "; ".join(f"stride {s}{', small' * t} {approx(v, 2)}" for (s, t), v in animals.items()),
 )  # fmt: skip
 
 # %%

@@ -332,7 +332,7 @@ def count_objects(mask, smallest):
             "You average where tiles overlap",
         ),
         (cell("def stitch(predict, image, tile, margin):\n    return predict(image)"), "takes one size only"),
-        (tiles(refusal="margin >= tile"), "Raise a ValueError"),
+        (tiles(refusal="margin >= tile"), "it raises ValueError"),
         (
             cell("""
 def stitch(predict, image, tile, margin):
