@@ -671,6 +671,7 @@ def _stitch_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(draw(9, 21, 7, 1), about="more columns than rows")
     yield Case(draw(23, 10, 9, 3), about="a margin of a third")
     yield Case(draw(10, 13, 5, 2), about="one pixel is left of each tile")
+    yield Case(draw(19, 11, 8, 3), about="two pixels are left of each tile")
     yield Case(draw(12, 8, 4, 0), about="a network that sees single pixels, margin=0")
     yield Case(draw(8, 9, 8, 1), about="one column more than a tile")
     yield Case(draw(12, 12, 6, 3), raises=ValueError, about="margins that take all of a tile")
