@@ -823,7 +823,7 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 
 # %% [markdown]
 # Nobody trained the coarse one, and close up it does not matter: an animal that fills 400 pixels spans a dozen places
-# even then. At a third of the size it spans four. (Both lose, since the network has seldom seen so small a cat.)
+# even then. At a third of the size it spans four. (Both lose: a small cat is a harder cat.)
 #
 # ## Recap
 #
@@ -854,9 +854,8 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 # <details><summary>Model answer</summary>
 #
 # Cross-entropy gives probabilities that mean something and a gradient at each pixel, and is lost on rare classes unless
-# weighted. Dice does not feel how much background there is, but its gradient is poor where nothing is found yet, and
-# its probabilities go to the extremes. The sum of both is a good start. If misses and inventions have different costs,
-# Tversky.
+# weighted. Dice does not feel how much background there is, but one number for the whole batch says little about each
+# pixel. The sum of both is a good start. If misses and inventions have different costs, Tversky.
 #
 # </details>
 #
@@ -865,8 +864,8 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 # <details><summary>Model answer</summary>
 #
 # ResNet adds a correction to the same features. U-Net brings two kinds together: fine ones that know where, and coarse
-# ones that know what. A convolution on both side by side can weigh them against each other. Adding works too, with
-# fewer channels, if both have been brought to the same meaning first.
+# ones that know what. A convolution on both side by side can weigh them against each other; a sum has mixed them
+# before it could.
 #
 # </details>
 #
