@@ -30,6 +30,7 @@ _TOPICS = (
     "transfer",
     "explain",
     "heads",
+    "segmentation",
 )
 
 __all__ = sorted([*_CORE, "explore"])

@@ -1,0 +1,896 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12 · Semantic segmentation
+#
+# **Which pixel belongs to what, and how do you get from there to a count?**
+#
+# When you have worked through this page you can
+# - give every pixel a class, and say with IoU, Dice and a boundary score how well that went
+# - build a U-Net from blocks, train it on one small micrograph, and show what its skip connections are for
+# - choose a loss for a class of one pixel in a hundred
+# - predict which transposed convolutions draw a checkerboard, and go from a mask to a number of objects
+# - segment an image that is larger than the network's input without seams, and photographs with DeepLab
+#
+# **Before this**: [02 Feature maps and receptive fields](../notebooks/02_feature_maps_and_receptive_fields.ipynb),
+# [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) · **Reading** 45 min ·
+# **Exercises** 60 min
+#
+# [Course map](../README.md)
+
+# %%
+from cnnlib import runtime
+
+runtime.setup()
+
+# %%
+import keras
+import numpy as np
+from keras import layers, ops
+from scipy import ndimage
+
+from cnnlib import arithmetic, claim, datasets, exercise, models, plotting, results, segmentation, training
+from cnnlib.claims import approx, measured
+from cnnlib.models import deeplab
+
+# %% [markdown]
+# ## One micrograph, and no more
+#
+# These are nuclei of cells under a fluorescence microscope. Somebody has drawn around each of them. That is slow work,
+# so there is one micrograph, not ten thousand. The left part is for learning, the right part is held out.
+
+
+# %%
+def prepare(picture):
+    """Dark to about 0, bright to about 1; the square root lifts the faint nuclei."""
+    return np.sqrt(np.clip((picture - low) / (high - low), 0, None)).astype("float32")
+
+
+image, nuclei = datasets.nuclei_image("train")
+new_image, new_nuclei = datasets.nuclei_image("test")
+low, high = np.percentile(image, [1, 99])
+x, new = prepare(image), prepare(new_image)
+plotting.label_maps(
+    [x, x, new, new],
+    [0 * nuclei, nuclei, 0 * new_nuclei, new_nuclei],
+    titles=["to learn from", "as annotated", "held out", "as annotated"],
+    alt="A wide and a narrow part of a micrograph: bright nuclei on black, and the same, each nucleus in a colour.",
+)
+
+# %%
+train_names, test_names = (set(np.unique(part)) - {0} for part in (nuclei, new_nuclei))
+claim("89 nuclei, or parts of one, to learn from, and 35 held out", (len(train_names), len(test_names)) == (89, 35))
+claim("no nucleus is in both", not train_names & test_names)
+
+# %% [markdown]
+# The split goes by region, and 32 columns between the two belong to neither. Had you drawn pixels or small tiles by
+# chance, halves of the same nucleus would be on both sides (lesson 08).
+#
+# ## A class for every pixel
+#
+# **Semantic segmentation** gives each pixel a class: here background, 0, and nucleus, 1. The answer is a **label map**
+# as large as the image. The network that makes it is a classifier with one change: it has scores not for the image but
+# for each pixel, so its output is (n, height, width, classes).
+#
+# **Predict**: a model says *background* everywhere. Which share of the pixels is right?
+
+# %%
+mask, new_mask = (nuclei > 0).astype("uint8"), (new_nuclei > 0).astype("uint8")
+nothing = np.zeros_like(new_mask)
+measured("pixels of the held-out part that it has right", segmentation.pixel_accuracy(new_mask, nothing, 2))
+claim("an empty answer is right on more than 80 % of the pixels", np.mean(new_mask == nothing) > 0.8)
+
+# %% [markdown]
+# Accuracy is no use when one class is most of the image. So count, for each class, the pixels that are in the true
+# mask and in the predicted one ($TP$), only in the predicted one ($FP$), and only in the true one ($FN$):
+#
+# $$\text{IoU} = \frac{TP}{TP + FP + FN} \qquad\qquad \text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
+#
+# Both are 1 for a perfect mask and 0 for one that misses everything. They always agree on which of two masks is better,
+# since one is a function of the other: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. The **mean IoU** averages
+# over the classes.
+#
+# Neither looks at outlines: of a large object most pixels lie inside. The **boundary F-score** compares only the
+# outlines: which share of the predicted outline lies within a pixel of the true one, and the other way round.
+#
+# Now a rival for the network. Otsu's threshold (1979) parts bright from dark so that the two groups lie as far apart as
+# they can. It has no weights, and it learns one number.
+
+
+# %%
+def otsu(values):
+    """The level between two groups of values whose means lie farthest apart, weighed by their sizes."""
+    levels = np.linspace(values.min(), values.max(), 100)[1:-1]
+    parts = [(values[values <= level], values[values > level]) for level in levels]
+    return levels[np.argmax([len(a) * len(b) * (a.mean() - b.mean()) ** 2 for a, b in parts])]
+
+
+def scores(predicted):
+    """Dice of the nuclei, and F-score of their outlines to one pixel, in the held-out part."""
+    outline = segmentation.boundary_f_score(new_mask, predicted, tolerance=1)[1]
+    return {"Dice": segmentation.dice(new_mask, predicted, 2)[1], "outline": outline}
+
+
+bright = (new[..., 0] > otsu(x)).astype("uint8")
+plotting.mistakes(
+    new,
+    new_mask,
+    {"nothing": nothing, "threshold": bright},
+    alt="The threshold draws bright nuclei too large and faint ones too small.",
+)
+
+# %%
+by_threshold = scores(bright)
+accuracy, both = segmentation.pixel_accuracy(new_mask, bright, 2), segmentation.iou(new_mask, bright, 2)
+claim("the threshold has 95 % of the pixels right", round(accuracy, 2) == 0.95)
+claim("an IoU of 0.94 for the background and 0.78 for the nuclei", both.round(2).tolist() == [0.94, 0.78])
+claim("a Dice of 0.87, which is 2 IoU / (1 + IoU)", np.isclose(by_threshold["Dice"], 2 * both[1] / (1 + both[1])))
+measured("F-score of its outlines", by_threshold["outline"], digits=2)
+
+# %% [markdown]
+# ### Exercise 12.1 · Mean IoU
+#
+# Write `mean_iou`. Both maps hold classes from 0 to `classes - 1`. Pixels whose *true* label is 255 count for nothing,
+# whatever is predicted there. A class that occurs in neither map is left out of the mean. Raise a `ValueError` if the
+# two maps differ in shape.
+#
+# For example, the true row `[0, 0, 1, 255]` and the predicted row `[0, 1, 1, 1]` give $1/2$ for both classes, so the
+# mean is 0.5, also with `classes=3`.
+
+
+# %%
+def mean_iou(true: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """The mean IoU of the classes that occur; true label 255 is ignored; ValueError for two shapes."""
+    ### BEGIN SOLUTION
+    if true.shape != predicted.shape:
+        raise ValueError(f"shapes {true.shape} and {predicted.shape}")
+    counts = true != 255
+    true, predicted = true[counts], predicted[counts]
+    found = []
+    for label in range(classes):
+        union = np.sum((true == label) | (predicted == label))
+        if union:
+            found.append(np.sum((true == label) & (predicted == label)) / union)
+    return float(np.mean(found))
+    ### END SOLUTION
+
+
+# %%
+exercise("12.1").check(mean_iou)
+
+# %% [markdown]
+# ## Down, and up again
+#
+# To know that a pixel is nucleus and not dust, a network must see its surroundings. Lesson 02 showed the cheap way to
+# see far: halve the map again and again. But then the answer is small, and the question was about each pixel. So an
+# **encoder** goes down, and a **decoder** comes up again to full size.
+#
+# What goes down loses the exact place of every edge. **U-Net** (Ronneberger, Fischer and Brox 2015) hands it over: at
+# each size the decoder gets the encoder's map of the same size beside its own. These are its **skip connections**.
+
+
+# %%
+def block(x, filters):
+    """Two 3x3 convolutions, each with batch normalisation and ReLU."""
+    for _ in range(2):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    return x
+
+
+def encoder(x, width, depth):
+    """The maps of each size, the largest first, and the one at the bottom."""
+    features = []
+    for level in range(depth):
+        features.append(block(x, width * 2**level))
+        x = layers.MaxPooling2D(2)(features[-1])
+    return features, block(x, width * 2**depth)
+
+
+features, bottom = encoder(keras.Input((96, 96, 1)), width=8, depth=3)
+shapes = [tuple(part.shape[1:]) for part in (*features, bottom)]
+claim("at the bottom 12 x 12 places with 64 channels are left", shapes[-1] == (12, 12, 64))
+claim("and the skips have 96, 48 and 24 pixels a side", [shape[0] for shape in shapes[:3]] == [96, 48, 24])
+
+# %% [markdown]
+# ### Exercise 12.2 · Build the decoder
+#
+# `features` are the encoder's maps, the largest first; `x` is what is at the bottom. At each level, from the smallest
+# to the largest:
+# 1. double `x` with `layers.UpSampling2D(2)`;
+# 2. a 3x3 convolution with `padding="same"`, to as many channels as the encoder's map of that level has;
+# 3. put the encoder's map and `x` together along the channels;
+# 4. a `block` with as many filters as in step 2.
+#
+# Return the last `x`.
+
+
+# %%
+def decoder(features: list, x):
+    """From the bottom x back to the size of features[0], with all skips."""
+    ### BEGIN SOLUTION
+    for skip in reversed(features):
+        filters = skip.shape[-1]
+        x = layers.UpSampling2D(2)(x)
+        x = layers.Conv2D(filters, 3, padding="same")(x)
+        x = layers.Concatenate()([skip, x])
+        x = block(x, filters)
+    return x
+    ### END SOLUTION
+
+
+# %%
+exercise("12.2").check(decoder)
+
+# %% [markdown]
+# The library has the same network as `segmentation.UNet`. There is no dense layer in it, so it takes an image of any
+# size. This one is small: the paper has a depth of 4 and a width of 64. One output channel is enough for two classes:
+# the logit of *nucleus*.
+
+# %%
+unet = segmentation.UNet((None, None, 1), depth=3, width=8, norm="batch")
+claim("it has 135,177 weights", unet.count_params() == 135_177)
+
+# %% [markdown]
+# ## What to minimise
+#
+# For each pixel there is the **cross-entropy** of lesson 03, and its mean over the image. It treats all pixels alike,
+# and most are easy background. The **Dice loss** makes the score itself something with a gradient: take probabilities
+# $p_i$ in the place of a mask (Milletari, Navab and Ahmadi 2016), with the true labels $t_i$:
+#
+# $$L = 1 - \frac{2 \sum_i p_i t_i + s}{\sum_i p_i + \sum_i t_i + s}$$
+#
+# The small $s$ keeps it at 0 where there is nothing to find and nothing is found. The **Tversky loss** (Salehi,
+# Erdogmus and Gholipour 2017) weighs the two kinds of mistakes, $\alpha$ for what is invented and $\beta$ for what is
+# missed:
+#
+# $$L = 1 - \frac{TP + s}{TP + \alpha\,FP + \beta\,FN + s}$$
+#
+# with sums of probabilities for $TP$, $FP$, $FN$. With $\alpha = \beta = 1/2$ it is the Dice loss again, with $2s$ for
+# $s$.
+#
+# ### Exercise 12.3 · Dice loss
+#
+# Write it for a batch of `labels` (n, height, width), 0 or 1, or 255 for pixels that do not count, and `logits` of the
+# same shape. The sums run over all pixels of the batch that count, and $p_i = 1 / (1 + e^{-z_i})$ for a logit $z_i$.
+
+
+# %%
+def dice_loss(labels: np.ndarray, logits: np.ndarray, smooth: float = 1.0) -> float:
+    """1 minus the Dice score of probabilities; labels 255 are left out."""
+    ### BEGIN SOLUTION
+    counts = labels != 255
+    t, p = labels[counts], 1 / (1 + np.exp(-logits[counts]))
+    return float(1 - (2 * np.sum(p * t) + smooth) / (np.sum(p) + np.sum(t) + smooth))
+    ### END SOLUTION
+
+
+# %%
+exercise("12.3").check(dice_loss)
+
+# %% [markdown]
+# ## A class of one per cent
+#
+# Where two nuclei nearly touch lies a **seam**: the pixels that are near both. They decide whether you count one
+# nucleus or two, and there are few of them. Let us ask four losses to find them.
+#
+# The model is as small as can be, so that only the losses differ: ten numbers for each pixel, the brightness and
+# smoothed versions of it, and one 1x1 convolution on top. That is eleven weights for thousands of pixels. It cannot
+# learn anything by heart, so it is enough to look at the pixels it was trained on.
+
+# %%
+distances = np.sort([ndimage.distance_transform_edt(nuclei != name) for name in sorted(train_names)], axis=0)
+seam = (distances[0] + distances[1] <= 3).astype("uint8")
+share = seam.mean()
+smoothed = (ndimage.gaussian_filter, ndimage.gaussian_laplace, ndimage.gaussian_gradient_magnitude)
+seen = np.stack([x[..., 0], *(filtered(x[..., 0], s) for s in (1, 2, 4) for filtered in smoothed)], axis=-1)
+seen = ((seen - seen.mean(axis=(0, 1))) / seen.std(axis=(0, 1))).astype("float32")
+claim("about one pixel in a hundred lies in a seam", 0.008 < share < 0.014)
+
+# %% [markdown]
+# **Predict**: which share of the seam does plain cross-entropy find?
+
+
+# %%
+def seam_found(loss):
+    """Recall and precision of a 1x1 convolution, trained with this loss from zero."""
+    model = keras.Sequential([keras.Input(seen.shape), layers.Conv2D(1, 1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.Adam(0.3), loss)
+    training.fit(model, seen[None], seam[None], epochs=60, quiet=True)
+    kernel, bias = model.get_weights()
+    found = (seen @ kernel[0, 0] + bias)[..., 0] > 0  # what a 1x1 convolution computes
+    hits = np.sum(found & (seam == 1))
+    return hits / seam.sum(), hits / max(found.sum(), 1)
+
+
+rare = {
+    "cross-entropy": seam_found(segmentation.PixelCrossEntropy()),
+    "the same, weighted": seam_found(segmentation.PixelCrossEntropy((share, 1 - share))),
+    "Dice": seam_found(segmentation.DiceLoss()),
+    "Tversky 0.1, 0.9": seam_found(segmentation.TverskyLoss(0.1, 0.9)),
+}
+plotting.heatmap(
+    list(rare.values()), rows=list(rare), columns=["found", "true"], form="{:.2f}", limits=(0, 1), size=0.9,
+    alt="Share of the seam that is found, share of what is found that is true: "
+    + "; ".join(f"{name} {approx(a, 2)}, {approx(b, 2)}" for name, (a, b) in rare.items()),
+)  # fmt: skip
+
+# %%
+recall = {name: found for name, (found, _) in rare.items()}
+precision = {name: true for name, (_, true) in rare.items()}
+claim("cross-entropy finds less than a tenth of the seam", recall["cross-entropy"] < 0.1)
+claim("weighted, it finds more than 85 %", recall["the same, weighted"] > 0.85)
+claim("but six of seven pixels that it marks are wrong", precision["the same, weighted"] < 1 / 7)
+claim("Dice finds a third to two thirds", 1 / 3 < recall["Dice"] < 2 / 3)
+claim("and of its pixels more are true", precision["Dice"] > 1.5 * precision["the same, weighted"])
+
+# %% [markdown]
+# Cross-entropy is right to be silent: with features this weak no pixel is more likely seam than not, and *nothing* is
+# its best answer. The weights of the classes make a seam pixel as dear as a hundred others. Dice needs no weights,
+# because background that is left alone appears in none of its sums. And Tversky lets you say which mistake is the worse
+# one. No loss makes the features better. It chooses the point between what is missed and what is invented.
+#
+# ## Train it
+#
+# The mask is drawn with a gap wherever two nuclei touch (`segmentation.separated`), so that the network learns to keep
+# them apart. The loss is the sum of cross-entropy and Dice: the first has a good gradient everywhere, the second looks
+# at the mask as a whole.
+#
+# There is one image, so augmentation has to make the batches: 400 squares of 96 pixels from random places, each turned
+# or mirrored in one of eight ways, and darker or brighter by up to a quarter. Two epochs of these are 200 steps.
+
+# %%
+rng = np.random.default_rng(runtime.seed())
+crops, targets = segmentation.random_crops(x[None], segmentation.separated(nuclei)[None], 96, 400, rng)
+crops *= rng.uniform(0.75, 1.25, (400, 1, 1, 1)).astype("float32")
+
+
+def train(model, label, batch_size=4, **options):
+    """200 steps; returns the label map of the held-out part."""
+    rate = keras.optimizers.schedules.CosineDecay(0.003, 200)
+    loss = segmentation.SumOfLosses([segmentation.PixelCrossEntropy(), segmentation.DiceLoss()])
+    model.compile(keras.optimizers.Adam(rate), loss)
+    count = 100 * batch_size
+    training.fit(model, crops[:count], targets[:count], epochs=2, batch_size=batch_size, label=label, **options)
+    return ops.convert_to_numpy(model.predict_on_batch(new[None]))[0, ..., 0]
+
+
+# %% [markdown]
+# **Predict**: 135,000 weights, 89 nuclei. Which Dice does it reach on the held-out part? The threshold had 0.87.
+
+# %%
+logits = train(unet, "U-Net")
+found = (logits > 0).astype("uint8")
+with_skips = scores(found)
+plotting.mistakes(
+    new, new_mask, {"threshold": bright, "U-Net": found}, alt="The U-Net errs by a pixel at some rims, and hardly more."
+)
+
+# %%
+for name, value in with_skips.items():
+    measured(f"U-Net: {name:7}", value)
+claim("Dice is above 0.92", with_skips["Dice"] > 0.92)
+claim("4 points or more above the threshold", with_skips["Dice"] > by_threshold["Dice"] + 0.04)
+claim("the outlines gain at least 20 points", with_skips["outline"] > by_threshold["outline"] + 0.2)
+
+# %% [markdown]
+# So few images are enough *here*, because each pixel is an example, each turn and each place makes a new one, and the
+# held-out part comes from the same dish under the same lamp. It says nothing about another microscope.
+#
+# ## Without the skips
+#
+# What are the skip connections for? Take them out, and change nothing else. The bottom has 12 x 12 places for 96 x 96
+# pixels, and everything must pass through it.
+#
+# **Predict**: which suffers more, Dice or the outlines?
+
+# %%
+blind = segmentation.UNet((None, None, 1), depth=3, width=8, norm="batch", skips=False)
+without_skips = scores((train(blind, "without skips") > 0).astype("uint8"))
+live = {f"{name} {key}": value for name, found_scores in
+        {"U-Net": with_skips, "no skips": without_skips}.items() for key, value in found_scores.items()}  # fmt: skip
+
+# %% [markdown]
+# Three further networks were trained for the stored runs only: one whose decoder uses transposed convolutions, and two
+# that see one square at a time, with batch or with group normalisation. You will need them below.
+
+
+# %%
+def grid_of(model, doubling):
+    """What repeats every two pixels: behind the last doubling, and in the logits."""
+    inside = keras.Model(model.input, [model.get_layer(doubling).output, model.output])
+    return [segmentation.checkerboard(ops.convert_to_numpy(part)) for part in inside.predict_on_batch(new[None])]
+
+
+grid = {"resize": grid_of(unet, "up0_conv")}
+if results.recording():
+    transposed = segmentation.UNet((None, None, 1), depth=3, width=8, norm="batch", decoder="transposed")
+    train(transposed, "transposed")
+    grid["transposed"] = grid_of(transposed, "up0_transposed")
+    for norm in ("batch", "group"):
+        model = segmentation.UNet((None, None, 1), depth=3, width=8, norm=norm)
+        whole = train(model, norm, batch_size=1)
+        tiles = segmentation.predict_tiled(model.predict_on_batch, new, 96, 72, 32, 8, batch_size=4)[..., 0]
+        live[f"{norm} tiled"] = np.abs(tiles - whole).max()
+        live |= {f"{norm} {key}": value for key, value in scores((whole > 0).astype("uint8")).items()}
+results.record("12_unet", **live, grid=grid)
+runs = results.stored("12_unet") or [{**live, "grid": grid, "seed": runtime.seed()}]
+plotting.ablation(
+    runs, live, ["U-Net", "no skips"], {"Dice": "Dice", "outline": "F-score of outlines"}, "score, held-out part"
+)
+
+# %%
+claim("without skips the outlines lose at least 2 points", without_skips["outline"] < with_skips["outline"] - 0.02)
+lost = {key: np.mean([run[f"U-Net {key}"] - run[f"no skips {key}"] for run in runs]) for key in with_skips}
+claim("in the stored runs they lose at least twice what Dice loses", lost["outline"] > 2 * lost["Dice"])
+
+# %% [markdown]
+# The skips carry the edges. What is nucleus and what is not, the bottom knows without them.
+#
+# ## The checkerboard
+#
+# There are two ways to double a map. Repeat each pixel and convolve, as above: **resize-convolution**. Or the
+# **transposed convolution** of lesson 01: each pixel of the input lays a window onto the output, weighed by its value,
+# in steps of the stride, and where windows overlap they add up.
+#
+# Move the sliders. Orange are the windows, and below them stands how many lie on each pixel.
+
+# %%
+plotting.explore(
+    plotting.taps,
+    alt=lambda kernel, stride: f"Windows of {kernel} in steps of {stride}: the number on each pixel, as squares.",
+    kernel=(1, 7, 1, 3),
+    stride=(1, 4, 1, 2),
+)
+
+# %% [markdown]
+# With a window of 3 and a stride of 2, pixels get one and two windows in turn. In the plane that is 1, 2 and 4. A
+# constant map, through a layer whose weights are all 1, shows it.
+
+# %%
+constant = np.ones((1, 8, 8, 1), "float32")
+for kernel in (3, 4):
+    layer = layers.Conv2DTranspose(1, kernel, strides=2, padding="same", kernel_initializer="ones")
+    came = ops.convert_to_numpy(layer(constant))[0, 4:-4, 4:-4, 0]
+    print(f"kernel {kernel}: {sorted(set(came.ravel().tolist()))}")
+    side = segmentation.overlap_counts(8, kernel, 2)[4:-4]
+    claim(
+        f"kernel {kernel}: each is the product of the counts along both sides",
+        np.array_equal(came, np.outer(side, side)),
+    )
+
+# %% [markdown]
+# ### Exercise 12.4 · Checkerboard predictor
+#
+# Write `evenness`: far from the edges, the least number of windows on a pixel *in the plane*, divided by the largest. 1
+# means no checkerboard, and 0 that some pixels get nothing. Raise a `ValueError` if `kernel` or `stride` is below 1.
+#
+# For example, a kernel of 3 and a stride of 2 give $1/4$.
+
+
+# %%
+def evenness(kernel: int, stride: int) -> float:
+    """Fewest windows on a pixel over most windows on a pixel, in the plane; ValueError below 1."""
+    ### BEGIN SOLUTION
+    if kernel < 1 or stride < 1:
+        raise ValueError(f"kernel {kernel}, stride {stride}")
+    fewest, most = kernel // stride, -(-kernel // stride)
+    return (fewest / most) ** 2
+    ### END SOLUTION
+
+
+# %%
+exercise("12.4").check(evenness)
+
+# %% [markdown]
+# Can training not even it out? There are weights that would. `segmentation.checkerboard` measures which share of what
+# varies in a map repeats every two pixels. Here it is for trained networks: behind the last layer that doubles, and in
+# the logits, two convolutions later.
+#
+# **Predict**: is it gone?
+
+# %%
+for run in runs:
+    for name, (behind, at_end) in run["grid"].items():
+        print(f"seed {run['seed']}, {name:10}: behind the layer {behind:.3f}, in the logits {at_end:.3f}")
+measured("this run, resize, behind the layer", grid["resize"][0], digits=1)
+trained = [run["grid"] for run in runs if "transposed" in run["grid"]]
+claim("transposed, more than a tenth, in each stored run", all(each["transposed"][0] > 0.1 for each in trained))
+claim("resized, less than a fiftieth", max(each["resize"][0] for each in (*trained, grid)) < 0.02)
+
+# %% [markdown]
+# The convolutions behind the layer have to take it out again, and may leave some of it. In a mask, where a threshold
+# follows, that does little harm. In a picture that people look at, generated or enlarged, it is the first thing that
+# they see (Odena, Dumoulin and Olah 2016). A kernel that is a multiple of the stride evens the counts.
+# Resizing first left hardly any, at a price: nine taps for each pixel of the output, where a window of 3 in steps of 2
+# has nine for four pixels.
+#
+# ## From a mask to a count
+#
+# The biologist did not ask for pixels. She asked: how many nuclei? A **connected component** is a set of pixels of the
+# mask that you can walk through from neighbour to neighbour without leaving it.
+#
+# **Predict**: how many components has the *true* mask, with 35 nuclei?
+
+# %%
+in_truth = segmentation.connected_components(new_mask, smallest=20)
+parts = segmentation.connected_components(found, smallest=20)
+split = segmentation.split_touching(found, smallest=20)
+claim("even the true mask has only 31", in_truth.max() == 31)
+for name, objects in {"components": parts, "split": split}.items():
+    quality = segmentation.average_precision(new_nuclei, objects)
+    print(f"{name:10}: error of the count {approx(segmentation.count_error(new_nuclei, objects))}, "
+          f"average precision {approx(quality, 2)}")  # fmt: skip
+plotting.label_maps(
+    [new] * 3,
+    [new_nuclei, parts, split],
+    titles=["annotated", "components", "split"],
+    size=1.6,
+    alt="Touching nuclei have one colour among the components, and several when split.",
+)
+
+# %% [markdown]
+# Nuclei that touch are one component. So split what is round: deep inside a nucleus the distance to the background has
+# a peak, and `split_touching` grows a region around each peak until they meet (a **watershed**). The **average
+# precision** counts a nucleus as found if its region has an IoU of more than one half with it: hits, divided by hits,
+# misses and inventions together.
+
+# %%
+count = segmentation.count_error(new_nuclei, parts), segmentation.count_error(new_nuclei, split)
+found_objects = [segmentation.average_precision(new_nuclei, objects) for objects in (parts, split)]
+by_light = segmentation.average_precision(new_nuclei, segmentation.connected_components(bright, smallest=20))
+claim("the components are fewer than 35", count[0] < 0)
+claim("split, the count is off by 8 at most", abs(count[1]) <= 8)
+claim("and the average precision gains 5 points or more", found_objects[1] > found_objects[0] + 0.05)
+claim("components of the threshold: below 0.5", by_light < 0.5)
+
+# %% [markdown]
+# The same mask has a Dice near 0.94 and components that are several nuclei short: a bridge of two pixels costs nothing
+# in Dice and a whole nucleus in the count. Splitting errs in the other direction as well, where one nucleus has a dent.
+# Measure what you need.
+#
+# ### Exercise 12.5 · From mask to count
+#
+# Write `count_objects`: the number of connected components of a `mask` (height, width) with at least `smallest` pixels.
+# Neighbours are the four pixels that share an *edge*. `scipy.ndimage` is at hand, but a list of pixels still to visit
+# will do. Raise a `ValueError` if `smallest` is below 1.
+
+
+# %%
+def count_objects(mask: np.ndarray, smallest: int) -> int:
+    """Connected parts of at least `smallest` pixels, neighbours by edges; ValueError below 1."""
+    ### BEGIN SOLUTION
+    if smallest < 1:
+        raise ValueError(f"smallest={smallest}")
+    names, _ = ndimage.label(mask)
+    sizes = np.bincount(names.ravel())[1:]
+    return int(np.sum(sizes >= smallest))
+    ### END SOLUTION
+
+
+# %%
+exercise("12.5").check(count_objects)
+
+# %% [markdown]
+# ## A batch of one
+#
+# Segmentation needs large images, and often memory for one of them only. Batch normalisation then takes its mean and
+# spread from a single image. **Group normalisation** (lesson 06) never looks at others. See how much the answer to one
+# square depends on which others are in its batch.
+
+# %%
+for norm in (layers.BatchNormalization(), layers.GroupNormalization(1)):
+    alone, together = (ops.convert_to_numpy(norm(batch, training=True))[0] for batch in (crops[:1], crops[:4]))
+    change = np.abs(alone - together).max()
+    print(f"{norm.__class__.__name__:20}: changes by up to {approx(change, 1)}" if change > 1e-3 else
+          f"{norm.__class__.__name__:20}: does not change")  # fmt: skip
+
+# %% [markdown]
+# **Predict**: trained with one square at a time, 200 steps, how far is batch normalisation behind? Think of how many
+# values a mean is taken over.
+
+# %%
+single = [(run["batch Dice"], run["group Dice"]) for run in runs if "batch Dice" in run]
+for seed, (by_batch, by_group) in enumerate(single):
+    print(f"seed {seed}: batch {by_batch:.3f}, group {by_group:.3f}")
+values = [side**2 for side in (96, 48, 24, 12)]
+claim("one square has 9,216 values a channel at the top and 144 at the bottom", (values[0], values[-1]) == (9216, 144))
+claim("in no stored run is batch normalisation more than a point behind", all(a > b - 0.01 for a, b in single))
+
+# %% [markdown]
+# Not behind. *One image* is not *one value*: even a mean over 144 values is a good mean. So a batch of one large image
+# is no reason by itself to leave batch normalisation. Group normalisation asks nothing of the batch, and has a price of
+# its own: its mean is over the image, so a pixel's answer depends on how large a piece you show. In a moment you will
+# show pieces.
+#
+# ## An image larger than the network
+#
+# A slide of tissue has 100,000 x 80,000 pixels. One map with 8 channels of it, in float32, takes 256 GB. So cut it into
+# tiles, predict each, and put the answers together.
+
+# %%
+claim("100,000 x 80,000 pixels, 8 channels, 4 bytes: 256 GB", 100_000 * 80_000 * 8 * 4 == 256e9)
+
+
+def tiled(overlap, margin):
+    """The probabilities of the held-out part, from tiles of 96 pixels."""
+    way = {"tile": 96, "overlap": overlap, "margin": margin, "multiple": 8, "batch_size": 4}
+    return probability(segmentation.predict_tiled(unet.predict_on_batch, new, **way)[..., 0])
+
+
+def probability(z):
+    return 1 / (1 + np.exp(-z))
+
+
+edge_to_edge, overlapping = tiled(0, 0), tiled(72, 32)
+off = [np.abs(each - probability(logits)) for each in (edge_to_edge, overlapping)]
+plotting.images(
+    {"edge to edge": off[0], "overlapping": off[1]}, size=1.4, value_range=(0, 0.3),
+    alt="How far the probabilities are from those of the whole image: edge to edge at many outlines, else nowhere.",
+)  # fmt: skip
+
+# %%
+claim("edge to edge, some probability is wrong by more than 0.2", off[0].max() > 0.2)
+claim("with overlap and a margin, none by more than 0.05", off[1].max() < 0.05)
+
+# %% [markdown]
+# Why? At the edge of a tile the convolutions see zeros, where the whole image has pixels. The error reaches as far
+# inwards as the receptive field, and shows where the network is in two minds: at outlines. So let tiles overlap, and
+# keep of each only what lies far enough from its edge: the **overlap-tile strategy** of the U-Net paper. Only where the
+# tile ends because the *image* ends, nothing better is to be had.
+#
+# Batch normalisation uses stored statistics here, the same for each tile. Group normalisation takes the mean of the
+# tile. **Predict**: does overlap help there?
+
+# %%
+apart = {norm: [run[f"{norm} tiled"] for run in runs if f"{norm} tiled" in run] for norm in ("batch", "group")}
+for norm, values in apart.items():
+    print(f"{norm}: a logit is wrong by up to {', '.join(f'{value:.2f}' for value in values)}")
+claim("in each stored run, with group normalisation by more than 1", min(apart["group"]) > 1)
+claim("with batch normalisation by less than 0.3", max(apart["batch"]) < 0.3)
+
+# %% [markdown]
+# ### Exercise 12.6 · Tile and stitch
+#
+# `predict` takes a square of exactly `tile` x `tile` pixels and returns as many values. Its answers are right where at
+# least `margin` pixels lie between a pixel and the tile's edge, and also at an edge of the tile that is an edge of the
+# image. Return the answer for the whole `image` (height, width), with no wrong value in it. Both sides of the image are
+# at least `tile`, and need not be multiples of anything. Raise a `ValueError` if the margins leave nothing of a tile.
+
+
+# %%
+def stitch(predict, image: np.ndarray, tile: int, margin: int) -> np.ndarray:
+    """What predict would give for the whole image, from tiles; ValueError if 2 * margin >= tile."""
+    ### BEGIN SOLUTION
+    step = tile - 2 * margin
+    if step < 1:
+        raise ValueError(f"a tile of {tile} has nothing left between margins of {margin}")
+    starts = [[*range(0, side - tile, step), side - tile] for side in image.shape]
+    result = np.zeros(image.shape)
+    for top in starts[0]:
+        for left in starts[1]:
+            answer = predict(image[top : top + tile, left : left + tile])
+            # Rows and columns of the margin behind are overwritten by the next tile.
+            y, x = (margin if start else 0 for start in (top, left))
+            result[top + y : top + tile, left + x : left + tile] = answer[y:, x:]
+    return result
+    ### END SOLUTION
+
+
+# %%
+exercise("12.6").check(stitch)
+
+# %% [markdown]
+# ## Photographs, and the atrous pyramid
+#
+# Photographs have objects of all sizes, and need a network that knows the world. **DeepLab** (Chen and others 2017)
+# takes a classifier, here MobileNetV2, and replaces its last strides by dilation: the map stays at an eighth of the
+# image, and the windows spread instead. Its name for dilated is **atrous**, from the French *à trous*, with holes.
+#
+# On top sits **atrous spatial pyramid pooling** (ASPP): the same map seen through 3x3 windows of several rates, and
+# through the mean of the whole image, side by side.
+
+# %%
+spans = {rate: arithmetic.effective_kernel(3, dilation=rate) for rate in (6, 12, 18)}
+maps = keras.Input((65, 65, 320))
+costs = {rate: keras.Model(maps, segmentation.aspp(maps, rates=(rate,))).count_params() for rate in spans}
+claim("rates of 6, 12 and 18 span 13, 25 and 37 places", list(spans.values()) == [13, 25, 37])
+claim("at the same number of weights", len(set(costs.values())) == 1)
+
+# %% [markdown]
+# Is more better? On a map of 65 x 65 places, a window of a large rate has most of its nine taps outside, on zeros.
+#
+# **Predict**: at a rate of 60, how many of the nine taps still lie on the map, on average?
+
+# %%
+places = np.arange(65)
+rates = np.arange(1, 65)
+along = [np.mean([(places + step >= 0) & (places + step < 65) for step in (-rate, 0, rate)]) for rate in rates]
+taps_inside = 9 * np.square(along)
+plotting.curves({"taps on the map": taps_inside}, x=rates, xlabel="rate", ylabel="of nine taps", height=2.4,
+                alt="From nine taps at a rate of 1 down to one at a rate of 64.")  # fmt: skip
+claim("at a rate of 60 less than one and a half: the 3x3 window has become 1x1", taps_inside[59] < 1.5)
+
+# %% [markdown]
+# That is why the pyramid has the mean of the image as its widest branch. The bundled DeepLab is the small form for
+# phones: that mean and a 1x1 branch, no atrous ones, and atrous convolutions in the backbone. It was trained on PASCAL
+# VOC: 20 classes and background.
+#
+# **Predict**: what does it make of a cup of coffee, and of a space shuttle? Neither is among its classes.
+
+# %%
+network = models.DeepLabV3(weights="voc")
+photographs = {name: datasets.photograph(name) for name in ("cat", "astronaut", "coffee", "shuttle")}
+maps_of = {name: deeplab.segment(photograph, network) for name, photograph in photographs.items()}
+plotting.label_maps(
+    list(photographs.values()), list(maps_of.values()), names=datasets.VOC_CLASSES, size=1.75,
+    alt="A cat and an astronaut, well outlined; coffee and its table, all dining table; a shuttle as a bottle.",
+)  # fmt: skip
+
+# %%
+voc = {name: number for number, name in enumerate(datasets.VOC_CLASSES)}
+shares = {name: np.bincount(labels.ravel(), minlength=21) / labels.size for name, labels in maps_of.items()}
+claim("more than 70 % of the first photograph is cat", shares["cat"][voc["cat"]] > 0.7)
+claim("a person in the second", shares["astronaut"][voc["person"]] > 0.3)
+claim("cup and table are dining table", shares["coffee"][voc["dining table"]] > 0.8)
+claim("and the shuttle is a bottle", shares["shuttle"][voc["bottle"]] > 0.25)
+
+# %% [markdown]
+# Each pixel must get one of 21 classes. What it has never learnt, it calls by the name of what is most like it.
+#
+# Now with true masks: five photographs of cats and dogs from the Oxford-IIIT Pet set. Pixels along the outline are
+# labelled 255, since the annotators did not decide there.
+#
+# **Predict**: the mean IoU over the classes that occur?
+
+# %%
+pets = datasets.pets()
+answers = [deeplab.segment(pet.image, network) for pet in pets]
+truths = [np.where(pet.mask == 1, voc[pet.species], pet.mask) for pet in pets]
+plotting.label_maps(
+    [pet.image for pet in pets], answers, names=datasets.VOC_CLASSES, size=1.4,
+    alt="Four cats and a pug, well outlined. On one photograph the ground has further classes.",
+)  # fmt: skip
+
+# %%
+true, answered = (np.concatenate([labels.ravel() for labels in which]) for which in (truths, answers))
+by_class = segmentation.iou(true, answered, 21)
+{datasets.VOC_CLASSES[number]: round(float(by_class[number]), 2) for number in np.flatnonzero(by_class >= 0)}
+
+# %%
+claim("cats and dogs have an IoU of more than 0.9", min(by_class[voc["cat"]], by_class[voc["dog"]]) > 0.9)
+claim("the mean over all classes that occur is below 0.6", segmentation.mean_iou(true, answered, 21) < 0.6)
+claim("since two classes occur in the answers only, with an IoU of 0", np.sum(by_class == 0) == 2)
+
+# %% [markdown]
+# A class that is invented once, on a few thousand pixels, weighs as much as all cats. And not each is invented: these
+# masks know the animal and nothing else, so that a true sofa would count as a mistake too. Read the classes before you
+# believe a mean.
+#
+# ## What the dilation is for
+#
+# Dilation has no weights, so the same weights fit a network with strides in the place of dilation. Its map has a 16th
+# or a 32nd of the image's side instead of an eighth, and it computes less. Test both on the photographs as they are,
+# and with every third pixel only, in the middle of a grey ground of the old size.
+#
+# **Predict**: where does the coarse map lose?
+
+
+# %%
+def on_grey(pixels, grey):
+    """Every third pixel, in the middle of a square as large as all of them."""
+    side, pixels = max(pixels.shape[:2]), pixels[::3, ::3]
+    canvas = np.full((side, side, *pixels.shape[2:]), grey, "uint8")
+    top, left = (side - pixels.shape[0]) // 2, (side - pixels.shape[1]) // 2
+    canvas[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return canvas
+
+
+def mean_animal_iou(model, small):
+    """The mean IoU of the animals, on the photographs or on small ones."""
+    found = []
+    for pet in pets:
+        image, mask = (on_grey(pet.image, 128), on_grey(pet.mask, 0)) if small else (pet.image, pet.mask)
+        animal = deeplab.segment(image, model) == voc[pet.species]
+        found.append(segmentation.iou(mask, animal.astype(int), 2)[1])
+    return np.mean(found)
+
+
+coarse = models.DeepLabV3(output_stride=32, input_shape=(None, None, 3))
+coarse.set_weights(network.get_weights())
+animals = {(stride, small): mean_animal_iou(model, small)
+           for stride, model in {8: network, 32: coarse}.items() for small in (False, True)}  # fmt: skip
+plotting.heatmap(
+    np.reshape(list(animals.values()), (2, 2)), rows=["an eighth", "a 32nd"], columns=["as is", "small"],
+    form="{:.2f}", limits=(0, 1), size=0.9,
+    alt="IoU of the animals: "
+    + "; ".join(f"stride {s}{', small' * t} {approx(v, 2)}" for (s, t), v in animals.items()),
+)  # fmt: skip
+
+# %%
+claim("close up, the coarse map is as good, to 3 points", abs(animals[32, False] - animals[8, False]) < 0.03)
+claim("small, it loses more than 10 points", animals[32, True] < animals[8, True] - 0.1)
+
+# %% [markdown]
+# Nobody trained the coarse one, and close up it does not matter: an animal that fills 400 pixels spans a dozen places
+# even then. At a third of the size it spans four. (Both lose: a small cat is a harder cat.)
+#
+# ## Recap
+#
+# - Segmentation classifies each pixel. Accuracy is blind to rare classes; IoU and Dice are not, and neither sees
+#   outlines or counts. Measure what you need.
+# - An encoder sees far, a decoder comes back to full size, skips carry the edges.
+# - Cross-entropy is silent on a class of one per cent. Weights, Dice and Tversky choose another point between missed
+#   and invented.
+# - A transposed convolution whose kernel is no multiple of its stride draws a checkerboard.
+# - A mask is not a count: touching objects must be split.
+# - Tiles must overlap by more than the error at their edges reaches.
+# - DeepLab keeps the map fine by dilation, which small objects need.
+#
+# ## Explain it
+#
+# **Your mask has a Dice of 0.95, and the counts are wrong by a fifth. How can that be, and what do you do?**
+#
+# <details><summary>Model answer</summary>
+#
+# Objects that touch are joined by a few pixels, which Dice hardly feels. Train with a gap between touching objects, or
+# with weights on the seams, or split by distance and watershed afterwards. Choose among these by a score of objects
+# (average precision, error of the count), not of pixels.
+#
+# </details>
+#
+# **When do you take Dice loss, when cross-entropy, when both?**
+#
+# <details><summary>Model answer</summary>
+#
+# Cross-entropy gives probabilities that mean something and a gradient at each pixel, and is lost on rare classes unless
+# weighted. Dice does not feel how much background there is, but one number for the whole batch says little about each
+# pixel. The sum of both is a good start. If misses and inventions have different costs, Tversky.
+#
+# </details>
+#
+# **Why does U-Net concatenate where ResNet adds?**
+#
+# <details><summary>Model answer</summary>
+#
+# ResNet adds a correction to the same features. U-Net brings two kinds together: fine ones that know where, and coarse
+# ones that know what. A convolution on both side by side can weigh them against each other; a sum has mixed them
+# before it could.
+#
+# </details>
+#
+# ## What comes next
+#
+# A label map does not know where one object ends and the next begins; you had to split it. Lesson 13 gives one backbone
+# many heads, among them one that draws a mask for each object. Back to the [course map](../README.md).
+#
+# ## References
+#
+# - J. C. Caicedo and others (2019). Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl.
+#   *Nature Methods*.
+# - L.-C. Chen, G. Papandreou, F. Schroff and H. Adam (2017). Rethinking atrous convolution for semantic image
+#   segmentation. *arXiv*.
+# - G. Csurka, D. Larlus and F. Perronnin (2013). What is a good evaluation measure for semantic segmentation? *BMVC*.
+# - F. Milletari, N. Navab and S.-A. Ahmadi (2016). V-Net: fully convolutional neural networks for volumetric medical
+#   image segmentation. *3DV*.
+# - A. Odena, V. Dumoulin and C. Olah (2016). Deconvolution and checkerboard artifacts. *Distill*.
+# - N. Otsu (1979). A threshold selection method from gray-level histograms. *IEEE Transactions on Systems, Man, and
+#   Cybernetics*.
+# - O. M. Parkhi, A. Vedaldi, A. Zisserman and C. V. Jawahar (2012). Cats and dogs. *CVPR*.
+# - O. Ronneberger, P. Fischer and T. Brox (2015). U-Net: convolutional networks for biomedical image segmentation.
+#   *MICCAI*.
+# - S. S. M. Salehi, D. Erdogmus and A. Gholipour (2017). Tversky loss function for image segmentation using 3D fully
+#   convolutional deep networks. *MLMI*.
+# - M. Sandler, A. Howard, M. Zhu, A. Zhmoginov and L.-C. Chen (2018). MobileNetV2: inverted residuals and linear
+#   bottlenecks. *CVPR*.
+# - U. Schmidt, M. Weigert, C. Broaddus and G. Myers (2018). Cell detection with star-convex polygons. *MICCAI*.
