@@ -8,6 +8,7 @@
 `evaluation`            precision and recall, AP, COCO's twelve numbers for boxes and masks
 `pyramid`               the maps of a backbone, and a feature pyramid on them
 `detector`              a single-stage detector on any backbone of the course, from image to boxes
+`crowns`                a detector of tree crowns with bundled weights
 `scenes`                rendered scenes with exact boxes, masks and keypoints
 `roi`                   RoI align
 `heatmap`               keypoints as heatmaps, decoded to fractions of a pixel
@@ -22,6 +23,7 @@ _MODULES = {
     "anchors": ("anchor_grid", "match"),
     "evaluation": ("average_precision", "coco_evaluation", "mask_iou", "precision_recall"),
     "boxes": ("area", "as_boxes", "clip", "convert", "decode", "encode", "giou", "iou"),
+    "crowns": ("crown_detector", "judged"),
     "detector": ("Detections", "Detector"),
     "heatmap": ("decode_heatmaps", "draw_heatmaps"),
     "losses": ("DetectionLoss", "focal_loss", "giou_loss", "smooth_l1"),

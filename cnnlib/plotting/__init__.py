@@ -29,6 +29,7 @@ _TOPICS = (
     "augmentation",
     "transfer",
     "explain",
+    "detection",
 )
 
 __all__ = sorted([*_CORE, "explore"])
