@@ -87,9 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=2500, help=f"of {BATCH} tiles")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--hold-out", type=int, metavar="ROWS", help="of the training area: report on them, write nothing"
-    )
+    parser.add_argument("--hold-out", type=int, metavar="ROWS", help="of the training area: report on them, no weights")
     parser.add_argument("--out", type=Path, help="folder of the result (data/weights)")
     options = parser.parse_args(arguments)
     runtime.setup(seed=options.seed)
@@ -103,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.hold_out:
         edge = len(picture) - options.hold_out
         inner = boxes[(boxes[:, 1] + boxes[:, 3]) / 2 < edge]
-        held, picture, boxes = picture[edge:], picture[:edge], np.minimum(inner, [1e9, edge, 1e9, edge])
+        picture, boxes = picture[:edge], np.minimum(inner, [1e9, edge, 1e9, edge])
     found = crowns.crown_detector(weights=None)
     print(found, flush=True)
     begun = time.process_time()

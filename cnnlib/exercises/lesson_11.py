@@ -13,7 +13,7 @@ from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
 def _boxes(rng: np.random.Generator, count: int, size: float = 60.0) -> np.ndarray:
     """Boxes (count, 4) of whole pixels, with an area."""
     corner = rng.integers(0, size, (count, 2))
-    return np.concatenate([corner, corner + rng.integers(5, size, (count, 2))], axis=1).astype("float32")
+    return np.concatenate([corner, corner + rng.integers(8, size, (count, 2))], axis=1).astype("float32")
 
 
 # 11.1 IoU of all pairs ------------------------------------------------------------------------------------------------
@@ -39,10 +39,11 @@ def _iou(
     whole: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] = _sum_without_shared,
     sides: Callable[[np.ndarray], np.ndarray] = _sides,
     refuse: Callable[[np.ndarray], bool] = lambda boxes: bool((boxes[:, 2:] < boxes[:, :2]).any()),
+    both: bool = True,
 ) -> np.ndarray:
     """The matrix with one of its parts exchanged."""
     first, second = np.asarray(first, float), np.asarray(second, float)
-    if refuse(first) or refuse(second):
+    if refuse(first) or (both and refuse(second)):
         raise ValueError("a box ends before it begins")
     common = np.concatenate(
         [np.maximum(first[:, None, :2], second[:, :2]), np.minimum(first[:, None, 2:], second[:, 2:])], axis=-1
@@ -124,16 +125,16 @@ IOU = FunctionExercise(
             predicate=True,
         ),
         Misconception(
-            lambda first, second: _iou(first, second, refuse=lambda boxes: False),
-            "A box that ends before it begins is a mistake somewhere before. Raise a ValueError.",
-        ),
-        Misconception(
             lambda first, second: _iou(first, second, refuse=lambda boxes: bool((boxes[:, 2] < boxes[:, 0]).any())),
             "You look at x only. A box with y2 < y1 is no box either.",
         ),
         Misconception(
-            lambda first, second: _iou(first, second, refuse=lambda boxes: len(boxes) < 2 and _turned(boxes)),
+            lambda first, second: _iou(first, second, both=False),
             "You look at one of the two sets only. Both can hold a box that is none.",
+        ),
+        Misconception(
+            lambda first, second: _iou(first, second, refuse=lambda boxes: False),
+            "A box that ends before it begins is a mistake somewhere before. Raise a ValueError.",
         ),
     ),
     hints=(
@@ -144,10 +145,6 @@ IOU = FunctionExercise(
     ),
     remark="In NumPy and in Keras: detection.iou, keras.utils.bounding_boxes.compute_iou.",
 )
-
-
-def _turned(boxes: np.ndarray) -> bool:
-    return bool((boxes[:, 2:] < boxes[:, :2]).any())
 
 
 # 11.2 Assign anchors --------------------------------------------------------------------------------------------------
@@ -167,28 +164,16 @@ def _assigned(
     between: int = -2,
     background: int = -1,
     forced: Callable[[np.ndarray], np.ndarray] = lambda overlap: np.argsort(overlap.max(axis=0), kind="stable"),
+    chosen: Callable[[np.ndarray, float], np.ndarray] = lambda overlap, positive: overlap.argmax(axis=1),
 ) -> np.ndarray:
     """The assignment with one of its parts exchanged."""
     overlap = np.asarray(overlap)
     if overlap.shape[1] == 0:
         return np.full(len(overlap), background)
-    best, value = overlap.argmax(axis=1), overlap.max(axis=1)
+    best, value = chosen(overlap, positive), overlap.max(axis=1)
     found = np.where(high(value, positive), best, np.where(low(value, negative), background, between))
     for k in forced(overlap):
         found[overlap[:, k].argmax()] = k
-    return found
-
-
-def _first_over(overlap, positive, negative):
-    """The first object above the threshold instead of the best one."""
-    found = _assigned(overlap, positive, negative)
-    over = np.asarray(overlap) >= positive
-    return np.where(over.any(axis=1), over.argmax(axis=1), found) if over.shape[1] else found
-
-
-def _one_each(overlap, positive, negative):
-    """Only the best anchor of each object."""
-    found = _assigned(overlap, 2.0, 2.0)
     return found
 
 
@@ -208,6 +193,8 @@ def _assign_cases(rng: np.random.Generator) -> Iterator[Case]:
     badly = np.array([[0.7, 0.1], [0.6, 0.3], [0.1, 0.2], [0.2, 0.0]])
     yield Case((badly, 0.5, 0.4), about="a second object that no anchor fits well")
     yield Case((np.array([[0.5, 0.1], [0.4, 0.2], [0.1, 0.9], [0.9, 0.1]]), 0.5, 0.4), about="IoUs at the thresholds")
+    torn = np.array([[0.55, 0.6, 0.1], [0.1, 0.9, 0.2], [0.8, 0.1, 0.3], [0.2, 0.1, 0.7], [0.52, 0.51, 0.6]])
+    yield Case((torn, 0.5, 0.4), about="anchors that overlap two objects enough")
     rivals = np.array([[0.3, 0.45, 0.35], [0.1, 0.2, 0.05], [0.25, 0.1, 0.3]])
     yield Case((rivals, 0.6, 0.4), about="three objects that all want the first anchor")
     yield Case((rivals[:, [1, 0, 2]], 0.6, 0.4), about="three objects that all want the first anchor")
@@ -257,11 +244,13 @@ ASSIGN = FunctionExercise(
             "An IoU of exactly `negative` is not background: *below*.",
         ),
         Misconception(
-            _first_over,
+            lambda overlap, positive, negative: _assigned(
+                overlap, positive, negative, chosen=lambda overlap, positive: (overlap >= positive).argmax(axis=1)
+            ),
             "An anchor takes the first object that it overlaps enough. It should take the one that it overlaps most.",
         ),
         Misconception(
-            _one_each,
+            lambda overlap, positive, negative: _assigned(overlap, 2.0, 2.0),
             "Each object has one anchor only. Every anchor that overlaps an object enough should answer for it.",
         ),
         Misconception(
@@ -338,7 +327,7 @@ def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((np.zeros((0, 4), "float32"), np.zeros(0, "float32"), 0.5), about="no box")
     for threshold in (0.2, 0.5, 0.7):
         centres = _boxes(rng, 4)
-        boxes = np.repeat(centres, 4, axis=0) + rng.normal(0, 2, (16, 4)).astype("float32")
+        boxes = np.repeat(centres, 4, axis=0) + rng.integers(-2, 3, (16, 4)).astype("float32")
         scores = rng.permutation(np.linspace(0.1, 0.95, 16)).astype("float32")
         yield Case((boxes, scores, threshold), about=f"16 boxes around 4 things, threshold {threshold}")
 
@@ -418,13 +407,13 @@ def _ap(
     precision: Callable[[np.ndarray], np.ndarray] = lambda hits: hits / np.arange(1, len(hits) + 1),
     recall: Callable[[np.ndarray, int], np.ndarray] = lambda hits, positives: hits / positives,
     height: Callable[[np.ndarray], float] = lambda values: values.max(initial=0),
-    levels: np.ndarray = np.linspace(0, 1, 101),
+    levels: int = 101,
     mean: Callable[[list[float]], float] = np.mean,
 ) -> float:
     """COCO's average precision with one of its parts exchanged."""
     hits = np.cumsum(np.asarray(correct)[order(np.asarray(scores))])
     p, r = precision(hits), recall(hits, positives)
-    return float(mean([height(p[r >= level]) for level in levels]))
+    return float(mean([height(p[r >= level]) for level in np.linspace(0, 1, levels)]))
 
 
 def _found_only(scores, correct, positives):
@@ -504,11 +493,11 @@ AP = FunctionExercise(
             "dips filled.",
         ),
         Misconception(
-            lambda scores, correct, positives: _ap(scores, correct, positives, levels=np.linspace(0, 1, 11)),
+            lambda scores, correct, positives: _ap(scores, correct, positives, levels=11),
             "Eleven heights were PASCAL's way in 2007. COCO has 101.",
         ),
         Misconception(
-            lambda scores, correct, positives: _ap(scores, correct, positives, levels=np.linspace(0, 1, 100)),
+            lambda scores, correct, positives: _ap(scores, correct, positives, levels=100),
             "100 heights: from 0 to 1 in steps of 0.01 there are 101.",
         ),
         Misconception(
@@ -629,9 +618,9 @@ COST = FunctionExercise(
     ),
     hints=(
         "Only the scores themselves need to be tried: between two of them nothing changes. And one more.",
-        "At a threshold: which detections are accepted, how many of them are correct, how many objects are then missed?",
-        "`np.inf` as a threshold accepts nothing. Go through the candidates from the highest to the lowest, and replace "
-        "the best only if the new one is cheaper.",
+        "At a threshold: which detections are accepted, how many of them are correct, how many objects are missed?",
+        "`np.inf` as a threshold accepts nothing. Go through the candidates from the highest to the lowest, and "
+        "replace the best only if the new one is cheaper.",
     ),
     remark="That is why a library's default of 0.5 is right for nobody in particular.",
 )
@@ -688,7 +677,7 @@ def _stride_cases(rng: np.random.Generator) -> Iterator[Case]:
     strides = [4, 8, 16, 32]
     yield Case((45.0, strides, 0.5), about="an object of 45 pixels")
     yield Case((24.0, strides, 0.5), about="an object of 24 pixels")
-    yield Case((12.0, [32, 4, 16, 8], 0.5), about="strides in another order")
+    yield Case((30.0, [8, 4, 32, 16], 0.5), about="strides in another order")
     yield Case((24.0, strides, 0.3), about="a match at 0.3")
     yield Case((200.0, strides, 0.5), about="a large object")
     for side in (14.0, 26.0, 50.0, 95.0):
@@ -746,8 +735,8 @@ STRIDE = FunctionExercise(
         ),
     ),
     hints=(
-        "Put the anchor where the object is, then move it by half a stride to the right and half a stride down. What do "
-        "the two still share?",
+        "Put the anchor where the object is, then move it by half a stride to the right and half a stride down. What "
+        "do the two still share?",
         "The shared part is a square of `side - stride / 2`, and nothing if that is below 0. The union is two squares "
         "minus the shared part.",
         "Keep the strides whose IoU is at least `least`, and take the largest.",
