@@ -555,6 +555,8 @@ def _cost_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((*example, 10, 1), about="a miss is ten times as dear as a false alarm")
     yield Case((*example, 1, 10), about="a false alarm is ten times as dear as a miss")
     yield Case((*example, 1, 1), about="both cost the same: two thresholds are equally cheap")
+    tie = np.array([0.5, 0.9, 0.7]), np.array([True, True, False]), 2
+    yield Case((*tie, 1, 1), about="two thresholds are equally cheap, and the lower one stands first")
     yield Case((np.array([0.8, 0.6]), np.array([False, False]), 3, 5, 2), about="false alarms only")
     yield Case((np.array([0.4, 0.9, 0.6]), np.array([True, False, True]), 2, 1, 3), about="the best score is wrong")
     yield Case((np.array([0.4, 0.9, 0.6]), np.array([False, True, True]), 5, 2, 3), about="objects that nobody found")
@@ -687,6 +689,8 @@ def _stride_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((8.0, [2, *strides], 0.5), about="an object of 8 pixels, a quarter of the coarsest stride")
     yield Case((16.0, [8], 9 * 16 / (2 * 256 - 144)), about="an IoU of exactly the least")
     yield Case((3.0, strides, 0.5), raises=ValueError, about="an object of 3 pixels")
+    yield Case((18.0, [5, 7, 9], 0.5), about="odd strides")
+    yield Case((1.0, [32], 0.5), raises=ValueError, about="an object of one pixel")
     yield Case((2.0, [32], 0.5), raises=ValueError, about="an object of 2 pixels, far smaller than the stride")
 
 
