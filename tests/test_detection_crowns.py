@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnlib import datasets, detection, runtime
+from cnnlib import datasets, detection, runtime, transfer
 from cnnlib.detection import crowns
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
@@ -28,7 +28,7 @@ def found():
 @pytest.mark.parametrize("area", ["area", "image", "site"])
 def test_it_is_as_good_as_its_card_says(found, area):
     tiles = datasets.tree_crowns(area, size=128)
-    stated = datasets.weights_card("crowns_mobilenetv2")["ap50"][area]
+    stated = datasets.weights_card("crowns_resnet18")["ap50"][area]
     assert crowns.judged(found, tiles.images, tiles.boxes).ap50 == pytest.approx(stated, abs=0.01)
 
 
@@ -39,14 +39,14 @@ def test_a_damaged_weight_shows(found):
     kernel.assign(np.roll(before, 1, axis=2))
     spoilt = crowns.judged(found, tiles.images, tiles.boxes).ap50
     kernel.assign(before)
-    assert spoilt < datasets.weights_card("crowns_mobilenetv2")["ap50"]["area"] - 0.05
+    assert spoilt < datasets.weights_card("crowns_resnet18")["ap50"]["area"] - 0.05
 
 
 def test_the_card_and_the_file(found):
-    card = datasets.weights_card("crowns_mobilenetv2")
+    card = datasets.weights_card("crowns_resnet18")
     assert set(card) >= CARD
     assert card["parameters"] == found.model.count_params()
-    file = runtime.root() / "data" / "weights" / "crowns_mobilenetv2.npz"
+    file = runtime.root() / "data" / "weights" / "crowns_resnet18.npz"
     assert card["bytes"] == file.stat().st_size < 550_000
     assert "train_detector.py --steps" in card["command"]
 
@@ -54,6 +54,16 @@ def test_the_card_and_the_file(found):
 def test_other_weights_are_refused():
     with pytest.raises(ValueError, match="expected 'crowns' or None"):
         crowns.crown_detector("coco")
+
+
+def test_the_scenes_hand_over_all_but_the_classes():
+    keras.utils.set_random_seed(0)
+    scenes, found = detection.small_detector(48, 10), crowns.crown_detector(weights=None)
+    assert transfer.hand_over(scenes.model, found.model) == ["head_classes"]
+    for name in ("stem_conv", "stage2_2_b_bn", "pyramid1_smooth", "head_boxes"):
+        for one, other in zip(scenes.model.get_layer(name).get_weights(), found.model.get_layer(name).get_weights()):
+            np.testing.assert_array_equal(one, other)
+    assert scenes.model.get_layer("head_classes").get_weights()[0].shape == (3, 3, 48, 40)
 
 
 # --- the tool --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ _MODULES = {
     "anchors": ("anchor_grid", "match"),
     "evaluation": ("average_precision", "coco_evaluation", "mask_iou", "precision_recall"),
     "boxes": ("area", "as_boxes", "clip", "convert", "decode", "encode", "giou", "iou"),
-    "crowns": ("crown_detector", "judged"),
+    "crowns": ("crown_detector", "judged", "small_detector"),
     "detector": ("Detections", "Detector"),
     "heatmap": ("decode_heatmaps", "draw_heatmaps"),
     "losses": ("DetectionLoss", "focal_loss", "giou_loss", "smooth_l1"),
