@@ -49,5 +49,5 @@ def crown_detector(weights: str | None = "crowns") -> Detector:
 def judged(detector: Detector, images: np.ndarray, boxes: Sequence[np.ndarray]) -> CocoResult:
     """COCO's numbers of a detector of one class on tiles (n, height, width, 3) uint8, with boxes (k, 4) for each."""
     truth = [{"boxes": own, "labels": np.zeros(len(own), int)} for own in boxes]
-    found = detector.predict(np.asarray(images, "float32") / 255, score_threshold=0.02)
+    found = detector.predict(np.asarray(images, "float32") / 255, score_threshold=0.02, batch_size=8)
     return coco_evaluation(truth, [each._asdict() for each in found], 1)
