@@ -709,8 +709,8 @@ claim("in the area beside, the short ones of the stored runs are ahead", min(sto
 
 # %% [markdown]
 # It no longer leans on the light and the green of one photograph. That costs something where both are the same, and
-# pays where they are not. In the other forest neither is of use: the trees are of another kind, and no turning or
-# recolouring makes one kind of the other. That takes boxes from there.
+# pays where they are not. In the other forest neither is of much use: the crowns themselves look otherwise there, and no
+# turning or recolouring makes one kind of the other. That takes boxes from there.
 
 # %%
 shown = [(area, k) for k in (1, 2, 4, 6) for area in ("area", "image", "site")]
