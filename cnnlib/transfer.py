@@ -29,6 +29,7 @@ __all__ = [
     "Report",
     "fit_in_phases",
     "freeze",
+    "hand_over",
     "probe",
     "report",
     "split",
@@ -82,6 +83,25 @@ def _last_maps(model: keras.Model) -> keras.Layer:
 
 
 # What is trained ------------------------------------------------------------------------------------------------------
+
+
+def hand_over(source: keras.Model, target: keras.Model) -> list[str]:
+    """Copy the weights of each layer that both models have under the same name, in the same shapes. Lesson 11.
+
+    It needs no common input size, and the two may differ at their ends, as a detector of ten classes and one of one do.
+
+    Returns:
+        The names of the layers of ``target`` that have weights and got none.
+    """
+    there = {layer.name: layer.get_weights() for layer in source.layers}
+    left = []
+    for layer in target.layers:
+        old = there.get(layer.name, [])
+        if [array.shape for array in old] == [tuple(variable.shape) for variable in layer.weights]:
+            layer.set_weights(old)
+        else:
+            left.append(layer.name)
+    return left
 
 
 def stages(backbone: keras.Model) -> list[list[keras.Layer]]:

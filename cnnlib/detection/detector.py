@@ -157,9 +157,11 @@ class Detector:
             missing = (batch_size if len(images) > batch_size else len(part)) - len(part)
             batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))  # one shape: nothing is compiled twice
             raw = np.asarray(ops.convert_to_numpy(self.model.predict_on_batch(batch)), "float32")
-            for output, (_, undo), image in zip(raw, part, images[begin:]):
+            # All anchors at once: JAX compiles for each new shape, and how many are above the threshold always differs.
+            boxes = box_tools.decode(self.anchors, raw[..., :4])
+            for logits, own, (_, undo), image in zip(raw[..., 4:], boxes, part, images[begin:]):
                 found.append(
-                    self._decoded(output, undo, np.shape(image)[:2], score_threshold, iou_threshold, max_boxes)
+                    self._decoded(logits, own, undo, np.shape(image)[:2], score_threshold, iou_threshold, max_boxes)
                 )
         return found
 
@@ -175,17 +177,16 @@ class Detector:
             raise ValueError(f"image {index} holds NaN or infinite values.")
         return image
 
-    def _decoded(self, output, undo, size, score_threshold, iou_threshold, max_boxes) -> Detections:
-        """Boxes, scores and labels from the deltas and logits (anchors, 4 + classes) of one image."""
-        scores = 1 / (1 + np.exp(-np.maximum(output[:, 4:], -80)))
+    def _decoded(self, logits, boxes, undo, size, score_threshold, iou_threshold, max_boxes) -> Detections:
+        """What is reported of one image, from the logits (anchors, classes) and the boxes of all anchors."""
+        scores = 1 / (1 + np.exp(-np.maximum(logits, -80)))
         rows, labels = np.nonzero(scores >= score_threshold)
-        logits = output[rows, 4 + labels]
-        if len(logits) > MOST_CANDIDATES:
-            best = np.argsort(-logits, kind="stable")[:MOST_CANDIDATES]
+        if len(rows) > MOST_CANDIDATES:
+            best = np.argsort(-logits[rows, labels], kind="stable")[:MOST_CANDIDATES]
             rows, labels = rows[best], labels[best]
         scores = scores[rows, labels]
-        boxes = box_tools.decode(self.anchors[rows], output[rows, :4])
         scale, shift = undo
+        boxes = boxes[rows]
         boxes = box_tools.clip((boxes - np.tile(shift, 2)) / np.tile(scale, 2), size).astype("float32")
         kept = batched_nms(boxes, scores, labels, iou_threshold, max_boxes=max_boxes)
         return Detections(boxes[kept], scores[kept].astype("float32"), labels[kept].astype(np.int64))

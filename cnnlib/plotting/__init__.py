@@ -29,8 +29,9 @@ _TOPICS = (
     "augmentation",
     "transfer",
     "explain",
-    "heads",
+    "detection",
     "segmentation",
+    "heads",
 )
 
 __all__ = sorted([*_CORE, "explore"])
