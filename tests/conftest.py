@@ -17,8 +17,8 @@ def shown(monkeypatch):
 
     figures = []
 
-    def show(fig, alt):
-        assert core.png(fig)[:4] == b"\x89PNG"
+    def show(fig, alt, colours=256, keep=()):
+        assert core.png(fig, colours=colours, keep=keep)[:4] == b"\x89PNG"
         figures.append((fig, core._check_alt(alt)))
 
     monkeypatch.setattr(core, "show", show)
