@@ -210,7 +210,6 @@ plotting.laid_over(
     photographs,
     {"Grad-CAM": cam},
     names=list(subjects),
-    size=1.1,
     alt="Grad-CAM is one soft hill in each photograph: on the face, the cup, the tripod, the shuttle, the clock.",
 )
 
@@ -612,7 +611,6 @@ corners = np.tile([(0, 0, 32, 32), (32, 0, 64, 32), (0, 32, 32, 64), (32, 32, 64
 plotting.images(
     tiled[:5],
     titles=[" ".join(cifar.class_names[k] for k in row) for row in asked[:5]],
-    size=1.2,
     alt="Five mosaics of four small pictures each; above each of them the four classes.",
 )
 

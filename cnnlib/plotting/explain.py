@@ -29,7 +29,7 @@ def laid_over(
     names: Sequence[str] | None = None,
     boxes: Sequence[Sequence[float]] | None = None,
     points: bool = False,
-    size: float = 1.25,
+    size: float = 1.1,
 ) -> None:
     """Pictures, and each kind of map laid over them.
 
