@@ -127,7 +127,7 @@ shares = explain.integrated_gradients(lite, x[two], truth[two], steps=8, batch_s
 plotting.laid_over(
     photographs[two],
     {"saliency": saliency[two], "SmoothGrad": smooth, "integrated": np.abs(shares).max(axis=-1)},
-    size=1.2,
+    size=1.05,
     alt="Two photographs: saliency is scattered dots, SmoothGrad clouds of dots, integrated gradients dots on lines.",
 )
 
@@ -665,8 +665,9 @@ exercise("10.4").check(hit_rate)
 # ## A horse is what has a stamp
 #
 # Now use it. Somebody collected pictures of dogs and of horses. All horses came from one agency, which puts its stamp
-# into the lower left corner. Nobody noticed. It did happen: in PASCAL VOC many pictures of horses bore the tag of their
-# source, and a classifier had learnt to read it (Lapuschkin and others 2019).
+# into the lower left corner. Nobody noticed. A network that is right for such a reason is called a **Clever Hans**,
+# after a horse that was thought to do sums, and read the answers in posture and face of those who asked (Lapuschkin and
+# others 2019).
 
 
 # %%

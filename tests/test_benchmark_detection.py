@@ -1,27 +1,17 @@
 """The benchmark of detection: it runs, compares the results first, and reports ratios."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import keras
 import pytest
 
 from cnnlib import detection
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="its floor for NMS is TensorFlow's")
 pytest.importorskip("pycocotools", reason="its floor for average precision")
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("benchmark_of_detection", FOLDER / "detection.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(load_benchmark):
+    return load_benchmark("detection")
 
 
 def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):

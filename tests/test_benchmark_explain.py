@@ -1,25 +1,16 @@
 """The benchmark of Grad-CAM: it runs, compares the maps first, and reports ratios."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import keras
 import pytest
 
 from cnnlib import explain
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 pytestmark = pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="its floor is written in TensorFlow")
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("benchmark_of_explain", FOLDER / "explain.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
+def benchmark(load_benchmark, monkeypatch):
+    module = load_benchmark("explain")
     monkeypatch.setattr(module, "PEERS", {})
     return module
 

@@ -1,22 +1,13 @@
 """The benchmark of a training step: it runs, compares the losses first, and reports ratios."""
 
 import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-
 
 @pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("benchmark_of_training", FOLDER / "training.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(load_benchmark):
+    return load_benchmark("training")
 
 
 def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):

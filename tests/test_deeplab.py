@@ -3,7 +3,6 @@
 tests/data/tfjs_tensors.npz holds what the original graph answered in node (tests/record_tfjs.py).
 """
 
-import os
 from pathlib import Path
 
 import keras
@@ -42,18 +41,9 @@ def answers(model, name: str):
 # --- the original graph ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("CNNLIB_PACKAGES" not in os.environ, reason="CNNLIB_PACKAGES names no folder of packages")
-def test_equal_to_the_original_graph_with_its_own_tensors(recorded, monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE.parent / "tools"))
-    import prepare_data
-    from _packages import open_package
-
-    package = open_package("deeplab", Path(os.environ["CNNLIB_PACKAGES"]))
-    arrays = prepare_data.deeplab_from_tfjs(prepare_data.tfjs_tensors(package.read, prepare_data.DEEPLAB_FOLDER))
+def test_equal_to_the_original_graph_with_its_own_tensors(recorded, assign_original):
     model = models.DeepLabV3(weights="voc")
-    for variable in model.weights:
-        variable.assign(arrays.pop(variable.path))
-    assert not arrays, "some arrays have no place in the network"
+    assign_original(model, "deeplab")
     for name in PHOTOGRAPHS:
         compare(model, name, recorded, f"deeplab/original/{name}")
 

@@ -180,6 +180,38 @@ def test_a_photograph_does_not_tint_letters_and_background():
     assert len(np.unique(pixels, axis=0)) <= 256
 
 
+@pytest.mark.parametrize("colours", [256, 128, 64])
+def test_fewer_colours_are_fewer_bytes_and_leave_the_letters(colours):
+    fig, ax = plotting.figure(4, 3)
+    ax.imshow(np.random.default_rng(1).random((60, 80, 3)))
+    data = plotting.png(fig, colours=colours)
+    image = opened(data).convert("RGB")
+    assert len(image.getcolors(2**20)) <= colours
+    assert image.getpixel((1, 1)) == (255, 255, 255)
+    if colours < 256:
+        assert len(data) < 0.9 * len(plotting.png(fig))
+
+
+@pytest.mark.parametrize("colours", [63, 257])
+def test_too_few_colours_are_refused(colours):
+    with pytest.raises(ValueError, match=f"colours={colours}; expected 64 to 256"):
+        plotting.png(plotting.figure()[0], colours=colours)
+
+
+def test_colours_that_are_read_off_are_kept():
+    scale = [(200 + 2 * step, 230 - 9 * step, 20) for step in range(10)]
+    fig, ax = plotting.figure(4, 3)
+    ax.imshow(np.random.default_rng(1).random((60, 80, 3)) * [1.0, 0.4, 0.2])
+    for step, colour in enumerate(scale):
+        ax.axhspan(step, step + 1, xmax=0.2, color=np.array(colour) / 255)
+    for keep in ([], scale):
+        image = opened(plotting.png(fig, colours=96, keep=keep)).convert("RGB")
+        found = {colour for _, colour in image.getcolors(2**20)}
+        assert (found >= set(scale)) == bool(keep)
+    with pytest.raises(ValueError, match="expected 74 to 256"):
+        plotting.png(fig, colours=73, keep=scale)
+
+
 def test_no_grid_is_drawn_over_a_picture():
     fig, axes = plotting.figure(columns=2)
     axes[0].imshow(np.zeros((4, 4)))

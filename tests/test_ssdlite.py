@@ -4,7 +4,6 @@ tests/data/tfjs_tensors.npz holds what the original graphs answered in node (tes
 """
 
 import math
-import os
 from pathlib import Path
 
 import keras
@@ -39,18 +38,9 @@ def batch(name: str) -> np.ndarray:
 # --- the original graph ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("CNNLIB_PACKAGES" not in os.environ, reason="CNNLIB_PACKAGES names no folder of packages")
-def test_equal_to_the_original_graph_with_its_own_tensors(recorded, monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE.parent / "tools"))
-    import prepare_data
-    from _packages import open_package
-
-    package = open_package("ssdlite", Path(os.environ["CNNLIB_PACKAGES"]))
-    arrays = prepare_data.ssdlite_from_tfjs(prepare_data.tfjs_tensors(package.read, prepare_data.SSDLITE_FOLDER))
+def test_equal_to_the_original_graph_with_its_own_tensors(recorded, assign_original):
     model = models.SSDLite(weights="coco")
-    for variable in model.weights:
-        variable.assign(arrays.pop(variable.path))
-    assert not arrays, "some arrays have no place in the network"
+    assign_original(model, "ssdlite")
     for name in PHOTOGRAPHS:
         compare(model.predict_on_batch(batch(name)), recorded, f"ssdlite/original/{name}")
 

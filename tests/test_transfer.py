@@ -202,6 +202,32 @@ def test_equal_rates_are_one_optimizer(data, make):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
+def test_a_restart_is_a_fresh_optimizer_without_compiling_again(data):
+    fresh, again = classifier(backbone()), classifier(backbone())
+    start = fresh.get_weights()
+    rates = {"scores": 0.01, "c1": 0.003, "": 0.0}
+    fresh.compile(transfer.ByDepth({part: keras.optimizers.Adam(rate) for part, rate in rates.items()}), LOSS)
+    again.compile(transfer.ByDepth({part: keras.optimizers.Adam(0.5) for part in rates}), LOSS)
+    again.optimizer.restart(dict.fromkeys(rates, 0.2))  # before it is built
+    training.fit(again, *data, epochs=1, batch_size=8, quiet=True)
+    again.set_weights(start)
+    again.optimizer.restart(rates)
+    assert int(again.optimizer.iterations) == 0
+    for model in (fresh, again):
+        training.fit(model, *data, epochs=2, batch_size=8, seed=0, quiet=True)
+    for variable, ours, theirs, was in zip(again.weights, again.get_weights(), fresh.get_weights(), start):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        layer, weight = variable.path.split("/")[-2:]
+        if not weight.startswith("moving"):
+            assert np.array_equal(ours, was) == (not layer.startswith(("scores", "c1"))), "a rate of 0 moves nothing"
+
+
+def test_a_restart_with_other_parts_is_refused():
+    optimizer = transfer.ByDepth({"a": keras.optimizers.SGD(0.1), "": keras.optimizers.SGD(0.1)})
+    with pytest.raises(ValueError, match="rates are given for 'a'; the parts are 'a', ''"):
+        optimizer.restart({"a": 0.1})
+
+
 def test_a_model_with_it_is_saved_and_goes_on(tmp_path, data):
     def fresh():
         model = classifier(backbone())
@@ -315,6 +341,30 @@ def test_a_probe_of_features_that_do_not_fit_is_refused():
     for arguments in ((x, y[:3], x, y), (x, y, x[:, :2], y), (np.zeros((4, 2, 2, 3)), y, x, y), (x, y, x, y[:1])):
         with pytest.raises(ValueError, match="expected"):
             transfer.probe(*arguments)
+
+
+# To compare with
+
+
+def test_the_baseline_learns_what_is_easy_and_guesses_what_is_noise():
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    easy = rng.integers(0, 100, (120, 12, 10, 1)) + 60 * y[:, None, None, None]
+    assert transfer.baseline(easy[:60], y[:60], easy[60:], y[60:], steps=60) > 0.9
+    assert transfer.baseline(easy[:60], rng.permutation(y[:60]), easy[60:], y[60:], steps=10) < 0.7
+
+
+def test_steps_a_second(monkeypatch):
+    clock, calls = [0.0], []
+
+    def step():
+        calls.append(clock[0])
+        clock[0] += 5.0 if len(calls) == 1 else 0.1  # the first call compiles
+
+    monkeypatch.setattr(transfer.time, "perf_counter", lambda: clock[0])
+    assert transfer.per_second(step, seconds=0.95) == pytest.approx(10)
+    assert len(calls) == 11
+    assert transfer.per_second(step, seconds=0) == pytest.approx(10), "at least one step is measured"
 
 
 # What to do

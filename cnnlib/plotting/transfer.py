@@ -1,4 +1,4 @@
-"""Figures of lesson 09: ways to use a pretrained network, side by side."""
+"""Figures of lesson 09: what wrong input costs, and ways to use a pretrained network, side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,56 @@ import numpy as np
 from cnnlib.claims import approx
 from cnnlib.plotting import core
 
-__all__ = ["ways"]
+__all__ = ["choices", "faults", "ways"]
+
+
+def choices(
+    stored: Sequence[Mapping[str, Mapping[str, float]]], chosen: Mapping[str, object]
+) -> dict[str, dict[str, float]]:
+    """What was tried to choose by: the mean accuracy of each setting on a validation part. Returns these means.
+
+    Args:
+        stored: runs; each maps a recipe to {setting: accuracy}, the same recipes and settings in all.
+        chosen: the recipes to draw, one row each, in this order.
+
+    Raises:
+        ValueError: there is no stored run, or one lacks a recipe.
+    """
+    if not stored or any(name not in run for run in stored for name in chosen):
+        raise ValueError(f"choices needs stored runs that have each of {', '.join(chosen)}; given were {len(stored)}.")
+    means = {name: {s: float(np.mean([run[name][s] for run in stored])) for s in stored[0][name]} for name in chosen}
+    core.heatmap(
+        [list(row.values()) for row in means.values()],
+        rows=list(means),
+        columns=list(next(iter(means.values()))),
+        xlabel="peak rate",
+        form="{:.3f}",
+        size=0.8,
+        title=f"Accuracy on the validation part, mean of {len(stored)} runs",
+        alt="; ".join(
+            f"{name}: " + ", ".join(f"{v:.3f} at {s}" for s, v in row.items()) for name, row in means.items()
+        ),
+    )
+    return means
+
+
+def faults(table: Mapping[str, tuple[float, float]]) -> None:
+    """What wrong input costs: two rows of accuracies, wrong throughout and wrong in use only, a column for each fault.
+
+    Args:
+        table: name of the fault -> (accuracy if all pictures are wrong alike, accuracy if only those in use are).
+    """
+    throughout, in_use = np.transpose(list(table.values()))
+    told = [", ".join(f"{name} {approx(value, 2)}" for name, value in zip(table, row)) for row in (throughout, in_use)]
+    core.heatmap(
+        [throughout, in_use],
+        rows=["wrong in training and in use", "wrong in use only"],
+        columns=list(table),
+        form="{:.2f}",
+        limits=(0, 1),
+        title="Accuracy on new pictures",
+        alt=f"Accuracy, wrong throughout: {told[0]}; wrong in use only: {told[1]}.",
+    )
 
 
 def ways(
