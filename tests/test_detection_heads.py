@@ -218,7 +218,7 @@ def two_tasks(**options):
     network = keras.Model(x, {"a": layers.Dense(1, name="a")(y), "b": layers.Dense(1, name="b")(y)})
     losses = {
         "a": lambda targets, output: ops.mean((output - targets["a"]) ** 2),
-        "b": lambda targets, output: 100 * ops.mean(ops.abs(output - targets["b"])),
+        "b": lambda targets, output: 10 * ops.mean(ops.abs(output - targets["b"])),
     }
     task = detection.MultiTask(network, losses, **options)
     task.compile(keras.optimizers.SGD(0.01))

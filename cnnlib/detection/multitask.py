@@ -90,6 +90,7 @@ class MultiTask(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The weighted sum of the losses of a batch."""
+        y = keras.tree.map_structure(ops.convert_to_tensor, y)  # train_on_batch hands NumPy on, which PyTorch minds
         losses = [loss(y, y_pred[task]) for task, loss in self.tasks.items()]
         for task, value in zip(self.tasks, losses):
             self.trackers[task].update_state(value)
