@@ -97,8 +97,7 @@ back = detection.convert([ways["rel_xyxy"]], "rel_xyxy", "xyxy", size=(297, 300)
 claim("there and back, nothing is lost", np.allclose(back, box, atol=1e-3))
 
 # %% [markdown]
-# A wrong format is the most frequent fault of a detection project, and often raises no error. The boxes look *nearly*
-# right. Draw some of them before you train.
+# A wrong format often raises no error, and the boxes may even look *nearly* right. Draw some of them before you train.
 #
 # ## How far do two boxes agree?
 #
@@ -169,7 +168,7 @@ exercise("11.1").check(iou_matrix)
 # of their own on a part of a photograph. What is drawn for the test comes from test pictures, on other photographs.
 #
 # T-shirts, pullovers, coats and shirts cannot always be told apart at this size, not even by people. Here they are one
-# class, *top*. That leaves seven.
+# class, *top*. That leaves seven. (Xiao and others 2017 had people name the ten classes: 83.5 % were right.)
 
 # %%
 settings = {"size": 48, "objects": (1, 2), "scale": (0.5, 0.8), "occlusion": (0, 0.1)}
@@ -616,7 +615,7 @@ exercise("11.5").check(cheapest)
 # %% [markdown]
 # ## Real boxes: tree crowns from the air
 #
-# Now a task that somebody has. Aerial photographs of a forest in Yellowstone, 10 cm a pixel, in which people drew a box
+# Now a task that somebody has. Aerial photographs of a forest in Yellowstone, in which people drew a box
 # around each crown (Weinstein and others 2019). There are 197 crowns to train on.
 #
 # How should they be split? An aerial photograph is cut into tiles before anything else. Draw tiles by chance, and a
@@ -708,11 +707,6 @@ claim("in the other photograph it is ahead by 0.15 or more", full_ap50["image"] 
 stored = [run["area"] for run in results.stored("11_crowns")] or [beside]
 claim("in the area beside, the short ones of the stored runs are ahead", min(stored) > full_ap50["area"])
 
-# %% [markdown]
-# It no longer leans on the light and the green of one photograph. That costs something where both are the same, and
-# pays where they are not. In the other forest neither is of much use: the crowns themselves look otherwise there, and
-# no turning or recolouring makes one kind of the other. That takes boxes from there.
-
 # %%
 shown = [(area, k) for k in (1, 2, 4, 6) for area in ("area", "image", "site")]
 pictures = np.stack([tiles[area].images[k] for area, k in shown])
@@ -727,6 +721,10 @@ plotting.boxes_on(
 )
 
 # %% [markdown]
+# It no longer leans on the light and the green of one photograph. That costs something where both are the same, and
+# pays where they are not. In the other forest neither is of much use: the crowns themselves look otherwise there, and
+# no turning or recolouring makes one kind of the other. That takes boxes from there.
+#
 # Look at where they disagree. Is the box wrong, or the person who drew it? Where crowns meet, another person would draw
 # other boxes.
 #
@@ -924,10 +922,9 @@ print(f"{len(slots)} slots, {len(objects)} objects: {len(slot)} pairs, all other
 claim("each object has one slot, and no slot has two", sorted(partner.tolist()) == list(range(len(objects))))
 
 # %% [markdown]
-# Which one to take? For few classes, a small device and a fixed camera: single-stage, with anchors and a stride that
-# fit your objects. If boxes must be tight and time is no matter: two-stage. If you cannot say how large objects are, or
-# NMS is in the way because they overlap: DETR and its descendants, with more data and more training; its first version
-# was weak on small objects.
+# Which one to take? Begin with a single stage whose strides and anchors fit your objects; both can be computed before
+# anything is trained. Try a second stage if names or boxes need a closer look, and measure what it costs. Try a
+# detector without NMS if your objects overlap; the first DETR was weak on small ones.
 #
 # ## Recap
 #
@@ -959,7 +956,7 @@ claim("each object has one slot, and no slot has two", sorted(partner.tolist()) 
 #
 # Most anchors are background, and easy. Each costs little, but there are hundreds for each object, so their sum makes
 # up nearly the whole loss, and the gradient says *more of nothing*. Focal loss makes easy ones count less. Older ways:
-# draw three times as many background anchors as objects, the hardest ones (SSD), or a first stage that throws most of
+# train on a few of the background anchors only, the hardest ones (SSD), or a first stage that throws most of
 # them away (Faster R-CNN).
 #
 # </details>
@@ -1011,3 +1008,5 @@ claim("each object has one slot, and no slot has two", sorted(partner.tolist()) 
 #   a metric and a loss for bounding box regression. *CVPR*.
 # - B. G. Weinstein, S. Marconi, S. Bohlman, A. Zare and E. White (2019). Individual tree-crown detection in RGB imagery
 #   using semi-supervised deep learning neural networks. *Remote Sensing*.
+# - H. Xiao, K. Rasul and R. Vollgraf (2017). Fashion-MNIST: a novel image dataset for benchmarking machine learning
+#   algorithms. *arXiv*.

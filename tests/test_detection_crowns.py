@@ -34,7 +34,7 @@ def test_it_is_as_good_as_its_card_says(found, area):
 
 def test_a_damaged_weight_shows(found):
     tiles = datasets.tree_crowns("area", size=128)
-    kernel = found.model.get_layer("pyramid0_smooth").kernel
+    kernel = found.model.get_layer("head_boxes").kernel
     before = keras.ops.convert_to_numpy(kernel)
     kernel.assign(np.roll(before, 1, axis=2))
     spoilt = crowns.judged(found, tiles.images, tiles.boxes).ap50
@@ -60,7 +60,7 @@ def test_the_scenes_hand_over_all_but_the_classes():
     keras.utils.set_random_seed(0)
     scenes, found = detection.small_detector(48, 10), crowns.crown_detector(weights=None)
     assert transfer.hand_over(scenes.model, found.model) == ["head_classes"]
-    for name in ("stem_conv", "stage2_2_b_bn", "pyramid1_smooth", "head_boxes"):
+    for name in ("stem_conv", "stage2_2_b_norm", "pyramid1_smooth", "head_boxes"):
         for one, other in zip(scenes.model.get_layer(name).get_weights(), found.model.get_layer(name).get_weights()):
             np.testing.assert_array_equal(one, other)
     assert scenes.model.get_layer("head_classes").get_weights()[0].shape == (3, 3, 48, 40)

@@ -205,7 +205,7 @@ WRONG = {
             "the worst precision",
         ),
         (average(result="np.sum(np.diff(recall, prepend=0) * precision)"), "the jagged curve itself"),
-        (average(levels="np.linspace(0, 1, 11)"), "PASCAL's way"),
+        (average(levels="np.linspace(0, 1, 11)"), "Those are eleven heights"),
         (average(levels="np.linspace(0, 1, 100)"), "there are 101"),
         (average(result="np.sum(heights)"), "added up"),
     ],

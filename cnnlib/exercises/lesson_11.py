@@ -494,7 +494,7 @@ AP = FunctionExercise(
         ),
         Misconception(
             lambda scores, correct, positives: _ap(scores, correct, positives, levels=11),
-            "Eleven heights were PASCAL's way in 2007. COCO has 101.",
+            "Those are eleven heights, in steps of 0.1. COCO has 101.",
         ),
         Misconception(
             lambda scores, correct, positives: _ap(scores, correct, positives, levels=100),
