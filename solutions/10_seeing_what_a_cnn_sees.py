@@ -26,7 +26,8 @@
 # [03 Training from first principles](../notebooks/03_training_from_first_principles.ipynb) · **Reading** 45 min ·
 # **Exercises** 60 min
 #
-# [← 09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · [Course map](../README.md)
+# [← 09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · [Course map](../README.md) ·
+# [11 Object detection →](../notebooks/11_object_detection.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -938,7 +939,8 @@ exercise("10.6").check(verdict)
 # ## What comes next
 #
 # A Grad-CAM map is a poor man's detector: it finds a thing without ever having seen a box. Part D trains networks that
-# answer with boxes. Back to the [course map](../README.md).
+# answer with boxes. [11 Object detection](../notebooks/11_object_detection.ipynb) ·
+# [Course map](../README.md)
 #
 # ## References
 #

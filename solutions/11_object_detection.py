@@ -25,7 +25,8 @@
 # **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb),
 # [09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · **Reading** 55 min · **Exercises** 60 min
 #
-# [← 10 Seeing what a CNN sees](../notebooks/10_seeing_what_a_cnn_sees.ipynb) · [Course map](../README.md)
+# [← 10 Seeing what a CNN sees](../notebooks/10_seeing_what_a_cnn_sees.ipynb) · [Course map](../README.md) ·
+# [12 Semantic segmentation →](../notebooks/12_semantic_segmentation.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -984,7 +985,7 @@ claim("each object has one slot, and no slot has two", sorted(partner.tolist()) 
 # ## What comes next
 #
 # A box holds an object and a good deal of what is around it. The next step is to say for each *pixel* what it belongs
-# to. Back to the [course map](../README.md).
+# to. [12 Semantic segmentation](../notebooks/12_semantic_segmentation.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

@@ -26,7 +26,8 @@
 # [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb) · **Reading** 45 min ·
 # **Exercises** 60 min
 #
-# [Course map](../README.md)
+# [← 11 Object detection](../notebooks/11_object_detection.ipynb) · [Course map](../README.md) ·
+# [13 Many heads →](../notebooks/13_many_heads.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -872,7 +873,8 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 # ## What comes next
 #
 # A label map does not know where one object ends and the next begins; you had to split it. Lesson 13 gives one backbone
-# many heads, among them one that draws a mask for each object. Back to the [course map](../README.md).
+# many heads, among them one that draws a mask for each object.
+# [13 Many heads](../notebooks/13_many_heads.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

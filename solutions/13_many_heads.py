@@ -22,10 +22,10 @@
 # - tell which numbers fall when a head is switched off, and why
 # - measure instances by mask AP, and merge them into one panoptic map
 #
-# **Before this**: [06 Batch normalisation and ResNet](../notebooks/06_batch_norm_and_resnet.ipynb), and the lessons on
-# detection and segmentation · **Reading** 45 min · **Exercises** 60 min
+# **Before this**: [11 Object detection](../notebooks/11_object_detection.ipynb),
+# [12 Semantic segmentation](../notebooks/12_semantic_segmentation.ipynb) · **Reading** 45 min · **Exercises** 60 min
 #
-# [Course map](../README.md)
+# [← 12 Semantic segmentation](../notebooks/12_semantic_segmentation.ipynb) · [Course map](../README.md)
 
 # %%
 from cnnlib import runtime
