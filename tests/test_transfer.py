@@ -425,13 +425,14 @@ def test_more_images_never_mean_that_less_is_learnt():
 
 
 def test_the_advice_is_what_the_stored_runs_of_lesson_09_found():
-    """Of frozen, fine-tuned and scratch, the advised way is at most 1.5 points behind the best of that size."""
+    """The advised way is behind the best of that size by no more than the standard error of an accuracy."""
+    error = (0.5 * 0.5 / 500) ** 0.5  # on the 500 test pictures: 2.2 points
     runs = results.stored("09_images_per_class")
     ways = {"frozen features": "frozen", "fine-tune the last stages": "fine-tuned", "from scratch": "from scratch"}
     for images in (5, 20, 100):
         advised = ways[transfer.strategy(images, similar=True).choice]
         mean = {way: np.mean([run[f"{way} {10 * images} test"] for run in runs]) for way in ways.values()}
-        assert mean[advised] > max(mean.values()) - 0.015, (images, mean)
+        assert mean[advised] > max(mean.values()) - error, (images, mean)
 
 
 @pytest.mark.parametrize("bad", [{"images_per_class": -1}, {"deadline_ms": -1}, {"request_ms": -1}])
