@@ -27,7 +27,7 @@
 # **Exercises** 60 min
 #
 # [← 11 Object detection](../notebooks/11_object_detection.ipynb) · [Course map](../README.md) ·
-# [13 Many heads →](../notebooks/13_many_heads.ipynb)
+# [13 Many heads, one backbone →](../notebooks/13_many_heads.ipynb)
 
 # %%
 from cnnlib import runtime
@@ -874,7 +874,7 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 #
 # A label map does not know where one object ends and the next begins; you had to split it. Lesson 13 gives one backbone
 # many heads, among them one that draws a mask for each object.
-# [13 Many heads](../notebooks/13_many_heads.ipynb) · [Course map](../README.md)
+# [13 Many heads, one backbone](../notebooks/13_many_heads.ipynb) · [Course map](../README.md)
 #
 # ## References
 #
