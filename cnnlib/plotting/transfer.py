@@ -34,7 +34,7 @@ def choices(
         xlabel="peak rate",
         form="{:.3f}",
         size=0.8,
-        title=f"Accuracy on the validation part, mean of {len(stored)} runs",
+        title="Validation accuracy",
         alt="; ".join(
             f"{name}: " + ", ".join(f"{v:.3f} at {s}" for s, v in row.items()) for name, row in means.items()
         ),
