@@ -38,7 +38,8 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{7,16}\b")
 NO_PERSON = {"admin", "administrator", "build", "docker", "jovyan", "root", "runner", "runneradmin", "test", "user"}
 # What measures time, and the report on the machine.
 TIMING = re.compile(
-    r"\b(?:perf_counter|process_time|monotonic|timeit|stopwatch|seconds|milliseconds)\w*|\btime_\w+|\w+_time\b|\breport\(\)"
+    r"\b(?:perf_counter|process_time|monotonic|timeit|stopwatch|seconds|milliseconds)\w*|\btime_\w+|\w+_time\b"
+    r"|\breport\(\)|\bper_second\("
 )
 NUMBER = re.compile(r"\d")
 CHECKED = re.compile(r"\b(claim|measured)\(")
