@@ -426,8 +426,13 @@ if results.recording():
         live |= {f"{norm} {key}": value for key, value in scores((whole > 0).astype("uint8")).items()}
 results.record("12_unet", **live, grid=grid)
 runs = results.stored("12_unet") or [{**live, "grid": grid, "seed": runtime.seed()}]
-plotting.ablation(
-    runs, live, ["U-Net", "no skips"], {"Dice": "Dice", "outline": "F-score of outlines"}, "score, held-out part"
+plotting.recipes(
+    runs,
+    live,
+    rows=("U-Net", "no skips"),
+    measures={"Dice": "Dice", "outline": "F-score of outlines"},
+    xlabel="score, held-out part",
+    limits=None,
 )
 
 # %%

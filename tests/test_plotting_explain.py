@@ -149,3 +149,11 @@ def test_recipes_draw_mean_range_and_this_run(shown):
     assert "x, P ≈ 0.10; y, P ≈ 0.10; x, Q ≈ 0.20" in alt
     with pytest.raises(ValueError, match="at least one stored run"):
         plotting.recipes([], {}, rows=("x",), measures={"p": "P"}, xlabel="share")
+
+
+def test_recipes_leave_room_for_the_markers_of_few_rows(shown):
+    stored = [{"x p": 0.92, "y p": 0.94}, {"x p": 0.93, "y p": 0.95}]
+    plotting.recipes(stored, {}, rows=("x", "y"), measures={"p": "P"}, xlabel="share", limits=None)
+    axes = shown[0][0].axes[0]
+    assert axes.get_ylim() == (1.5, -0.5)
+    assert 0.9 < axes.get_xlim()[0] < 0.92

@@ -94,19 +94,3 @@ def test_taps_draws_as_many_windows_as_lie_on_each_pixel(kernel, stride):
 def test_taps_refuses_what_is_no_size():
     with pytest.raises(ValueError, match="stride=0"):
         figures.taps(3, 0)
-
-
-def test_ablation_has_a_dot_for_each_run_and_says_the_means(shown):
-    runs = [{"a x": 0.2, "b x": 0.5}, {"a x": 0.4, "b x": 0.7}]
-    plotting.ablation(runs, {"a x": 0.3, "b x": 0.9}, ["a", "b"], {"x": "the x"}, "score")
-    figure, alt = shown[0]
-    assert "Mean over 2 stored runs" in alt
-    assert "a, the x ≈ 0.30; b, the x ≈ 0.60" in alt
-    lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
-    assert [list(line.get_xdata()) for line in lines] == [[0.2, 0.4], [0.3], [0.5, 0.7], [0.9]]
-    assert [list(line.get_ydata()) for line in lines] == [[0, 0], [0], [1, 1], [1]]
-
-
-def test_ablation_needs_a_stored_run():
-    with pytest.raises(ValueError, match="at least one stored run"):
-        plotting.ablation([], {}, ["a"], {"x": "x"}, "score")

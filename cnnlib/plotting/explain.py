@@ -237,6 +237,7 @@ def recipes(
     measures: Mapping[str, str],
     xlabel: str,
     chance: float | None = None,
+    limits: tuple[float, float] | None = (-0.02, 1.02),
 ) -> None:
     """Several measures of several ways of training: mean and range over stored runs, and this run's diamonds.
 
@@ -247,6 +248,7 @@ def recipes(
         measures: name as in the runs -> what the legend says.
         xlabel: what is measured.
         chance: drawn as a dotted line.
+        limits: of the axis; None to fit the numbers.
 
     Raises:
         ValueError: there is no stored run.
@@ -269,7 +271,6 @@ def recipes(
     if chance is not None:
         ax.axvline(chance, color=core.COLOURS["reference"], linestyle=":", linewidth=1.2)
     ax.set_yticks(range(len(rows)), list(rows), fontsize=10)
-    ax.invert_yaxis()
-    ax.set(xlabel=xlabel, xlim=(-0.02, 1.02))
+    ax.set(xlabel=xlabel, xlim=limits, ylim=(len(rows) - 0.5, -0.5))  # half a row of room for the first markers
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     core.show(fig, f"Mean over {len(stored)} stored runs: {'; '.join(texts)}. Diamonds: this run.")

@@ -1,4 +1,4 @@
-"""Figures of lesson 12: label maps over pictures, mistakes pixel by pixel, an ablation, taps of a convolution."""
+"""Figures of lesson 12: label maps over pictures, mistakes pixel by pixel, taps of a convolution."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from cnnlib.claims import approx
 from cnnlib.plotting import core
 
-__all__ = ["ablation", "label_maps", "mistakes", "taps"]
+__all__ = ["label_maps", "mistakes", "taps"]
 
 IGNORE = 255
 ALPHA = 0.55  # of a label, so that the picture shines through
@@ -132,44 +131,6 @@ def taps(kernel: int, stride: int, size: int = 8) -> Figure:
     core.draw_heatmap(plane, np.outer(inner, inner)[:12, :12], cmap="Blues", limits=(0, max(full.max() ** 2, 1)))
     plane.set_title("in the plane")
     return fig
-
-
-def ablation(
-    stored: Sequence[Mapping[str, float]],
-    live: Mapping[str, float],
-    ways: Sequence[str],
-    measures: Mapping[str, str],
-    xlabel: str,
-) -> None:
-    """Several measures of several ways of training: a dot for each stored run, a diamond for this one.
-
-    Args:
-        stored: runs; each maps ``"<way> <measure>"`` to a number.
-        live: the same for this run.
-        ways: from top to bottom.
-        measures: name as in the runs -> what the legend says.
-        xlabel: what is measured.
-
-    Raises:
-        ValueError: there is no stored run.
-    """
-    if not stored:
-        raise ValueError("ablation needs at least one stored run.")
-    fig, ax = core.figure(7.0, 1.0 + 0.4 * len(ways))
-    told = []
-    for number, (measure, text) in enumerate(measures.items()):
-        colour, mark = core.CYCLE[number % len(core.CYCLE)], "os^"[number % 3]
-        for row, way in enumerate(ways):
-            values = [run[f"{way} {measure}"] for run in stored]
-            ax.plot(values, [row] * len(values), mark, color=colour, markersize=6, label=text if row == 0 else None)
-            edge = {"markerfacecolor": "none", "markeredgecolor": core.COLOURS["reference"]}
-            ax.plot(live[f"{way} {measure}"], row, "D", markersize=10, **edge)
-            told.append(f"{way}, {text} {approx(np.mean(values), 2)}")
-    ax.plot([], [], "D", markersize=9, markerfacecolor="none", color=core.COLOURS["reference"], label="this run")
-    ax.set_yticks(range(len(ways)), list(ways), fontsize=10)
-    ax.set(xlabel=xlabel, ylim=(len(ways) - 0.5, -0.5))
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    core.show(fig, f"Mean over {len(stored)} stored runs: {'; '.join(told)}. Diamonds: this run.")
 
 
 def _grid(pictures: list[np.ndarray], columns: int | None, size: float, extra: float):
