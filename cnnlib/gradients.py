@@ -177,6 +177,18 @@ def by_layer(model: keras.Model, gradients: Sequence) -> dict[str, dict[str, np.
     return layers
 
 
+def is_traced(x) -> bool:
+    """Whether ``x`` stands for an array in a function that JAX is about to compile or differentiate, and is none yet.
+
+    On the other backends never.
+    """
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return isinstance(x, jax.core.Tracer)
+
+
 # Arguments and results ------------------------------------------------------------------------------------------------
 
 

@@ -84,7 +84,8 @@ def setup(seed: int | None = None) -> None:
             stacklevel=2,
         )
     _follow_the_conventions(keras)
-    with _silenced_stderr():  # it imports TensorFlow on every backend, for the sake of tf.data
+    _import_tensorflow_only_for_its_users()
+    with _silenced_stderr():
         keras.utils.set_random_seed(chosen)
     _seed = chosen
     print(f"Keras {keras.__version__} · {backend()} · {profile()} profile · seed {chosen}")
@@ -114,6 +115,20 @@ def _keras() -> ModuleType:
             raise ModuleNotFoundError(_how_to_install(error.name), name=error.name) from error
         raise
     return keras
+
+
+def _import_tensorflow_only_for_its_users() -> None:
+    """For Keras on JAX and PyTorch, TensorFlow is there if somebody has imported it, not if it is installed.
+
+    Keras asks at many places whether TensorFlow is available, to seed it or because something might be one of its
+    tensors, and to ask is to import it: 0.4 GB and some seconds on backends that do not need it. What does need it, as
+    ``tf.data``, still imports it. Should the inside of Keras change, this has no effect.
+    """
+    lazy = getattr(sys.modules.get("keras.src.utils.module_utils"), "tensorflow", None)
+    if backend() == "tensorflow" or not isinstance(getattr(type(lazy), "available", None), property):
+        return
+    imported = property(lambda module: "tensorflow" in sys.modules)
+    lazy.__class__ = type("LazyTensorFlow", (type(lazy),), {"available": imported})
 
 
 def _follow_the_conventions(keras: ModuleType) -> None:

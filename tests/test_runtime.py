@@ -1,6 +1,7 @@
 """Set-up, settings, network block and environment report."""
 
 import getpass
+import importlib.util
 import json
 import os
 import random
@@ -84,6 +85,38 @@ def test_a_console_that_knows_few_letters_is_forgiven():
     done = python(code, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert "accuracy ? 0.9" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_tensorflow_is_imported_only_by_what_needs_it(name):
+    """Keras would import it to seed it, and to compare with its types: 0.4 GB."""
+    if not importlib.util.find_spec(name) or not importlib.util.find_spec("tensorflow"):
+        pytest.skip(f"{name} or TensorFlow is not installed")
+    code = """
+        from cnnlib import runtime
+        runtime.setup(1)
+        import keras, numpy as np, sys
+        first = float(keras.random.uniform(()))
+        model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.RandomFlip(), keras.layers.Resizing(4, 4),
+                                  keras.layers.Flatten(), keras.layers.Dense(2)])
+        model.compile("sgd", "mse", metrics=["accuracy"])
+        model.fit(np.zeros((8, 8, 8, 3)), np.zeros((8, 2)), verbose=0)
+        keras.models.clone_model(model)
+        assert "tensorflow" not in sys.modules
+        runtime.setup(1)
+        assert float(keras.random.uniform(())) == first
+        batches = keras.utils.timeseries_dataset_from_array(np.arange(20.0), None, sequence_length=4, batch_size=2)
+        assert "tensorflow" in sys.modules and len(list(batches)) == 9
+        import tensorflow as tf
+        drawn = []
+        for _ in range(2):
+            runtime.setup(2)
+            drawn.append(float(tf.random.uniform(())))
+        assert drawn[0] == drawn[1]
+        model.fit(tf.data.Dataset.from_tensors((np.zeros((8, 8, 8, 3)), np.zeros((8, 2)))), verbose=0)
+    """
+    done = python(code, KERAS_BACKEND=name)
+    assert done.returncode == 0, done.stderr
 
 
 def test_setup_seeds_every_generator(clean, capsys):

@@ -51,7 +51,7 @@ def ConvNeXt(
 def convnext_block(x, name: str, drop_path: float = 0.0, layer_scale: float = 1e-6):
     """7x7 depthwise, LayerNorm, 1x1 to four times the channels, GELU, 1x1 back, a learnt scale, and the shortcut."""
     channels = x.shape[-1]
-    y = layers.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise")(x)
+    y = common.DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise")(x)
     y = _norm(y, f"{name}_norm")
     y = layers.Dense(4 * channels, activation="gelu", name=f"{name}_expand")(y)
     y = layers.Dense(channels, name=f"{name}_project")(y)

@@ -132,7 +132,7 @@ def _conv(x, filters: int | None, kernel: int, stride: int, name: str, activate:
     """Convolution (depthwise if ``filters`` is None) without bias, batch normalisation, ReLU6."""
     settings = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}_conv"}
     if filters is None:
-        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=common.he(), **settings)(x)
+        x = common.DepthwiseConv2D(kernel, depthwise_initializer=common.he(), **settings)(x)
     else:
         x = layers.Conv2D(filters, kernel, kernel_initializer=common.he(), **settings)(x)
     x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)

@@ -138,7 +138,8 @@ def with_torch_conventions(model: keras.Model) -> keras.Model:
             x = layers.ZeroPadding2D(sides, name="Conv1_pad")(x)
         return layer(x, **options)
 
-    copy = keras.models.clone_model(model, clone_function=convention, call_function=padded)
+    with common.without_drawing():
+        copy = keras.models.clone_model(model, clone_function=convention, call_function=padded)
     copy.set_weights(model.get_weights())
     return copy
 
