@@ -70,7 +70,7 @@ claim("and the shuttle a rubber eraser", said[3][0] == "rubber eraser")
 # %% [markdown]
 # Why a bubble? Did it look at the clock at all, or at the empty wall? And of the right answers: did it see the tripod,
 # or the man, or the lawn? An **explanation** here is a map over the picture that says where the answer came from. This
-# page makes six kinds of them. Its second half asks which of them you may believe.
+# page makes seven kinds of them. Its second half asks which of them you may believe.
 #
 # ## From below: what a layer responds to
 #
@@ -191,8 +191,8 @@ for steps in (4, 16):
 claim("in 4 steps by more than a tenth, in 16 by less than a tenth", missing[4] > 0.1 > missing[16])
 
 # %% [markdown]
-# The photographs, with 50 times as many pixels and a deeper network, would need hundreds of steps; the eight in the
-# figure are a sketch. And you choose what *nothing* looks like: grey, black, a blurred copy. Each gives another map.
+# The photographs have 50 times as many pixels, and the network is deeper, so the eight steps in the figure are a
+# sketch. And you choose what *nothing* looks like: grey, black, a blurred copy. Each gives another map.
 #
 # ## Grad-CAM: which places
 #
@@ -238,7 +238,7 @@ claim("for espresso, both are the same", np.allclose(by_hand, cam[1], atol=1e-3 
 # `head` is what follows a layer: a function from its maps (height, width, channels) to the scores (classes,), written
 # with `keras.ops`. `gradients.value_and_grad(fn)` gives a function of the same arguments that returns the number `fn`
 # and its gradient, on your backend; pass `jit=False` here, since the function is used once. Return the map
-# (height, width) of the class `label`, as a NumPy array.
+# (height, width) of the class `label`, as a NumPy array, not scaled to a maximum of 1.
 
 
 # %%
@@ -274,8 +274,8 @@ claim("they are alike", alike > 0.5)
 
 # %% [markdown]
 # It looked at the clock, not at the wall. It saw a pale disc without hands, and a pale disc is a bubble. But that last
-# sentence is yours: the map says *where*, never *what* nor *why*. Two classes with the same map were told apart by what
-# is there, and the map does not show it.
+# sentence is a guess: the map says *where*, never *what* nor *why*. Two classes with the same map were told apart by
+# what is there, and the map does not show it.
 #
 # Where things lie in different places, the maps must too. Put four photographs into one.
 
@@ -354,8 +354,10 @@ claim("from the early one not much more than a quarter, as by chance", in_tile["
 # `"avg_pool"` of Lite0. Which one
 # - `evidence`: gives the map that says most clearly which class is meant?
 # - `two`: separates two clocks whose centres are 40 pixels apart, and still comes after more than half of the blocks?
-# - `edges`: looks nearly the same whatever class you ask for, because it has seen three pixels by three?
+# - `edges`: shows edges and colours at best, because each of its units has seen three pixels by three?
 # - `nothing`: has no map at all?
+#
+# One layer is left over. Make `layer_for` a dictionary, with a layer's name for each of the four words.
 
 # %%
 ### BEGIN SOLUTION
@@ -368,28 +370,30 @@ exercise("10.2").check(layer_for)
 # %% [markdown]
 # ## Occlusion: hide it and see
 #
-# All of this needs gradients. The oldest method needs nothing but the answer: lay a grey square over the picture, see
-# how far the probability falls, move the square on (Zeiler and Fergus 2014).
+# All of this needs gradients. Another method needs nothing but the answer: lay a square of the picture's mean colour
+# over it, see how far the probability falls, move the square on (Zeiler and Fergus 2014, with a grey one).
 #
 # Each pixel gets the mean fall over the squares that hid it.
 #
-# **Predict**: the network is 94 % sure of the *espresso*. How many of these points does it lose where it loses most?
+# **Predict**: the network is 94 % sure of the *espresso*. How many of these points does it lose, on average over the
+# squares that hide it, at the pixel that counts most?
 
 # %%
 falls = explain.occlusion(lite, x[[1]], 967, window=56, stride=28, batch_size=2)
 plotting.laid_over(
     photographs[[1]], {"occlusion": falls, "Grad-CAM": cam[[1]]}, size=1.4, alt="Both maps are highest inside the cup."
 )
-measured("it loses at most, of 1,", falls.max(), digits=2)
+measured("mean fall at the pixel that counts most", falls.max(), digits=2)
 claim("it is highest inside the cup", explain.pointing_game(falls, cup)[0])
 claim(
-    "Grad-CAM, which never hid anything, has nearly the same order of places",
-    explain.rank_correlation(explain.enlarged(cam[[1]], (224, 224)), falls)[0] > 0.4,
+    "Grad-CAM, which never hid anything, puts the places into much the same order",
+    explain.rank_correlation(explain.enlarged(cam[[1]], (224, 224)), falls)[0] > 0.6,
 )
 
 # %% [markdown]
-# This map is the only one on the page that says what *happens* if something is not there. It has its price: 50 forward
-# passes. And its catch: a grey square is something, too, which the network has never seen.
+# A fifth or so, and no more: hide any part of the cup, and the rest still says espresso. This map is the only one on
+# the page that says what *happens* if something is not there. It has its price: 50 forward passes. And its catch: an
+# even square is something, too, which the network has never seen.
 #
 # ### Exercise 10.3 · Occlusion
 #
@@ -444,7 +448,7 @@ dreams = {name: explain.maximise(canvas, label, **way, **climb) for name, (label
 plotting.images(
     {name: (dream - low) / (high - low) for name, dream in dreams.items()},
     size=1.3,
-    alt="Free: coloured noise. Smooth: a dial with hands, and something tall that stands upright.",
+    alt="Free: coloured noise. Smooth: a round thing with a dark stroke in it, and something tall and upright.",
 )
 
 # %%
@@ -462,8 +466,8 @@ claim(
 claim("the free clock has the higher score", liked[0, 892] > liked[1, 892])
 
 # %% [markdown]
-# A dial with hands, after all. The picture that pleases most is one that no camera takes, and that is worth knowing,
-# too: such noise is the raw material of attacks on networks.
+# Something round with a dark stroke in it: with good will, a dial. The picture that pleases most is one that no camera
+# takes, and that is worth knowing, too: such noise is the raw material of attacks on networks.
 #
 # ## The whole set at once
 #
@@ -481,7 +485,10 @@ planes = {
     "features, t-SNE": explain.project(features, "tsne", seed=runtime.seed()),
 }
 plotting.embedding(
-    planes, kinds, cifar.class_names, alt="Pixels: one cloud, all classes mixed. PCA: a star. t-SNE: ten islands."
+    planes,
+    kinds,
+    cifar.class_names,
+    alt="Pixels: one cloud, all classes mixed. PCA: a star. t-SNE: ten groups, some of which touch.",
 )
 
 
@@ -502,8 +509,8 @@ claim(
 )
 
 # %% [markdown]
-# Use it to find what a table hides: wrong labels inside an island of another class, a class in two pieces. But read
-# neighbourhoods only. The distance between islands and their size mean nothing in t-SNE.
+# Use it to find what a table hides: wrong labels inside the group of another class, a class in two pieces. But read
+# neighbourhoods only. The distance between groups and their size mean nothing in t-SNE.
 #
 # ## Is the map about the network?
 #
@@ -596,8 +603,8 @@ claim("so does pointing at the middle", explain.pointing_game(middle, boxes).all
 # %% [markdown]
 # Photographers put things in the middle. Five hits prove nothing here, and on many benchmarks a part of the score is
 # this. The question must be asked where the middle does not help, and often: fifty mosaics of four pictures of CIFAR-10
-# each, all of which the small ResNet names rightly by themselves, and four questions to each (so Böhle, Fritz and
-# Schiele 2021 play it). A fixed finger hits one tile in four, exactly.
+# each, all of which the small ResNet names rightly by themselves, and four questions to each (the grid is that of
+# Böhle, Fritz and Schiele 2021). A fixed finger hits one tile in four, exactly.
 #
 # **Predict**: of 200 questions, what share do saliency and Grad-CAM answer?
 
@@ -873,6 +880,8 @@ exercise("10.5").check(hot_spot)
 # - `c`: shuffled, it keeps 0.02. In 400 mosaics of four it points at the right tile in 27 %
 # - `d`: as `b`. In 280 of 300 X-ray pictures of one hospital its highest place is a letter at the edge of the film
 # - `e`: as `b`. Its 7x7 places, on 224 pixels, are to show which of two buttons 12 pixels apart was decisive
+#
+# Make `verdict` a dictionary, with one of these words for each letter.
 
 # %%
 ### BEGIN SOLUTION
@@ -921,8 +930,9 @@ exercise("10.6").check(verdict)
 #
 # <details><summary>Model answer</summary>
 #
-# It was drawn by chance from the same collection, so the stamp told the class there too. A split by source would have:
-# hold out an agency, a hospital, a camera as a whole (lesson 08).
+# It was drawn by chance from the same collection, so the stamp told the class there too. A split by source would have,
+# had there been horses from two sources: hold out an agency, a hospital, a camera as a whole (lesson 08). Here it shows
+# at least that source and class are the same thing, and that horses must be got elsewhere.
 #
 # </details>
 #
@@ -931,7 +941,7 @@ exercise("10.6").check(verdict)
 # <details><summary>Model answer</summary>
 #
 # When there is no gradient, as behind an interface that returns answers only. When the question is what happens if a
-# thing is not there. When there is time for some hundred forward passes. And remember that the grey square itself is
+# thing is not there. When there is time for some hundred forward passes. And remember that the square itself is
 # something that the network has not seen.
 #
 # </details>

@@ -47,8 +47,9 @@ from cnnlib.models import deeplab
 # %% [markdown]
 # ## One micrograph, and no more
 #
-# These are nuclei of cells under a fluorescence microscope. Somebody has drawn around each of them. That is slow work,
-# so there is one micrograph, not ten thousand. The left part is for learning, the right part is held out.
+# These are nuclei of cells under a fluorescence microscope (Schmidt and others 2018). Somebody has drawn around each
+# of them. That is slow work, so there is one micrograph, not ten thousand. The left part is for learning, the right
+# part is held out.
 
 
 # %%
@@ -101,8 +102,9 @@ claim("an empty answer is right on more than 80 % of the pixels", np.mean(new_ma
 # since one is a function of the other: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. The **mean IoU** averages
 # over the classes.
 #
-# Neither looks at outlines: of a large object most pixels lie inside. The **boundary F-score** compares only the
-# outlines: which share of the predicted outline lies within a pixel of the true one, and the other way round.
+# Neither looks at outlines: of a large object most pixels lie inside. The **boundary F-score** (Csurka, Larlus and
+# Perronnin 2013) compares only the outlines: which share of the predicted outline lies within a pixel of the true one,
+# and the other way round.
 #
 # Now a rival for the network. Otsu's threshold (1979) parts bright from dark so that the two groups lie as far apart as
 # they can. It has no weights, and it learns one number.
@@ -247,7 +249,8 @@ claim("it has 135,177 weights", unet.count_params() == 135_177)
 #
 # For each pixel there is the **cross-entropy** of lesson 03, and its mean over the image. It treats all pixels alike,
 # and most are easy background. The **Dice loss** makes the score itself something with a gradient: take probabilities
-# $p_i$ in the place of a mask (Milletari, Navab and Ahmadi 2016), with the true labels $t_i$:
+# $p_i$ in the place of a mask (compare Milletari, Navab and Ahmadi 2016, who square the terms below the line), with
+# the true labels $t_i$:
 #
 # $$L = 1 - \frac{2 \sum_i p_i t_i + s}{\sum_i p_i + \sum_i t_i + s}$$
 #
@@ -336,10 +339,10 @@ claim("Dice finds a third to two thirds", 1 / 3 < recall["Dice"] < 2 / 3)
 claim("and of its pixels more are true", precision["Dice"] > 1.5 * precision["the same, weighted"])
 
 # %% [markdown]
-# Cross-entropy is right to be silent: with features this weak no pixel is more likely seam than not, and *nothing* is
-# its best answer. The weights of the classes make a seam pixel as dear as a hundred others. Dice needs no weights,
-# because background that is left alone appears in none of its sums. And Tversky lets you say which mistake is the worse
-# one. No loss makes the features better. It chooses the point between what is missed and what is invented.
+# Cross-entropy is right to be silent: with features this weak hardly a pixel is more likely seam than not, and
+# *nothing* is its best answer. The weights of the classes make a seam pixel as dear as a hundred others. Dice needs no
+# weights, because background that is left alone appears in none of its sums. And Tversky lets you say which mistake is
+# the worse one. No loss makes the features better. It chooses the point between what is missed and what is invented.
 #
 # ## Train it
 #
@@ -515,7 +518,8 @@ claim("transposed, more than a tenth, in each stored run", all(each["transposed"
 claim("resized, less than a fiftieth", max(each["resize"][0] for each in (*trained, grid)) < 0.02)
 
 # %% [markdown]
-# The convolutions behind the layer have to take it out again, and may leave some of it. In a mask, where a threshold
+# Nearly: a third and more of what varies behind the layer is the grid, and about a hundredth or less of the logits. The
+# convolutions in between had to take it out, and may leave some of it. In a mask, where a threshold
 # follows, that does little harm. In a picture that people look at, generated or enlarged, it is the first thing that
 # they see (Odena, Dumoulin and Olah 2016). A kernel that is a multiple of the stride evens the counts.
 # Resizing first left hardly any, at a price: nine taps for each pixel of the output, where a window of 3 in steps of 2
@@ -549,7 +553,7 @@ plotting.label_maps(
 # Nuclei that touch are one component. So split what is round: deep inside a nucleus the distance to the background has
 # a peak, and `split_touching` grows a region around each peak until they meet (a **watershed**). The **average
 # precision** counts a nucleus as found if its region has an IoU of more than one half with it: hits, divided by hits,
-# misses and inventions together.
+# misses and inventions together (the score of the 2018 Data Science Bowl at one threshold, Caicedo and others 2019).
 
 # %%
 count = segmentation.count_error(new_nuclei, parts), segmentation.count_error(new_nuclei, split)
@@ -561,9 +565,10 @@ claim("and the average precision gains 5 points or more", found_objects[1] > fou
 claim("components of the threshold: below 0.5", by_light < 0.5)
 
 # %% [markdown]
-# The same mask has a Dice near 0.94 and components that are several nuclei short: a bridge of two pixels costs nothing
-# in Dice and a whole nucleus in the count. Splitting errs in the other direction as well, where one nucleus has a dent.
-# Measure what you need.
+# The same mask has a Dice near 0.94 and other counts: a bridge of two pixels costs nothing in Dice and a whole nucleus
+# in the count, and where one nucleus has a dent, splitting makes two of it. Look at the two counts again: that of the
+# components may be *nearer*. What is joined and what is invented cancel there, so a count can be right by accident.
+# The average precision asks nucleus by nucleus, and there splitting wins. Measure what you need.
 #
 # ### Exercise 12.5 · From mask to count
 #
@@ -650,10 +655,11 @@ claim("edge to edge, some probability is wrong by more than 0.2", off[0].max() >
 claim("with overlap and a margin, none by more than 0.05", off[1].max() < 0.05)
 
 # %% [markdown]
-# Why? At the edge of a tile the convolutions see zeros, where the whole image has pixels. The error reaches as far
-# inwards as the receptive field, and shows where the network is in two minds: at outlines. So let tiles overlap, and
-# keep of each only what lies far enough from its edge: the **overlap-tile strategy** of the U-Net paper. Only where the
-# tile ends because the *image* ends, nothing better is to be had.
+# Why? At the edge of a tile the convolutions see zeros, where the whole image has pixels. The error reaches inwards by
+# half the width of the receptive field, and shows where the network is in two minds: at outlines. So let tiles
+# overlap, and keep of each only what lies far enough from its edge: the **overlap-tile strategy** of the U-Net paper.
+# (Tiles begin at multiples of 8, so that three poolings cut them as they cut the whole.) Only where the tile ends
+# because the *image* ends, nothing better is to be had.
 #
 # Batch normalisation uses stored statistics here, the same for each tile. Group normalisation takes the mean of the
 # tile. **Predict**: does overlap help there?
@@ -700,8 +706,9 @@ exercise("12.6").check(stitch)
 # ## Photographs, and the atrous pyramid
 #
 # Photographs have objects of all sizes, and need a network that knows the world. **DeepLab** (Chen and others 2017)
-# takes a classifier, here MobileNetV2, and replaces its last strides by dilation: the map stays at an eighth of the
-# image, and the windows spread instead. Its name for dilated is **atrous**, from the French *à trous*, with holes.
+# takes a classifier, here MobileNetV2 (Sandler and others 2018), and replaces its last strides by dilation: the map
+# stays at an eighth of the image, and the windows spread instead. Its name for dilated is **atrous**, from the French
+# *à trous*, with holes.
 #
 # On top sits **atrous spatial pyramid pooling** (ASPP): the same map seen through 3x3 windows of several rates, and
 # through the mean of the whole image, side by side.
@@ -754,8 +761,8 @@ claim("and the shuttle is a bottle", shares["shuttle"][voc["bottle"]] > 0.25)
 # %% [markdown]
 # Each pixel must get one of 21 classes. What it has never learnt, it calls by the name of what is most like it.
 #
-# Now with true masks: five photographs of cats and dogs from the Oxford-IIIT Pet set. Pixels along the outline are
-# labelled 255, since the annotators did not decide there.
+# Now with true masks: five photographs of cats and dogs from the Oxford-IIIT Pet set (Parkhi and others 2012). Pixels
+# along the outline are labelled 255, since the annotators did not decide there.
 #
 # **Predict**: the mean IoU over the classes that occur?
 
@@ -839,8 +846,8 @@ claim("small, it loses more than 10 points", animals[32, True] < animals[8, True
 # - Cross-entropy is silent on a class of one per cent. Weights, Dice and Tversky choose another point between missed
 #   and invented.
 # - A transposed convolution whose kernel is no multiple of its stride draws a checkerboard.
-# - A mask is not a count: touching objects must be split.
-# - Tiles must overlap by more than the error at their edges reaches.
+# - A mask is not a count: touching objects must be split, and a count may be right by accident.
+# - Two neighbouring tiles must overlap by at least twice as far as the error reaches in from an edge.
 # - DeepLab keeps the map fine by dilation, which small objects need.
 #
 # ## Explain it
