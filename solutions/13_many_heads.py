@@ -683,12 +683,12 @@ def judge():
 scores = judge()
 for name, value in scores.items():
     measured(f"{name:8}", value, digits=2)
-claim("the kind is right at more than 60 % of the true centres", scores["class"] > 0.6)
+claim("the kind is right at more than 70 % of the true centres", scores["class"] > 0.7)
 claim(
     "a mask in a true box is better than one that fills the box, by 0.03 or more",
     scores["mask"] > np.mean(inside) + 0.03,
 )
-claim("mask AP is above 0.15", scores["mask AP"] > 0.15)
+claim("mask AP is above 0.25", scores["mask AP"] > 0.25)
 
 # %% [markdown]
 # ## Each head switched off
@@ -757,7 +757,7 @@ claim("without the class head the three others are better in each stored run", m
 
 # %% [markdown]
 # Up, if only a little. The class head is the loudest, and in this short training it seems to take something from the
-# others: they share 36 channels and 300 steps. Sharing halves the multiplications, that is certain. Whether it also
+# others: they share 36 channels and 600 steps. Sharing halves the multiplications, that is certain. Whether it also
 # makes a head *better* is a question to measure, with your heads and your data.
 #
 # ## How much is a pixel worth?
@@ -793,11 +793,11 @@ for head in LOSSES:
     weight = np.mean([run[f"learnt weights {head} weight"] for run in stored])
     print(f"{head:8} weight 1, guessed {chosen[head]:4.1f}, learnt {weight:.2f}")
 products = [r[f"learnt weights {k} weight"] * r[f"learnt weights {k} loss"] for r in stored for k in LOSSES]
-claim("at the end, each weight times its loss lies between 0.7 and 1.05", 0.7 < min(products) < max(products) < 1.05)
+claim("at the end, each weight times its loss lies between 0.5 and 1.05", 0.5 < min(products) < max(products) < 1.05)
 
 # %% [markdown]
-# The losses still fall while the weights learn, so the weights lag behind. Now all three ways: our guess, 1 each, and
-# learnt.
+# The losses still fall while the weights learn, so the weights lag behind, that of the class head most. Now all three
+# ways: our guess, 1 each, and learnt.
 #
 # **Predict**: which heads are better with all weights 1 than with our guess, which are worse?
 
@@ -806,12 +806,13 @@ plotting.score_table(stored, ("all heads", "all weights 1", "learnt weights"), t
 plain = {name: change("all weights 1", name) for name in ("box", "keypoint")}
 claim("all weights 1: boxes better by 0.02 or more in each stored run", plain["box"].min() > 0.02)
 claim("and keypoints worse by 0.03 or more", plain["keypoint"].max() < -0.03)
-claim("learnt weights: mask AP better than our guess by 0.03 or more", change("learnt weights", "mask AP").min() > 0.03)
+claim("learnt weights: mask AP better than our guess by 0.01 or more", change("learnt weights", "mask AP").min() > 0.01)
 
 # %% [markdown]
 # With equal weights the loud box head is served and the quiet keypoint head pays: the error signals said so before the
 # training began. Our guess had it the other way round, too little for boxes and masks. The network, asked, found
-# weights in between for boxes and keypoints, and gave more to masks than either of us: better masks, in a single run.
+# weights in between for boxes and keypoints, and gave more to classes and masks than either of us: somewhat better
+# masks than with our guess, in a single run.
 #
 # ## Every pixel one answer
 #
