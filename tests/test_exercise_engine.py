@@ -643,6 +643,18 @@ def test_a_misconception_as_a_predicate():
     assert sizes(misconceptions=(wrong,)).check(lambda *a, **k: -1000).row("Likely") != "too many"
 
 
+def test_a_predicate_that_divides_by_zero_does_not_hold():
+    wrong = Misconception(lambda came, expected, case: expected / came == 2, "half", predicate=True)
+    with_zero = sizes(misconceptions=(wrong,)).check(lambda *a, **k: 0)
+    assert with_zero.outcome == WRONG
+    assert "half" not in with_zero.message
+
+    misconceptions = (Misconception(lambda came: 6 / came == 3, "half"), Misconception(0, "none"))
+    value = ValueExercise("01.1", "A value", expected=3, misconceptions=misconceptions)
+    assert value.check(2).row("Likely") == "half"
+    assert value.check(0).row("Likely") == "none"
+
+
 def test_bad_input_must_be_refused():
     result = sizes().check(lambda size, kernel, stride=1, padding=0: (size + 2 * padding - kernel) // stride + 1)
     assert result.outcome == WRONG
@@ -763,6 +775,24 @@ def test_keys_are_shown_as_they_were_written():
     assert "1 of 2 entries are right; look at `'a'`." in exercise.check({"a": "less", "B two": 1}).message
     assert "see `'C'`." in exercise.check({"A": "more", "C": 1}).message
     assert "see `'B two'`." in exercise.check({"A": "more"}).message
+
+
+def test_misconceptions_of_words():
+    misconceptions = (
+        Misconception(kinds.misspells("one", "two", "three"), "spelling"),
+        Misconception(kinds.says("Ann", "two", "Three"), "not that one"),
+    )
+    exercise = ValueExercise("01.1", "Words", expected={"Ann": "one", "ben": "two"}, misconceptions=misconceptions)
+    assert exercise.check({"ann": " One", "Ben": "TWO"}).outcome == RIGHT
+    assert exercise.check({"ann": "three ", "BEN": "two"}).row("Likely") == "not that one"
+    assert exercise.check({"Ann": "Two", "ben": "two"}).row("Likely") == "not that one"
+    for other in ("on", "", 1):
+        assert exercise.check({"Ann": other, "ben": "two"}).row("Likely") == "spelling"
+        assert exercise.check({"Ann": "two", "ben": other}).row("Likely") == "spelling"
+    for odd in ("one", ["one", "two"], {"ben": "one"}, {"Ann": ["one"], "ben": "two"}, 1):
+        result = exercise.check(odd)
+        assert result.outcome == WRONG
+        assert "spelling" not in result.message
 
 
 def test_misconceptions_of_values():

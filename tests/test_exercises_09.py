@@ -125,10 +125,34 @@ WRONG = {
         (prepared(refusal="pixels.max() < 1"), "exactly 1"),
         (prepared(refusal="pixels.max() < 20"), "A dark picture is refused"),
         (prepared(otherwise="return pixels"), "unknown convention"),
+        (prepared(otherwise="return pixels[..., ::-1] - BLUE_GREEN_RED"), "unknown convention"),
+        (prepared(otherwise="return None"), "unknown convention"),
     ],
     "09.3": [
         (planned(phases="stages", refusal="False"), "One phase is missing"),
+        (planned(phases="stages"), "One phase is missing"),
+        (planned(phases="stages", rate="peak"), "One phase is missing"),
+        (
+            cell("""
+def schedule(stages, epochs, peak):
+    if epochs < stages:
+        raise ValueError("epochs")
+    return [(n, epochs // stages + (n < epochs % stages), peak / 10**n) for n in range(stages)]
+"""),
+            "One phase is missing",
+        ),
+        (
+            cell("""
+def schedule(stages, epochs, peak):
+    each, left = epochs // stages, epochs % stages
+    if each == 0:
+        raise ValueError("epochs")
+    return [(n, each + (n < left), peak / 10**n) for n in range(stages)]
+"""),
+            "One phase is missing",
+        ),
         (planned(phases="stages", unfrozen="n + 1", refusal="False"), "nothing is unfrozen in it"),
+        (planned(phases="stages", unfrozen="n + 1"), "nothing is unfrozen in it"),
         (planned(unfrozen="stages - n"), "Unfreezing goes the other way"),
         (planned(unfrozen="stages"), "All stages learn from the first phase on"),
         (planned(extra="(n >= phases - left)"), "not to the later ones"),
@@ -147,7 +171,16 @@ WRONG = {
         (saved(still="sum(costs[cut:])", learning="3 * sum(costs[:cut])"), "You have it reversed"),
         (saved(cached="epochs * learning", result="without / cached if cached else float('inf')"), "are not free"),
         (saved(cached="still / count + epochs * learning"), "not once in all"),
-        (saved(cut="unfrozen"), "counts from the end"),
+        (saved(cut="unfrozen"), "You freeze the first `unfrozen` stages"),
+        (saved(still="sum(costs[unfrozen:])", learning="3 * sum(costs[:unfrozen])"), "counts from the end"),
+        (
+            saved(still="sum(costs[:-unfrozen])", learning="3 * sum(costs[-unfrozen:])"),
+            "`costs[-0:]` is the whole list",
+        ),
+        (
+            saved(refusal="False", still="sum(costs) - sum(costs[-unfrozen:])", learning="3 * sum(costs[-unfrozen:])"),
+            "`costs[-0:]` is the whole list",
+        ),
         (saved(result="cached / without"), "the other way round"),
         (saved(result="(without - cached) * count"), "How many *times* more"),
         (
@@ -163,6 +196,13 @@ WRONG = {
         ({**CAUSES, "dora": "normalisation"}, "for a picture alone, too"),
         ({**CAUSES, "dora": "cache"}, "lies between file and network"),
         ({**CAUSES, "emil": "preprocessing"}, "What stands between"),
+        ({**CAUSES, "anna": "normalization"}, "compare the spelling"),
+        ({**CAUSES, "anna": "Preprocessing "}, "depends on the size of the batch"),
+        ({**CAUSES, "ben": 0.01}, "compare the spelling"),
+        (
+            dict(zip(("Anna", "Ben", "Chen", "Dora", "Emil"), {**CAUSES, "emil": "RATE"}.values())),
+            "What stands between",
+        ),
         ({"anna": "normalisation"}, "The keys are not those"),
     ],
     "09.6": [
@@ -172,6 +212,8 @@ WRONG = {
         ({**CHOICES, "parts": "hosted"}, "the factory's own"),
         ({**CHOICES, "parts": "frozen"}, "gain most from"),
         ({**CHOICES, "archive": "frozen"}, "no label to train on"),
+        ({**CHOICES, "parts": "finetune"}, "compare the spelling"),
+        ({**CHOICES, "parts": "Hosted"}, "the factory's own"),
         ({"mushrooms": "frozen"}, "The keys are not those"),
     ],
 }

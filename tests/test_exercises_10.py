@@ -48,6 +48,27 @@ def occlude(probability, image, window, stride, fill=0.0):
 """)
 
 
+def hide_by_pixel(found: str = "total / np.maximum(times, 1)", shape: str = "image.shape[:2]") -> cell:
+    """An answer to 10.3 with a number for each pixel instead of one for each square."""
+    return cell(f"""
+def occlude(probability, image, window, stride, fill=0.0):
+    height, width = image.shape[:2]
+    if window > min(height, width) or stride < 1:
+        raise ValueError("window or stride")
+    whole = probability(image)
+    total, times, last = np.zeros({shape}), np.zeros({shape}), np.zeros({shape})
+    for top in range(0, height - window + 1, stride):
+        for left in range(0, width - window + 1, stride):
+            square = slice(top, top + window), slice(left, left + window)
+            hidden = image.copy()
+            hidden[square] = fill
+            last[square] = whole - probability(hidden)
+            total[square] += last[square]
+            times[square] += 1
+    return {found}
+""")
+
+
 def pointer(
     refusal: str = "len(maps) != len(boxes) or len(maps) != len(labels)",
     place: str = "found.argmax()",
@@ -97,16 +118,24 @@ WRONG = {
     "10.1": [
         (cam(result="(maps * weights).sum(axis=-1)"), "Some places are below zero"),
         (cam(result="np.abs(maps @ weights)"), "absolute values"),
+        (cam(result="(found := np.maximum(maps @ weights, 0)) / found.max()"), "scale the map to a maximum of 1"),
+        (cam(result="(found := np.maximum(maps @ weights, 0)) / (found.max() + 1e-8)"), "scale the map to a maximum"),
+        (
+            cam(result="((found := np.maximum(maps @ weights, 0)) - found.min()) / (found.max() - found.min())"),
+            "scale the map to a maximum of 1",
+        ),
         (cam(weights="gradient"), "has *one* weight"),
         (cam(weights="gradient.sum(axis=(0, 1))"), "Their mean is asked for"),
         (cam(weights="gradient.max(axis=(0, 1))"), "the largest gradient"),
         (cam(weights="np.maximum(gradient, 0).mean(axis=(0, 1))"), "once, at the end"),
+        (cam(weights="np.maximum(gradient.mean(axis=(0, 1)), 0)"), "with a negative weight counts"),
         (cam(result="np.maximum(maps * weights, 0).sum(axis=-1)"), "map by map"),
         (cam(result="np.maximum((maps * weights).mean(axis=-1), 0)"), "the mean over the maps"),
         (cam(result="np.maximum(gradient.mean(axis=-1), 0)"), "the gradient alone"),
         (cam(result="maps.sum(axis=-1)"), "whatever class is asked for"),
         (cam(score="keras.ops.max(head(maps))"), "the class with the highest score"),
         (cam(score="keras.ops.sum(head(maps))"), "the sum of all scores"),
+        (cam(score="keras.ops.softmax(head(maps))[label]"), "not the probability"),
         (cam(score="head(maps)"), "must return one number"),
         ("my_grad_cam", "needs the function itself"),
     ],
@@ -121,6 +150,8 @@ WRONG = {
         (layers_for(edges="head_relu6"), "tells classes apart"),
         (layers_for(edges="avg_pool"), "right behind the first convolution"),
         (layers_for(nothing="head_relu6"), "Which one has none?"),
+        (layers_for(nothing="avgpool"), "compare the spelling"),
+        (layers_for(two=" HEAD_relu6"), "one hill"),
         ("head_relu6", "Came"),
     ],
     "10.3": [
@@ -146,6 +177,12 @@ WRONG = {
         (hide(refusal="stride < 1"), "larger than the image"),
         (hide(refusal="window > max(height, width) or stride < 1"), "larger than the image"),
         (hide(refusal="window > height or stride < 1"), "larger than the image"),
+        (hide(refusal="window > min(height, width)"), "would never arrive"),
+        (hide(refusal="False"), "Compare window and stride with the image first"),
+        (hide_by_pixel(), "the size of the image"),
+        (hide_by_pixel("last"), "the size of the image"),
+        (hide_by_pixel("total / times"), "the size of the image"),
+        (hide_by_pixel(shape="image.shape"), "the size of the image"),
     ],
     "10.4": [
         (pointer(result="hits.mean()"), "the share of each class first"),
@@ -163,8 +200,20 @@ WRONG = {
     ],
     "10.5": [
         (spot(shares="maps / maps.sum()"), "outvotes"),
-        (spot(shares="maps"), "Came"),
+        (spot(shares="maps"), "outvotes"),
+        (spot(shares="maps", result="row, column, mean.max() / mean.mean()"), "outvotes"),
+        (
+            spot(kept="maps", refusal="not maps.any()", shares="maps", result="row, column, mean.max() / mean.mean()"),
+            "loud",
+        ),
         (spot(shares="maps / maps.max(axis=(1, 2), keepdims=True)"), "by its highest value"),
+        (
+            spot(
+                shares="maps / maps.max(axis=(1, 2), keepdims=True)",
+                result="row, column, mean.max() / mean.mean()",
+            ),
+            "by its highest value",
+        ),
         (
             spot(
                 refusal="not maps.any()",
@@ -178,7 +227,7 @@ WRONG = {
         (spot(result="row, column, mean.max() / mean.min()"), "lowest place"),
         (spot(result="row, column, mean.max()"), "the share at that place"),
         (spot(result="column, row, mean.max() * mean.size"), "changed places"),
-        (spot(refusal="False"), "ValueError"),
+        (spot(refusal="False"), "agree on nothing"),
         (
             cell("""
 def hot_spot(maps):
@@ -203,6 +252,8 @@ def hot_spot(maps):
         (verdicts(e="sound"), "what is 12 apart"),
         (verdicts(e="shortcut"), "the question that it is asked"),
         (verdicts(b="guess"), "far better than one in four"),
+        (verdicts(d="short cut"), "compare the spelling"),
+        (verdicts(c="Sound"), "a blind finger"),
     ],
 }
 

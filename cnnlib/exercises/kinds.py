@@ -404,7 +404,7 @@ def _react(function: Callable[..., Any], case: Case) -> _Reaction:
 def _holds(predicate: Callable[..., Any], *values: Any) -> bool:
     try:
         return bool(predicate(*values))
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError):
         return False  # it is about another kind of value
 
 
@@ -603,6 +603,23 @@ def _folded(value: Any) -> Any:
     if isinstance(value, frozenset):
         return frozenset(_folded(item) for item in value)
     return value
+
+
+def says(key: str, *options: str) -> Callable[[Any], bool]:
+    """For a misconception of a :class:`ValueExercise` whose answer is a dictionary of words: tells a wrong word.
+
+    Args:
+        key: the entry that is looked at.
+        options: the words that come of the wrong idea. As in the comparison, upper and lower case make no difference.
+    """
+    words = {_folded(option) for option in options}
+    return lambda came: _folded(came)[_folded(key)] in words
+
+
+def misspells(*options: str) -> Callable[[Any], bool]:
+    """As :func:`says`: tells an answer with a word that is none of the options, in whichever entry it stands."""
+    words = {_folded(option) for option in options}
+    return lambda came: any(value not in words for value in _folded(came).values())
 
 
 def _kind(value: Any) -> str:

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.exercises.compare import describe
-from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+from cnnlib.exercises.kinds import (
+    Case,
+    CheckExercise,
+    FunctionExercise,
+    Misconception,
+    ValueExercise,
+    Wrong,
+    misspells,
+    says,
+)
+
+SPELLING = "One of your words is not among those of the text: compare the spelling."
 
 # 09.1 Freeze all but the head -----------------------------------------------------------------------------------------
 
@@ -117,6 +128,7 @@ ONLY_HEAD = CheckExercise(
 
 MEAN, SPREAD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 BLUE_GREEN_RED = np.array([103.939, 116.779, 123.68])
+UNKNOWN = "An unknown convention is let through. Raise a ValueError for it."
 
 
 def prepare(pixels, convention):
@@ -149,6 +161,16 @@ def _with(**parts) -> Callable:
     return lambda pixels, convention: _prepared(pixels, convention, **parts)
 
 
+def _otherwise_caffe(pixels, convention):
+    """The last convention stands behind a bare ``else``."""
+    return _prepared(pixels, convention if convention in ("lite", "torch") else "caffe")
+
+
+def _otherwise_none(pixels, convention):
+    """No ``else``: the function ends without a result."""
+    return _prepared(pixels, convention) if convention in ("lite", "torch", "caffe") else None
+
+
 def _wrapping(v):
     """(v - 127) computed in uint8, where -1 is 255."""
     return (v - np.asarray(127, v.dtype)) / 128 if v.dtype == np.uint8 else (v - 127.0) / 128
@@ -161,7 +183,8 @@ def _pixel_cases(rng: np.random.Generator) -> Iterator[Case]:
     dark = rng.integers(2, 12, (1, 4, 4, 3)).astype("float32")
     yield Case((dark, "lite"), about="a very dark picture")
     yield Case((np.array([0, 1, 2, 0, 1, 2] * 2, "uint8").reshape(1, 2, 2, 3), "torch"), about="values of 0, 1 and 2")
-    yield Case((rng.random((2, 3, 3, 3)).astype("float32"), "lite"), raises=ValueError, about="values of 0 to 1")
+    divided = rng.uniform(0, 0.99, (2, 3, 3, 3)).astype("float32")
+    yield Case((divided, "lite"), raises=ValueError, about="values of 0 to 1")
     yield Case((np.ones((1, 2, 2, 3)), "torch"), raises=ValueError, about="values of exactly 1")
     for word in ("bgr", "tf", "vgg"):
         yield Case(
@@ -212,7 +235,9 @@ PREPARE = FunctionExercise(
         Misconception(_with(highest=0.999), "A greatest value of exactly 1 means divided pixels, too: *1 or less*."),
         Misconception(_with(highest=-1), "Values from 0 to 1 are divided already. Raise a ValueError for them."),
         Misconception(_with(highest=20), "A dark picture is refused. Only a greatest value of 1 or less is."),
-        Misconception(_with(unknown=False), "An unknown convention is let through. Raise a ValueError for it."),
+        Misconception(_with(unknown=False), UNKNOWN),
+        Misconception(_otherwise_caffe, UNKNOWN),
+        Misconception(_otherwise_none, UNKNOWN),
     ),
     hints=(
         "Three conventions, three lines. Begin with what is refused.",
@@ -253,6 +278,11 @@ def _scheduled_with(**parts) -> Callable:
     return lambda stages, epochs, peak: _scheduled(stages, epochs, peak, **parts)
 
 
+def _one_phase_less(first: int) -> Callable[[object, object, Case], bool]:
+    """Recognises a schedule that lacks one phase and has ``first`` stages unfrozen in its first one."""
+    return lambda came, expected, case: len(came) == len(expected) - 1 and (len(came) == 0 or came[0][0] == first)
+
+
 def _schedule_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((2, 8, 0.01), about="the example of the exercise")
     yield Case((2, 9, 0.001), about="epochs that divide evenly")
@@ -272,12 +302,14 @@ SCHEDULE = FunctionExercise(
     cases=_schedule_cases,
     misconceptions=(
         Misconception(
-            _scheduled_with(phases=lambda stages: stages, refuse=False),
+            _one_phase_less(first=0),
             "One phase is missing: the first one is for the head alone, then one for each stage.",
+            predicate=True,
         ),
         Misconception(
-            _scheduled_with(phases=lambda stages: stages, unfrozen=lambda number, stages: number + 1, refuse=False),
+            _one_phase_less(first=1),
             "The first phase is for the head alone: nothing is unfrozen in it.",
+            predicate=True,
         ),
         Misconception(
             _scheduled_with(unfrozen=lambda number, stages: stages - number),
@@ -402,7 +434,16 @@ SAVING = FunctionExercise(
             "The frozen stages run once on *each picture*, not once in all.",
         ),
         Misconception(
-            _saving_with(cut=lambda stages, unfrozen: unfrozen), "`unfrozen` counts from the end, not from the image."
+            _saving_with(cut=lambda stages, unfrozen: unfrozen),
+            "You freeze the first `unfrozen` stages; the last `unfrozen` learn.",
+        ),
+        Misconception(
+            _saving_with(cut=lambda stages, unfrozen: unfrozen, swap=True),
+            "`unfrozen` counts from the end, not from the image.",
+        ),
+        Misconception(
+            _saving_with(cut=lambda stages, unfrozen: stages - unfrozen if unfrozen else 0),
+            "With `unfrozen=0`, `costs[-0:]` is the whole list, and `costs[:-0]` is empty.",
         ),
         Misconception(
             _saving_with(invert=True), "That is the ratio the other way round: without a cache over with one."
@@ -425,42 +466,38 @@ SAVING = FunctionExercise(
 # 09.5 Diagnose --------------------------------------------------------------------------------------------------------
 
 
-def _says(name: str, *options: str) -> Callable[[dict], bool]:
-    """Recognises a wrong option for one entry."""
-    return lambda came: came[name] in options
-
-
 DIAGNOSE = ValueExercise(
     "09.5",
     "Diagnose a broken fine-tune",
     expected={"anna": "normalisation", "ben": "rate", "chen": "compile", "dora": "preprocessing", "emil": "cache"},
     misconceptions=(
+        Misconception(misspells("rate", "normalisation", "preprocessing", "compile", "cache"), SPELLING),
         Misconception(
-            _says("anna", "preprocessing", "rate", "cache", "compile"),
+            says("anna", "preprocessing", "rate", "cache", "compile"),
             "Anna's pictures are the same in both numbers. What works differently in training and in evaluation, and "
             "depends on the size of the batch?",
         ),
         Misconception(
-            _says("ben", "normalisation", "preprocessing", "cache"),
+            says("ben", "normalisation", "preprocessing", "cache"),
             "Ben's head was good, and within 20 steps all is lost. What is large enough to do that so quickly?",
         ),
         Misconception(
-            _says("ben", "compile"), "Ben's accuracy changes, so weights do move. They move too far: what decides that?"
+            says("ben", "compile"), "Ben's accuracy changes, so weights do move. They move too far: what decides that?"
         ),
         Misconception(
-            _says("chen", "rate", "normalisation", "preprocessing", "cache"),
+            says("chen", "rate", "normalisation", "preprocessing", "cache"),
             "No weight of Chen's backbone moves, whatever the rate. Who told `fit` which weights learn, and when?",
         ),
         Misconception(
-            _says("dora", "normalisation"),
+            says("dora", "normalisation"),
             "Dora's scores differ for a picture alone, too, and in batches. What happens to a file before the network?",
         ),
         Misconception(
-            _says("dora", "rate", "cache", "compile"),
+            says("dora", "rate", "cache", "compile"),
             "Dora no longer trains. The same file, the same weights, other scores: what lies between file and network?",
         ),
         Misconception(
-            _says("emil", "rate", "normalisation", "preprocessing", "compile"),
+            says("emil", "rate", "normalisation", "preprocessing", "compile"),
             "Not a digit changes: Emil's flips never reach what learns. What stands between?",
         ),
     ),
@@ -479,28 +516,29 @@ CASES = ValueExercise(
     "Four cases",
     expected={"mushrooms": "frozen", "satellite": "scratch", "parts": "fine-tune", "archive": "hosted"},
     misconceptions=(
+        Misconception(misspells("frozen", "fine-tune", "scratch", "hosted"), SPELLING),
         Misconception(
-            _says("mushrooms", "fine-tune"),
+            says("mushrooms", "fine-tune"),
             "With 8 pictures of each kind, millions of weights have too little to go by, and there is no time.",
         ),
         Misconception(
-            _says("mushrooms", "scratch", "hosted"),
+            says("mushrooms", "scratch", "hosted"),
             "The mushrooms are ordinary photographs, a few of each kind, with labels of their own. What did 5 a class "
             "do best with?",
         ),
         Misconception(
-            _says("satellite", "frozen", "fine-tune", "hosted"),
+            says("satellite", "frozen", "fine-tune", "hosted"),
             "How many channels has the first layer of a pretrained network? And how many labelled tiles are there?",
         ),
         Misconception(
-            _says("parts", "hosted"), "The parts may be known to nobody else, and the computer is the factory's own."
+            says("parts", "hosted"), "The parts may be known to nobody else, and the computer is the factory's own."
         ),
         Misconception(
-            _says("parts", "frozen", "scratch"),
+            says("parts", "frozen", "scratch"),
             "There are 300 pictures of each part and two days. What did 100 a class gain most from?",
         ),
         Misconception(
-            _says("archive", "frozen", "fine-tune", "scratch"),
+            says("archive", "frozen", "fine-tune", "scratch"),
             "There is no label to train on, and beaches are known to many models. Nothing is secret.",
         ),
     ),

@@ -9,7 +9,9 @@ from keras import ops
 
 from cnnlib import gradients
 from cnnlib.exercises.compare import Opaque
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, ValueExercise
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, ValueExercise, misspells, says
+
+SPELLING = "One of your words is not among those of the text: compare the spelling."
 
 # 10.1 Grad-CAM from scratch -------------------------------------------------------------------------------------------
 
@@ -64,6 +66,20 @@ def _all_classes(head, maps, label):
     return np.maximum(sum(_cam(head, maps, k, cut=lambda found: found) for k in range(classes)), 0)
 
 
+def _of_the_probability(head, maps, label):
+    return _cam(lambda maps: ops.softmax(head(maps)), maps, label)
+
+
+def _to_a_maximum_of_1(came: object, expected: np.ndarray, case: Case) -> bool:
+    """The map divided by its maximum, or moved to 0 to 1; of a map of zeros that is anything."""
+    if not np.any(expected):
+        return True
+    moved = ((low, expected.max() - low) for low in (0, expected.min()))
+    return np.shape(came) == np.shape(expected) and any(
+        np.allclose(np.asarray(came) * span + low, expected, rtol=1e-3, atol=1e-5) for low, span in moved
+    )
+
+
 def _cam_cases(rng: np.random.Generator) -> Iterator[Case]:
     def draw(height: int, width: int, channels: int, classes: int, kind: str, label: int) -> tuple:
         maps = np.maximum(rng.normal(0.4, 1, (height, width, channels)), 0).astype("float32")
@@ -98,6 +114,7 @@ GRAD_CAM = FunctionExercise(
             lambda head, maps, label: _cam(head, maps, label, cut=np.abs),
             "You take absolute values. What speaks against the class would then look like evidence for it.",
         ),
+        Misconception(_to_a_maximum_of_1, "You scale the map to a maximum of 1. The formula does not.", predicate=True),
         Misconception(
             lambda head, maps, label: _cam(head, maps, label, weigh=lambda g: g),
             "You multiply each place by its own gradient. A map has *one* weight, the mean of its gradient over all "
@@ -114,6 +131,10 @@ GRAD_CAM = FunctionExercise(
         Misconception(
             lambda head, maps, label: _cam(head, maps, label, weigh=lambda g: np.maximum(g, 0).mean(axis=(0, 1))),
             "Negative gradients are dropped before the mean. Drop what is negative once, at the end, in the sum.",
+        ),
+        Misconception(
+            lambda head, maps, label: _cam(head, maps, label, weigh=lambda g: np.maximum(g.mean(axis=(0, 1)), 0)),
+            "A map with a negative weight counts, too. Drop what is negative at the end.",
         ),
         Misconception(
             lambda head, maps, label: _cam(
@@ -139,6 +160,7 @@ GRAD_CAM = FunctionExercise(
         Misconception(
             _all_classes, "You differentiate the sum of all scores. Take the one of `label` inside the function."
         ),
+        Misconception(_of_the_probability, "Differentiate the score, not the probability."),
     ),
     hints=(
         "Which number is differentiated, and by what? The score of one class, by the maps.",
@@ -154,51 +176,47 @@ GRAD_CAM = FunctionExercise(
 # 10.2 Which layer? ----------------------------------------------------------------------------------------------------
 
 
-def _says(key: str, *options: str) -> Callable[[dict], bool]:
-    """Recognises a wrong option for one question."""
-    return lambda came: str(came[key]).strip().lower() in options
-
-
 WHICH_LAYER = ValueExercise(
     "10.2",
     "Which layer?",
     expected={"evidence": "head_relu6", "two": "block5c_add", "edges": "stem_relu6", "nothing": "avg_pool"},
     misconceptions=(
+        Misconception(misspells("stem_relu6", "block2b_add", "block5c_add", "head_relu6", "avg_pool"), SPELLING),
         Misconception(
-            _says("evidence", "stem_relu6", "block2b_add"),
+            says("evidence", "stem_relu6", "block2b_add"),
             "Early maps are fine, and know edges. Where has most of the network been passed, and there still is a map?",
         ),
         Misconception(
-            _says("evidence", "avg_pool"),
+            says("evidence", "avg_pool"),
             "Behind the average there are 1,280 numbers and no places. A map needs height and width.",
         ),
         Misconception(
-            _says("evidence", "block5c_add"),
+            says("evidence", "block5c_add"),
             "Half-way down, the figure shows less than a third of the map in the right tile. There is a later one.",
         ),
         Misconception(
-            _says("two", "head_relu6"),
+            says("two", "head_relu6"),
             "Of 224 pixels each of 7 places stands for 32. Two centres that are 40 apart are neighbours there: one "
             "hill.",
         ),
         Misconception(
-            _says("two", "block2b_add", "stem_relu6"),
+            says("two", "block2b_add", "stem_relu6"),
             "Fine enough, but of its seven stages only the first few have been passed.",
         ),
-        Misconception(_says("two", "avg_pool"), "The average has thrown the places away, so nothing can be separated."),
+        Misconception(says("two", "avg_pool"), "The average has thrown the places away, so nothing can be separated."),
         Misconception(
-            _says("edges", "block2b_add"),
+            says("edges", "block2b_add"),
             "Its units have seen far more than three pixels by three: a convolution of 3, with a stride, came before.",
         ),
         Misconception(
-            _says("edges", "head_relu6", "block5c_add"),
+            says("edges", "head_relu6", "block5c_add"),
             "So late a layer has seen most of the picture, and tells classes apart.",
         ),
         Misconception(
-            _says("edges", "avg_pool"), "It has no map. Which layer comes right behind the first convolution?"
+            says("edges", "avg_pool"), "It has no map. Which layer comes right behind the first convolution?"
         ),
         Misconception(
-            _says("nothing", "stem_relu6", "block2b_add", "block5c_add", "head_relu6"),
+            says("nothing", "stem_relu6", "block2b_add", "block5c_add", "head_relu6"),
             "That layer has height and width; its size stands beside it. Which one has none?",
         ),
     ),
@@ -270,12 +288,9 @@ def _occluded(
     return falls
 
 
-def _as_map(probability, image, window, stride, fill=0.0):
-    """The falls written back to the pixels."""
-    falls, found = _occluded(probability, image, window, stride, fill), np.zeros(image.shape[:2])
-    for (row, column), value in np.ndenumerate(falls):
-        found[row * stride : row * stride + window, column * stride : column * stride + window] = value
-    return found
+def _as_map(came: object, expected: np.ndarray, case: Case) -> bool:
+    """A number for each pixel; where the places are as many as the pixels, nothing can be told."""
+    return np.shape(came)[:2] == case.args[1].shape[:2] and np.shape(came) != np.shape(expected)
 
 
 def _transposed(probability, image, window, stride, fill=0.0):
@@ -369,7 +384,11 @@ OCCLUSION = FunctionExercise(
             "You hide everything *but* the square.",
         ),
         Misconception(_transposed, "Rows and columns have changed places."),
-        Misconception(_as_map, "That has the size of the image. One number for each place of the square is asked for."),
+        Misconception(
+            _as_map,
+            "That has the size of the image. One number for each place of the square is asked for.",
+            predicate=True,
+        ),
         Misconception(
             lambda p, image, window, stride, fill=0.0: _occluded(
                 p, image, window, stride, fill, limits=lambda h, w, window, stride: stride < 1
@@ -383,10 +402,15 @@ OCCLUSION = FunctionExercise(
                 window,
                 stride,
                 fill,
-                step=lambda window, stride: max(stride, 1),
                 limits=lambda h, w, window, stride: window > min(h, w),
             ),
             "With a stride below 1 the square would never arrive. Raise a ValueError for it.",
+        ),
+        Misconception(
+            lambda p, image, window, stride, fill=0.0: _occluded(
+                p, image, window, stride, fill, limits=lambda h, w, window, stride: False
+            ),
+            "Compare window and stride with the image first, and raise a ValueError.",
         ),
     ),
     hints=(
@@ -584,6 +608,10 @@ def _hot_spot(
         return int(row), int(column), times(mean)
 
 
+def _hot_spot_with(**parts) -> Callable:
+    return lambda maps: _hot_spot(maps, **parts)
+
+
 def _most_often(maps):
     """The place that is highest in most maps."""
     maps = np.asarray(maps, float)
@@ -628,11 +656,21 @@ def _spot_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((np.zeros((4, 3, 3)),), raises=ValueError, about="maps that are all 0")
 
 
+def _over_the_mean(mean: np.ndarray) -> float:
+    """Right of maps that sum to 1, and a plausible number of any others."""
+    return float(mean.max() / mean.mean())
+
+
 def _share_itself(came: object, expected: object, case: Case) -> bool:
     if isinstance(came, Opaque) or np.shape(came) != (3,):
         return False
     size = case.args[0][0].size
     return bool(np.isclose(came[2] * size, expected[2], rtol=1e-3))
+
+
+LOUD = "The maps are added as they are, so that a loud one outvotes the others. Divide each by its own sum first."
+BY_THE_HIGHEST = "You divide each map by its highest value. Divide by its sum, so that each has the same to give away."
+ALL_ZERO = "Maps that are all 0 agree on nothing. Raise a ValueError for them."
 
 
 SHORTCUT = FunctionExercise(
@@ -641,14 +679,13 @@ SHORTCUT = FunctionExercise(
     reference=hot_spot,
     cases=_spot_cases,
     misconceptions=(
+        Misconception(_hot_spot_with(divide=lambda m: m, times=_over_the_mean), LOUD),
+        Misconception(_hot_spot_with(divide=lambda m: m), LOUD),
+        Misconception(_hot_spot_with(divide=lambda m: m / m.sum()), LOUD),
         Misconception(
-            lambda maps: _hot_spot(maps, divide=lambda m: m / m.sum()),
-            "The maps are added as they are, so that a loud one outvotes the others. Divide each by its own sum first.",
+            _hot_spot_with(divide=lambda m: m / m.max(axis=(1, 2), keepdims=True), times=_over_the_mean), BY_THE_HIGHEST
         ),
-        Misconception(
-            lambda maps: _hot_spot(maps, divide=lambda m: m / m.max(axis=(1, 2), keepdims=True)),
-            "You divide each map by its highest value. Divide by its sum, so that each has the same to give away.",
-        ),
+        Misconception(_hot_spot_with(divide=lambda m: m / m.max(axis=(1, 2), keepdims=True)), BY_THE_HIGHEST),
         Misconception(
             lambda maps: _hot_spot(
                 maps,
@@ -683,10 +720,8 @@ SHORTCUT = FunctionExercise(
             predicate=True,
         ),
         Misconception(_first_two_swapped, "Row and column have changed places."),
-        Misconception(
-            lambda maps: (0, 0, 0.0) if not np.any(maps) else _hot_spot(maps),
-            "Maps that are all 0 agree on nothing. Raise a ValueError for them.",
-        ),
+        Misconception(lambda maps: (0, 0, 0.0) if not np.any(maps) else _hot_spot(maps), ALL_ZERO),
+        Misconception(_hot_spot_with(refuse=False), ALL_ZERO),
     ),
     hints=(
         "First the sums of the maps, one for each; then throw out those whose sum is 0.",
@@ -705,38 +740,39 @@ TRUSTED = ValueExercise(
     "Is this map to be trusted?",
     expected={"a": "picture", "b": "sound", "c": "guess", "d": "shortcut", "e": "coarse"},
     misconceptions=(
+        Misconception(misspells("sound", "picture", "guess", "shortcut", "coarse"), SPELLING),
         Misconception(
-            _says("a", "sound"),
+            says("a", "sound"),
             "A map that stays the same when nothing learnt is left cannot be about what was learnt, however right it "
             "looks.",
         ),
         Misconception(
-            _says("a", "guess", "shortcut", "coarse"),
+            says("a", "guess", "shortcut", "coarse"),
             "What did not change in `a`, although all weights did? That is what the map shows.",
         ),
         Misconception(
-            _says("c", "sound"),
+            says("c", "sound"),
             "`c` depends on the weights, and that is all. What does a blind finger hit among four tiles?",
         ),
-        Misconception(_says("c", "picture"), "`c` does change with the weights, so it is not the picture alone."),
+        Misconception(says("c", "picture"), "`c` does change with the weights, so it is not the picture alone."),
         Misconception(
-            _says("c", "shortcut", "coarse"),
+            says("c", "shortcut", "coarse"),
             "A map that is wrong about tiles tells nothing about the network. Compare 27 % with chance.",
         ),
         Misconception(
-            _says("d", "sound"), "The map of `d` has passed its tests. Now believe it: what does the network look at?"
+            says("d", "sound"), "The map of `d` has passed its tests. Now believe it: what does the network look at?"
         ),
         Misconception(
-            _says("d", "picture", "guess", "coarse"),
+            says("d", "picture", "guess", "coarse"),
             "The method of `d` is the one of `b`, and reliable. Then it is the network that looks at a letter.",
         ),
-        Misconception(_says("e", "sound"), "In `e` each place stands for 32 pixels. Can it separate what is 12 apart?"),
+        Misconception(says("e", "sound"), "In `e` each place stands for 32 pixels. Can it separate what is 12 apart?"),
         Misconception(
-            _says("e", "picture", "guess", "shortcut"),
+            says("e", "picture", "guess", "shortcut"),
             "The method of `e` is the one of `b`. What about the question that it is asked? 224 divided by 7 is 32.",
         ),
         Misconception(
-            _says("b", "picture", "guess", "shortcut", "coarse"),
+            says("b", "picture", "guess", "shortcut", "coarse"),
             "`b` changes with the weights and points far better than one in four. What more did this page ask?",
         ),
     ),
