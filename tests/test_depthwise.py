@@ -16,6 +16,7 @@ from keras import layers
 
 from cnnlib import gradients
 from cnnlib.models import common, efficientnet_lite
+from cnnlib.trace import trace
 
 ROOT = Path(__file__).parents[1]
 ONE_OF_THEM = st.sampled_from([{}, {"strides": 2}, {"strides": 3}, {"dilation_rate": 2}, {"dilation_rate": (1, 3)}])
@@ -51,6 +52,17 @@ def test_shapes_that_are_open_and_multipliers_are_left_to_keras(shape):
     found = model.predict(np.ones((2, 8, 9, 3)), verbose=0)
     assert found.shape == (2, 6, 7, 6)
     assert found.min() >= 0
+
+
+def test_it_is_traced_as_that_of_keras():
+    image = keras.Input((16, 16, 3))
+    ours, theirs = (
+        trace(keras.Model(image, kind(5, strides=2, padding="same")(image)))
+        for kind in (common.DepthwiseConv2D, layers.DepthwiseConv2D)
+    )
+    assert ours.total_macs == theirs.total_macs == 8 * 8 * 25 * 3
+    assert ours[-1].receptive_field == theirs[-1].receptive_field == 5
+    assert ours[-1].type == "DepthwiseConv2D"
 
 
 def test_models_hold_it_and_saved_ones_load(tmp_path):

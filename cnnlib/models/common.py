@@ -127,6 +127,8 @@ class DepthwiseConv2D(layers.DepthwiseConv2D):
     EfficientNet-Lite0 at 80 pixels, its gradient 5 to 50 times. Arguments as ``keras.layers.DepthwiseConv2D``.
     """
 
+    reach = layers.DepthwiseConv2D  # for cnnlib.trace
+
     def call(self, inputs):
         plain = self.data_format == "channels_last" and self.depth_multiplier == 1 and None not in inputs.shape[1:]
         if not plain or not gradients.is_traced(inputs) or runtime.device() != "cpu":

@@ -540,8 +540,9 @@ def rules_for(layer: keras.Operation, given: Mapping) -> Rules:
         if key in given:
             return LAYERS[given[key]] if isinstance(given[key], type) else GIVEN[given[key]]
     kind, from_keras = type(layer), type(layer).__module__.split(".")[0] == "keras"
-    if getattr(kind, "reach", None) in GIVEN:  # a layer of one's own may say what it reads
-        return GIVEN[kind.reach]
+    own = getattr(kind, "reach", None)  # a layer of one's own may say what it reads, or as which layer it computes
+    if own in GIVEN or own in LAYERS:
+        return GIVEN[own] if own in GIVEN else LAYERS[own]
     if not isinstance(layer, keras.Layer):
         return _OPERATIONS.get(kind.__name__, (_unknown_field, lambda call: None)) if from_keras else _NO_RULES
     if from_keras and kind.__name__ in _APPLICATION_LAYERS:
