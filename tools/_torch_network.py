@@ -66,12 +66,12 @@ class TorchNetwork(nn.Module):
                 yield layer.moving_mean, part.running_mean, (0,)
                 yield layer.moving_variance, part.running_var, (0,)
             elif layer.weights:
-                yield layer.kernel, part.weight, KERNEL_AXES[type(layer)]
+                yield layer.kernel, part.weight, KERNEL_AXES[type(layer).__name__]
                 if layer.use_bias:
                     yield layer.bias, part.bias, (0,)
 
 
-KERNEL_AXES = {layers.Conv2D: (3, 2, 0, 1), layers.DepthwiseConv2D: (2, 3, 0, 1), layers.Dense: (1, 0)}
+KERNEL_AXES = {"Conv2D": (3, 2, 0, 1), "DepthwiseConv2D": (2, 3, 0, 1), "Dense": (1, 0)}
 
 
 def torch_layer(layer: keras.Layer) -> nn.Module:
