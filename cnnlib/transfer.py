@@ -485,8 +485,8 @@ def strategy(
 ) -> Advice:
     """How to come to a classifier, from what there is and what is allowed. A first choice to measure, not a verdict.
 
-    For images like those of ImageNet, the advice for 5 and for 100 of a class is what the experiment of lesson 09 found;
-    with 20, frozen features and fine-tuning differed there by no more than chance. All else are rules of thumb.
+    For images like those of ImageNet, the advice for 5 and for 100 of a class is what the experiment of lesson 09
+    found; with 20, frozen features and fine-tuning differed there by no more than chance. All else are rules of thumb.
 
     Args:
         images_per_class: labelled images of the rarest class.
