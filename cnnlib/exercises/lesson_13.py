@@ -611,7 +611,7 @@ def _mask_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((twice, np.array([0.8, 0.7]), near, 0.4), about="two items overlap, two masks fit the first best")
     both = np.stack([_square(2, 4, 6, 6), _square(2, 0, 6, 6)])
     yield Case((both, np.array([0.9, 0.8]), near, 0.4), about="a mask that fits both items, the second better")
-    poor = np.stack([_square(2, 2, 2, 3), _square(2, 2, 4, 4)])
+    poor = np.stack([_square(2, 2, 2, 2), _square(2, 2, 4, 4)])
     yield Case((poor, np.array([0.9, 0.6]), poor[1:]), about="a bad mask with the better score, and a good one")
     yield Case((found, np.array([0.2, 0.4, 0.3]), np.zeros((0, 12, 12), bool)), about="nothing there")
     for threshold in (0.3, 0.5, 0.75):
