@@ -172,6 +172,37 @@ WRONG = {
         (assigned(names="-2, -1"), "-1 and -2 have changed places"),
         (assigned(high="value > positive"), "*at least*"),
         (assigned(low="value <= negative"), "*below*"),
+        (
+            assigned(high="value > positive", low="value <= negative"),
+            "exactly `positive` is enough, and one of exactly `negative`",
+        ),
+        (
+            cell("""
+def assign(overlap, positive, negative):
+    found = np.full(len(overlap), -1)
+    if overlap.shape[1]:
+        value = overlap.max(axis=1)
+        found = np.where(value >= positive, overlap.argmax(axis=1), np.where(value < negative, -1, -2))
+    left = overlap.copy()
+    for _ in range(overlap.shape[1]):
+        anchor, k = np.unravel_index(left.argmax(), left.shape)
+        found[anchor] = k
+        left[anchor], left[:, k] = -1, -1
+    return found
+"""),
+            "takes the next best with you",
+        ),
+        *(
+            (
+                assigned(
+                    objects=objects,
+                    own="i = overlap[:, k].argmax(); found[i] = k; overlap = np.where(np.arange(len(overlap)) == i, "
+                    "-1, overlap.T).T",
+                ),
+                "takes the next best with you",
+            )
+            for objects in ("np.argsort(-overlap.max(axis=0))", "range(overlap.shape[1])")
+        ),
         (assigned(best="(overlap >= positive).argmax(axis=1)"), "the first object that it overlaps enough"),
         (assigned(high="value > 2", low="value < 2"), "has one anchor only"),
         (assigned(result="overlap >= positive"), "A matrix came back"),

@@ -151,6 +151,23 @@ def stitch(predict, image, tile, margin):
 """)
 
 
+def padded(mode: str) -> cell:
+    """An answer to 12.6 that puts a margin around the image."""
+    return cell(f"""
+def stitch(predict, image, tile, margin):
+    if 2 * margin >= tile:
+        raise ValueError("margins")
+    step, (height, width) = tile - 2 * margin, image.shape
+    larger = np.pad(image, ((margin, margin + step), (margin, margin + step)), mode="{mode}")
+    result = np.zeros((height + step, width + step))
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            answer = predict(larger[top : top + tile, left : left + tile])
+            result[top : top + step, left : left + step] = answer[margin : margin + step, margin : margin + step]
+    return result[:height, :width]
+""")
+
+
 WRONG = {
     "12.1": [
         (overlap(absent="found.append(0)"), "counts as 0 with you"),
@@ -162,6 +179,23 @@ WRONG = {
         (overlap(union="np.sum(true == label) + np.sum(predicted == label)"), "The union has each pixel once"),
         (overlap(result="np.mean(true == predicted)"), "hides small classes"),
         (overlap(classes="range(1, classes)", result="np.mean(found or [0])"), "You leave out class 0"),
+        (overlap(classes="np.unique(true)"), "only predicted is left out"),
+        *(
+            (
+                cell(f"""
+def mean_iou(true, predicted, classes):
+    if true.shape != predicted.shape:
+        raise ValueError("shapes")
+    here = [c for c in range(classes) if (true == c).any() or (predicted == c).any()]
+    counts = true != 255
+    true, predicted = true[counts], predicted[counts]
+    pairs = [(np.sum((true == c) & (predicted == c)), np.sum((true == c) | (predicted == c))) for c in here]
+    return np.mean([{score} for a, b in pairs])
+"""),
+                "before you leave out the ignored pixels",
+            )
+            for score in ("a / max(b, 1)", "a / b if b else 1.0", "a / b")
+        ),
         (overlap(refusal="True is False", result="0.0"), "Expected"),
         (overlap(refusal="true.size != predicted.size"), "two shapes"),
         (
@@ -201,7 +235,10 @@ def mean_iou(true, predicted, classes):
         ),
     ],
     "12.2": [
-        (up(order="features"), "Concatenate"),
+        (up(order="features"), "Begin with the smallest map"),
+        (up(order="features", third="layers.concatenate([skip, x])"), "Begin with the smallest map"),
+        (up(first="x"), "Step 1 comes before step 3"),
+        (up(third="layers.Concatenate(axis=5)([skip, x])"), "Error"),
         (up(third="layers.Add()([skip, x])"), "is added to `x`"),
         (up(third="x"), "does not depend on `features[0]`"),
         (up(third="layers.Concatenate()([x, x])"), "does not depend on `features[0]`"),
@@ -330,6 +367,26 @@ def count_objects(mask, smallest):
         (
             tiles(put="result[top : top + tile, left : left + tile] += answer", result="result / np.maximum(times, 1)"),
             "You average where tiles overlap",
+        ),
+        (tiles(before="margin", after="margin"), "At the edges of the image nothing is left"),
+        *((padded(mode), "you made up pixels") for mode in ("constant", "reflect", "symmetric", "edge")),
+        (
+            cell("""
+def stitch(predict, image, tile, margin):
+    step = tile - 2 * margin
+    if step < 1:
+        raise ValueError("margins")
+    height, width = image.shape
+    more = np.pad(image, ((0, (tile - height) % step), (0, (tile - width) % step)))
+    result = np.zeros(more.shape)
+    for top in range(0, more.shape[0] - tile + 1, step):
+        for left in range(0, more.shape[1] - tile + 1, step):
+            y, x = margin if top else 0, margin if left else 0
+            answer = predict(more[top : top + tile, left : left + tile])
+            result[top + y : top + tile, left + x : left + tile] = answer[y:, x:]
+    return result[:height, :width]
+"""),
+            "you made up pixels",
         ),
         (cell("def stitch(predict, image, tile, margin):\n    return predict(image)"), "takes one size only"),
         (tiles(refusal="margin >= tile"), "it raises ValueError"),

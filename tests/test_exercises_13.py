@@ -161,6 +161,22 @@ WRONG = {
         (cut(result="along(across, x1, x2)"), "Rows and columns have changed places"),
         (cut(box="(box[1], box[0], box[3], box[2])", result="along(across, x1, x2)"), "x counts columns"),
         (cut(u="np.clip(at - 0.5, 0, size - 1)"), "The box is in pixels"),
+        (cut(low="np.clip(np.round(u).astype(int), 0, size - 1)", value="lines[low]"), "the nearest place"),
+        (cut(low="np.floor(u).astype(int)"), "yet the index must exist"),
+        (cut(u="at / stride - 0.5", low="np.floor(u).astype(int)"), "an index of -1 reads the other side"),
+        (
+            cut(
+                u="at / stride - 0.5",
+                low="np.floor(u).astype(int)",
+                value="lines[low % size] * (1 - share) + lines[(low + 1) % size] * share",
+            ),
+            "an index of -1 reads the other side",
+        ),
+        (
+            cut(u="at / stride - 0.5", low="np.clip(np.floor(u).astype(int), 0, size - 2)"),
+            "shares below 0 or above 1",
+        ),
+        (cut(u="np.clip(at / stride, 0, size - 1) - 0.5"), "Only boxes that reach beyond the map"),
         (cut(value="lines[low] * share + lines[low + 1] * (1 - share)"), "the nearer place has the larger one"),
         (cut(result="None"), "Is a `return` missing?"),
     ],
@@ -168,8 +184,11 @@ WRONG = {
         (shapes(mask="(batch, boxes, side, side)"), "no axis of its own"),
         (shapes(mask="(batch, side, side)"), "once for each box"),
         (shapes(mask="(boxes, side, side)"), "How many has the batch?"),
+        (shapes(mask="(batch * boxes, side, side, 1)"), "no channel axis"),
         (shapes(classes="classes + 1"), "No class for the background"),
         (shapes(box="4 * classes"), "whatever the class is"),
+        (shapes(result="{**found, 'box': (batch, boxes, 4)}"), "at each place, not for each box"),
+        (shapes(result="{**found, 'box': (batch * boxes, 4)}"), "at each place, not for each box"),
         (shapes(points="2 * points"), "gives no coordinates"),
         (shapes(place="batch, width // stride, height // stride"), "Height comes before width"),
         (shapes(place="batch, height, width"), "stands for several pixels"),
@@ -191,6 +210,10 @@ WRONG = {
         (peak(point="(x * stride + 0.5, y * stride + 0.5)"), "you add half a pixel"),
         (peak(point="(x + 0.5, y + 0.5)"), "asked for in pixels"),
         (peak(border="False"), "no neighbour on one side"),
+        (
+            peak(border="row in (0, heatmap.shape[0] - 1) or column in (0, heatmap.shape[1] - 1)"),
+            "only x stays; y still moves",
+        ),
     ],
     "13.4": [
         (weights(share="lengths"), "the other way round"),
@@ -198,6 +221,7 @@ WRONG = {
         (weights(scale="share.max()"), "largest weight is 1"),
         (weights(scale="share[0]"), "first weight is 1"),
         (weights(scale="1"), "have no scale"),
+        (weights(share="lengths.mean() / lengths", scale="1"), "the mean length by each length"),
         (weights(length="(signal.astype(float) ** 2).sum()"), "The length is its root"),
         (weights(share="1 / np.sqrt(lengths)"), "the root twice"),
         (weights(length="np.abs(signal).sum()"), "add up absolute values"),
@@ -216,6 +240,33 @@ WRONG = {
             matched(candidates="range(len(truth))", enough="best >= threshold and which in free"),
             "another one that is free",
         ),
+        (
+            cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    free, right = list(range(len(truth))), np.zeros(len(masks), dtype=bool)
+    for i in np.argsort(-scores):
+        for j in free:
+            if (masks[i] & truth[j]).sum() / (masks[i] | truth[j]).sum() >= threshold:
+                right[i] = True
+                free.remove(j)
+                break
+    return right
+"""),
+            "the *first* free mask",
+        ),
+        (
+            cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    free, right = list(range(len(truth))), np.zeros(len(masks), dtype=bool)
+    for i in np.argsort(-scores):
+        if free:
+            values = [(masks[i] & truth[j]).sum() / (masks[i] | truth[j]).sum() for j in free]
+            right[i] = max(values) >= threshold
+            free.pop(int(np.argmax(values)))
+    return right
+"""),
+            "takes a true mask away all the same",
+        ),
         (matched(overlap="(mask & true).sum() / mask.sum()"), "pixels of the found mask"),
         (matched(overlap="(mask & true).sum() / true.sum()"), "pixels of the true mask"),
         (matched(overlap="2 * (mask & true).sum() / (mask.sum() + true.sum())"), "Dice coefficient"),
@@ -225,6 +276,7 @@ WRONG = {
         (owners(order="range(len(masks))"), "as they come"),
         (owners(order="np.argsort(scores)"), "begin with the worst score"),
         (owners(write="owner[masks[i]] = i + 1"), "paints over"),
+        (owners(write="owner[masks[i]] = i + 1", enough="True"), "paints over"),
         (owners(enough="True"), "should be dropped"),
         (owners(enough="left.sum() > least * masks[i].sum()"), "exactly the share"),
         (owners(left="masks[i] & ~gone", before="gone |= masks[i]"), "was dropped owns nothing"),

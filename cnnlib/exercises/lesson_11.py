@@ -177,6 +177,23 @@ def _assigned(
     return found
 
 
+def _nobody_goes_without(wish: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable:
+    """Every object takes the best anchor that is left; the one with the greatest wish chooses next."""
+
+    def answer(overlap, positive, negative):
+        found = _assigned(overlap, positive, negative, forced=lambda overlap: [])
+        left, waiting = np.array(overlap, float), list(range(np.shape(overlap)[1]))
+        while waiting:
+            wishes = wish(np.asarray(overlap), left)
+            k = max(waiting, key=lambda k: wishes[k])
+            anchor = left[:, k].argmax()
+            found[anchor], left[anchor] = k, -1
+            waiting.remove(k)
+        return found
+
+    return answer
+
+
 def _matrix(came: object) -> bool:
     return not isinstance(came, Opaque) and np.ndim(came) == 2
 
@@ -242,6 +259,23 @@ ASSIGN = FunctionExercise(
         Misconception(
             lambda overlap, positive, negative: _assigned(overlap, positive, negative, low=lambda v, limit: v <= limit),
             "An IoU of exactly `negative` is not background: *below*.",
+        ),
+        Misconception(
+            lambda overlap, positive, negative: _assigned(
+                overlap, positive, negative, high=lambda v, limit: v > limit, low=lambda v, limit: v <= limit
+            ),
+            "An IoU of exactly `positive` is enough, and one of exactly `negative` is not background.",
+        ),
+        *(
+            Misconception(
+                _nobody_goes_without(wish),
+                "An object that loses its best anchor takes the next best with you. It goes without.",
+            )
+            for wish in (
+                lambda overlap, left: left.max(axis=0),
+                lambda overlap, left: overlap.max(axis=0),
+                lambda overlap, left: -np.arange(overlap.shape[1]),
+            )
         ),
         Misconception(
             lambda overlap, positive, negative: _assigned(

@@ -68,6 +68,16 @@ def _ignored_in_both(true, predicted, classes):
     return _mean_iou(np.where(true == IGNORE, 0, true), predicted, classes)
 
 
+def _averaged_over(occurs: Callable, alone: float = 0.0) -> Callable:
+    """Mean IoU of the classes that occur in this sense; ``alone``: the score of one with an empty union."""
+
+    def answer(true, predicted, classes):
+        here = [label for label in range(classes) if occurs(true == label, predicted == label)]
+        return float(np.mean([_mean_iou(true, predicted, label + 1, first=label, absent=alone) for label in here]))
+
+    return answer
+
+
 def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     def draw(height: int, width: int, labels: list[int], ignored: int) -> tuple[np.ndarray, np.ndarray]:
         true = rng.choice(labels, (height, width))
@@ -84,6 +94,8 @@ def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((*draw(8, 6, [0, 2, 3], 5), 6), about="classes 1, 4 and 5 occur in neither map")
     yield Case((np.array([[0, 0], [0, 1]]), np.array([[0, 2], [0, 1]]), 3), about="a class that is only predicted")
     yield Case((np.array([[0, 2], [0, 1]]), np.array([[0, 0], [0, 1]]), 3), about="a class that is never predicted")
+    hidden = np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 2]])
+    yield Case((*hidden, 3), about="a class that is predicted on ignored pixels only")
     true = rng.permutation(np.repeat([1, 2], 6)).reshape(3, 4)
     yield Case((true, true.copy(), 4), about="a perfect answer")
     yield Case((np.zeros((2, 3), int), np.zeros((3, 2), int), 2), raises=ValueError, about="two shapes")
@@ -127,6 +139,17 @@ MEAN_IOU = FunctionExercise(
             _iou_with(score=lambda both, t, p: both / (t + p)),
             "True and predicted pixels together count the common ones twice. The union has each pixel once.",
         ),
+        Misconception(
+            _averaged_over(lambda true, predicted: true.any()),
+            "A class that is only predicted is left out. It occurs, and its IoU is 0.",
+        ),
+        *(
+            Misconception(
+                _averaged_over(lambda true, predicted: true.any() or predicted.any(), alone),
+                "You look for the classes that occur before you leave out the ignored pixels.",
+            )
+            for alone in (0.0, 1.0, np.nan)
+        ),
         Misconception(_accuracy, "That is the share of the pixels that are right. It hides small classes."),
         Misconception(
             _iou_with(together=True),
@@ -169,7 +192,19 @@ def _check_one_decoder(answer: Callable, depth: int, rng: np.random.Generator) -
     *features, bottom = inputs
     shown = ", ".join(f"{side}x{side}x{count}" for side, count in zip(sides, channels[:-1]))
     tried = f"features of {shown}; x of {sides[-1]}x{sides[-1]}x{channels[-1]}"
-    y = answer(list(features), bottom)
+    try:
+        y = answer(list(features), bottom)
+    except ValueError as error:
+        if "Concatenate" not in str(error):
+            raise
+        raise Wrong(
+            "`Concatenate` was given maps of different heights and widths.",
+            tried=tried,
+            came=str(error),
+            likely="Begin with the smallest map, `features[-1]`, and go to the largest."
+            if depth > 1
+            else "The encoder's map is twice as large as `x`. Step 1 comes before step 3.",
+        ) from error
     if y is None:
         raise Wrong("`decoder` returns nothing. Is a `return` missing?")
     if not isinstance(y, keras.KerasTensor):
@@ -590,14 +625,17 @@ COUNT = FunctionExercise(
 
 
 class LocalNetwork:
-    """A network that takes squares of one size, and sees ``radius`` pixels far; zeros beyond the edge."""
+    """A network that takes squares of one size, and sees ``radius`` pixels far; zeros beyond the edge.
+
+    It adds 1 to the image first, as a layer with a bias does, so zeros around the image are not zeros beyond the edge.
+    """
 
     def __init__(self, tile: int, radius: int, rng: np.random.Generator):
         self.tile, self.weights = tile, rng.uniform(0.5, 1.5, (2 * radius + 1, 2 * radius + 1))
 
     def whole(self, image: np.ndarray) -> np.ndarray:
         """What it would give for an image of any size."""
-        return ndimage.correlate(np.asarray(image, dtype=float), self.weights, mode="constant")
+        return ndimage.correlate(np.asarray(image, dtype=float) + 1, self.weights, mode="constant")
 
     def __call__(self, piece):
         if np.shape(piece) != (self.tile, self.tile):
@@ -649,19 +687,33 @@ def _stitched(
     return result / np.maximum(times, 1) if average else result
 
 
-def _mirrored(predict, image, tile, margin):
-    """Mirrors pixels beyond the edge of the image, so that all tiles are alike."""
+def _padded(mode: str) -> Callable:
+    """Makes up pixels beyond the edge of the image, so that all tiles are alike."""
+
+    def answer(predict, image, tile, margin):
+        if 2 * margin >= tile:
+            raise ValueError
+        step, (height, width) = tile - 2 * margin, image.shape
+        padded = np.pad(image, ((margin, tile), (margin, tile)), mode=mode)
+        result = np.zeros((height + tile, width + tile))
+        for top in range(0, height, step):
+            for left in range(0, width, step):
+                answer = predict(padded[top : top + tile, left : left + tile])
+                inner = answer[margin : tile - margin, margin : tile - margin]
+                result[top : top + step, left : left + step] = inner
+        return result[:height, :width]
+
+    return answer
+
+
+def _filled_up(predict, image, tile, margin):
+    """Adds zeros below and on the right, so that the steps fit; the first tile begins at the edge of the image."""
     if 2 * margin >= tile:
         raise ValueError
-    step, (height, width) = tile - 2 * margin, image.shape
-    padded = np.pad(image, ((margin, tile), (margin, tile)), mode="symmetric")
-    result = np.zeros((height + tile, width + tile))
-    for top in range(0, height, step):
-        for left in range(0, width, step):
-            answer = predict(padded[top : top + tile, left : left + tile])
-            inner = answer[margin : tile - margin, margin : tile - margin]
-            result[top : top + step, left : left + step] = inner
-    return result[:height, :width]
+    step = tile - 2 * margin
+    sides = [tile + -(-(side - tile) // step) * step for side in image.shape]
+    larger = np.pad(image, [(0, side - own) for side, own in zip(sides, image.shape)])
+    return _stitched(predict, larger, tile, margin)[: image.shape[0], : image.shape[1]]
 
 
 def _stitch_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -716,12 +768,19 @@ STITCH = FunctionExercise(
             "right.",
         ),
         Misconception(
+            _stitch_with(cut=lambda start, margin: margin, at_edges=False),
+            "At the edges of the image nothing is left. A tile is right at an edge of the image: cut a margin only "
+            "where another tile goes on.",
+        ),
+        Misconception(
             _stitch_with(last=False),
             "At the lower or right edge a part has no answer. One more tile should end exactly at the edge.",
         ),
-        Misconception(
-            _mirrored,
-            "Beyond the edge of the image you made up pixels. A tile that ends at the edge is right there.",
+        *(
+            Misconception(
+                wrong, "Beyond the edge of the image you made up pixels. A tile that ends at the edge is right there."
+            )
+            for wrong in (*map(_padded, ("constant", "reflect", "symmetric", "edge")), _filled_up)
         ),
         Misconception(
             lambda predict, image, tile, margin: predict(image),

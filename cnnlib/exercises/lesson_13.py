@@ -59,10 +59,24 @@ def _changed_shares(u: np.ndarray, size: int) -> np.ndarray:
     return np.eye(size)[first] * share[:, None] + np.eye(size)[first + 1] * (1 - share[:, None])
 
 
+def _next_place(u: np.ndarray, size: int) -> np.ndarray:
+    """Shares of the place below and the one above; at the last place there is none above, and that is an IndexError."""
+    low = np.floor(u).astype(int)
+    share = (u - low)[:, None]
+    return np.eye(size)[low] * (1 - share) + np.eye(size)[low + 1] * share
+
+
+def _beyond(came: object, expected: object, case: Case) -> bool:
+    """Whether the box reaches beyond the map."""
+    features, (x1, y1, x2, y2), stride, _ = case.args
+    height, width = features.shape[:2]
+    return bool(min(x1, y1) < 0 or x2 > stride * width or y2 > stride * height)
+
+
 def _roi_cases(rng: np.random.Generator) -> Iterator[Case]:
     ramp = np.broadcast_to(np.arange(6.0), (5, 6))
     plane = np.stack([ramp, np.broadcast_to(np.arange(5.0)[:, None], (5, 6))], -1).copy()
-    yield Case((plane, (4.0, 6.0, 16.0, 14.0), 4, 2), about="channel 0 counts the columns, channel 1 the rows")
+    yield Case((plane, (4.0, 7.0, 16.0, 15.0), 4, 2), about="channel 0 counts the columns, channel 1 the rows")
     for stride, cells in ((4, 3), (2, 4), (8, 1), (1, 2)):
         height, width, channels = (int(n) for n in rng.integers((5, 8, 1), (8, 12, 4)))
         x1, y1 = rng.uniform(0.6, 2, 2) * stride
@@ -126,6 +140,17 @@ ROI_ALIGN = FunctionExercise(
         Misconception(
             lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_changed_shares),
             "The two shares have changed places: the nearer place has the larger one.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_next_place),
+            "Where u is at the last place, `low + 1` lies beyond the map. Its share is 0 there, and yet the index must "
+            "exist.",
+        ),
+        Misconception(
+            _beyond,
+            "Only boxes that reach beyond the map come out wrong. Clip u before anything else: an index of -1 reads "
+            "the other side of the map, and shares below 0 or above 1 go on beyond it.",
+            predicate=True,
         ),
     ),
     hints=(
@@ -225,12 +250,24 @@ CONTRACT = FunctionExercise(
             "That many boxes has each picture. How many has the batch?",
         ),
         Misconception(
+            lambda *n: _shapes(*n, mask=lambda batch, boxes, side, **_: (batch * boxes, side, side, 1)),
+            "There is one logit for each cell of a mask, and no channel axis.",
+        ),
+        Misconception(
             lambda *n: _shapes(*n, class_=lambda place, classes, **_: (*place, classes + 1)),
             "No class for the background is needed: where nothing has its centre, all scores are low.",
         ),
         Misconception(
             lambda *n: _shapes(*n, box=lambda place, classes, **_: (*place, 4 * classes)),
             "The box head of this page says four numbers, whatever the class is.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, box=lambda batch, boxes, **_: (batch, boxes, 4)),
+            "The box head answers at each place, not for each box.",
+        ),
+        Misconception(
+            lambda *n: _shapes(*n, box=lambda batch, boxes, **_: (batch * boxes, 4)),
+            "The box head answers at each place, not for each box.",
         ),
         Misconception(
             lambda *n: _shapes(*n, keypoint=lambda place, points, **_: (*place, 2 * points)),
@@ -307,6 +344,13 @@ def _swapped(heatmap, stride):
     return y, x
 
 
+def _still_in_both(heatmap, stride):
+    """At any border neither x nor y moves."""
+    row, column = np.unravel_index(np.argmax(heatmap), heatmap.shape)
+    border = _still(heatmap[row], column) or _still(heatmap[:, column], row)
+    return _decoded(heatmap, stride, still=lambda line, at: border)
+
+
 def _heatmap_cases(rng: np.random.Generator) -> Iterator[Case]:
     example = np.ones((3, 3))
     example[1], example[0, 1] = (1, 4, 2), 2
@@ -373,6 +417,11 @@ DECODE = FunctionExercise(
             lambda heatmap, stride: _decoded(heatmap, stride, still=lambda line, at: False),
             "At the border there is no neighbour on one side, and an index of -1 reads the other end of the map. Do "
             "not move there.",
+        ),
+        Misconception(
+            _still_in_both,
+            "At the left or right border only x stays; y still moves. At the upper or lower one it is the other way "
+            "round.",
         ),
     ),
     hints=(
@@ -446,6 +495,10 @@ BALANCE = FunctionExercise(
             "Your first weight is 1. Their *mean* should be 1.",
         ),
         Misconception(
+            lambda signals: _balanced(signals, scale=lambda weights: 1 / np.mean(1 / weights)),
+            "You divide the mean length by each length. That gives the *weights* another mean than 1.",
+        ),
+        Misconception(
             lambda signals: _balanced(signals, scale=lambda weights: 1.0),
             "The signals are equally long now, and the weights have no scale: their mean should be 1.",
         ),
@@ -514,6 +567,8 @@ def _judged(
     enough: Callable = lambda value, threshold: value >= threshold,
     taken: str = "next",
     given_order: bool = True,
+    choose: Callable = lambda values, threshold: values.argmax(),
+    always_takes: bool = False,
 ) -> np.ndarray:
     """Matching with one of its parts exchanged. ``taken``: what a mask does whose best true mask is taken."""
     gone, right = [], np.zeros(len(masks), bool)
@@ -521,9 +576,10 @@ def _judged(
         values = np.array([overlap(masks[i], true) for true in truth])
         if taken == "next":
             values[gone] = -1
-        best = int(values.argmax()) if len(values) else -1
+        best = int(choose(values, threshold)) if len(values) else -1
         if best >= 0 and enough(values[best], threshold) and (taken == "again" or best not in gone):
             right[i] = True
+        if right[i] or (always_takes and best >= 0):
             gone.append(best)
     return right if given_order else right[order(scores)]
 
@@ -553,6 +609,10 @@ def _mask_cases(rng: np.random.Generator) -> Iterator[Case]:
     near = np.stack([_square(2, 2, 6, 6), _square(2, 4, 6, 6)])
     twice = np.stack([_square(2, 2, 6, 6), _square(2, 2, 6, 7)])
     yield Case((twice, np.array([0.8, 0.7]), near, 0.4), about="two items overlap, two masks fit the first best")
+    both = np.stack([_square(2, 4, 6, 6), _square(2, 0, 6, 6)])
+    yield Case((both, np.array([0.9, 0.8]), near, 0.4), about="a mask that fits both items, the second better")
+    poor = np.stack([_square(2, 2, 2, 2), _square(2, 2, 4, 4)])
+    yield Case((poor, np.array([0.9, 0.6]), poor[1:]), about="a bad mask with the better score, and a good one")
     yield Case((found, np.array([0.2, 0.4, 0.3]), np.zeros((0, 12, 12), bool)), about="nothing there")
     for threshold in (0.3, 0.5, 0.75):
         true = np.stack([_square(*rng.integers(0, 6, 2), *rng.integers(3, 7, 2)) for _ in range(3)])
@@ -599,6 +659,17 @@ RIGHT_MASKS = FunctionExercise(
         Misconception(
             lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, taken="wrong"),
             "Where the best true mask is taken, another one that is free may still reach the threshold.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(
+                masks, scores, truth, threshold, choose=lambda values, threshold: (values >= threshold).argmax()
+            ),
+            "Each takes the *first* free mask that reaches the threshold. It should take the one with the greatest "
+            "IoU.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, always_takes=True),
+            "A mask that misses the threshold takes a true mask away all the same. Only one that is right does.",
         ),
         Misconception(
             lambda masks, scores, truth, threshold=0.5: _judged(
@@ -701,6 +772,12 @@ PANOPTIC = FunctionExercise(
         ),
         Misconception(
             lambda masks, scores, least=0.5: _owned(masks, scores, least, over=True),
+            "A later mask paints over an earlier one. A pixel that is taken stays taken.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(
+                masks, scores, least, over=True, enough=lambda left, mask, least: True
+            ),
             "A later mask paints over an earlier one. A pixel that is taken stays taken.",
         ),
         Misconception(
