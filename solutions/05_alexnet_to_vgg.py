@@ -48,11 +48,11 @@ from cnnlib.trace import trace
 # ## Six years of one contest
 #
 # ImageNet's contest gives a program 1.2 million photographs to learn from, each with one of 1,000 labels. Then the
-# program names five labels for each of 100,000 new ones. The **top-5 error** is the share of photographs whose true
-# label is not among the five. In 2010 and 2011 the winners described images by features that people had designed, and
-# one layer learned: a linear classifier on top.
+# program names five labels for each of at least 100,000 new ones. The **top-5 error** is the share of photographs whose
+# true label is not among the five. In 2010 and 2011 the winners described images by features that people had designed,
+# and one layer learned: a linear classifier on top.
 #
-# **Predict**: LeNet-5 had 7 layers in 1998. How many had the winners of 2012 and of 2015?
+# **Predict**: LeNet-5 had 5 layers with weights in 1998. How many had the winners of 2012 and of 2015?
 
 # %%
 contest = {
@@ -102,10 +102,11 @@ claim("its three dense layers hold 96 % of them", round(100 * dense / alex.total
 claim("that is a thousand times LeNet-5 with its 61,706", 900 < alex.total_parameters / 61_706 < 1000)
 
 # %% [markdown]
-# So many weights had been thought impossible to train. Four ideas made it possible, and a fifth was a mistake.
+# So many weights had been thought impossible to train. Four ideas made it possible, and a fifth did not
+# last.
 #
 # **ReLU instead of tanh.** Going backward, a gradient is multiplied by the slope of each activation it passes. Where
-# tanh is given 2, its slope is 0.07.
+# tanh is given 2, its slope is 0.07. (The weights multiply the gradient, too. Here only the slopes count.)
 #
 # **Predict**: what is left of a gradient behind seven such layers? And behind seven ReLUs?
 
@@ -141,8 +142,8 @@ claim("outside training the layers change nothing", np.allclose(augment(frog[Non
 # dense layers cannot learn photographs by heart, pixel by pixel.
 #
 # **Dropout.** In training each unit of the first two dense layers is set to zero with a chance of one half, anew for
-# each photograph. No unit can rely on one other unit being there. What is left is doubled, so that the sum keeps its
-# size on average, and at test time all units work.
+# each photograph. No unit can rely on one other unit being there. At test time all units work. So that a sum keeps its
+# size on average, Keras doubles in training what is left; AlexNet halved at test time, which comes to the same.
 #
 # **Predict**: 10,000 units all say 1. What is their mean behind dropout of 0.5, and which values occur?
 
@@ -173,8 +174,8 @@ claim("the paper's two cards took 5 to 6 days: ten times as fast", 9 < days / 5.
 # each read half of the 96 channels. Grouped convolutions came back for other reasons (lesson 07).
 #
 # **Local response normalisation**, the fifth idea, divided each unit by the strength of its neighbours in other
-# channels. VGG's authors tried it: 10.5 % top-5 error with it, 10.4 % without, and more time and memory. It was never
-# seen again, and `cnnlib` leaves it out.
+# channels. VGG's authors tried it: 10.5 % top-5 error with it, 10.4 % without, and more time and memory. It soon fell
+# out of use, and `cnnlib` leaves it out.
 #
 # ## VGG: one kernel, one table
 #
@@ -349,7 +350,8 @@ claim("the 11x11 layer has 34,848 weights", one_layer == 34_848)
 claim("the stack has 334,368, nearly ten times as many", five_layers == 334_368)
 
 # %% [markdown]
-# A large kernel is cheap where it has few channels to read. ResNet keeps a 7x7 as its first layer for that reason.
+# A large kernel is cheap where it has few channels to read. ResNet, too, begins with a kernel of 7x7 on 3
+# channels.
 #
 # ### Exercise 05.3 · Replace large kernels
 #
@@ -454,7 +456,8 @@ exercise("05.4").check(activation_bytes)
 #
 # ### Exercise 05.5 · Where do the FLOPs go?
 #
-# Four questions about VGG. `networks` holds the traces, and reasoning is faster for some.
+# Four questions about VGG, each answered by a number. Two digits are enough. `networks` holds the traces, and
+# reasoning is faster for some.
 #
 # - `doubled`: images of 448x448 in place of 224x224. By which factor do the MACs of block 3 grow?
 # - `halved`: half the filters in every convolution of the network. Which fraction of its MACs does block 3 keep?
@@ -542,21 +545,21 @@ fields = [strided["block3_2_relu"].receptive_field, pooled["block3_pool"].recept
 claim("and sees less far: 29 pixels against 36", fields == [29, 36])
 
 # %% [markdown]
-# You trained the pair in lesson 02: which one was more accurate depended on the seed. The paper found the same with
-# larger networks. The strided network lost half a percent against pooling (10.2 % error against 9.7 % on CIFAR-10), and
-# the one with *additional* convolutions won it back (9.1 %): the weights it gained, more than the pooling it lost,
-# made the difference. ResNet halves by stride. VGG-like networks keep to pooling.
+# You trained the pair in lesson 02: which one was more accurate depended on the seed. In the paper, with
+# larger networks, the strided one lost half a percent against pooling (10.2 % error against 9.7 % on CIFAR-10), and the
+# one with *additional* convolutions won it back (9.1 %). That one has more weights than both, so it does not show that
+# pooling does harm. ResNet halves by stride. VGG-like networks keep to pooling.
 #
 # ## Train one
 #
-# VGG-16 would take your laptop years, so take its idea: the first three blocks of VGG-11 with an eighth of its
-# filters and a GAP head, on 8,000 pictures of CIFAR-10. Batch normalisation, the subject of lesson 06, makes it train
-# within a minute. VGG's authors did not have it yet: they trained the 11 layers first and started the deeper networks
-# from these weights.
+# VGG-16 would take your laptop years, so take its idea: the first three blocks of VGG-11 with an eighth of its filters
+# and a GAP head, on 8,000 pictures of CIFAR-10. It has batch normalisation, which gained the most in lesson 04 and is
+# the subject of lesson 06. VGG's authors did not have it yet: they trained the 11 layers first and started the deeper
+# networks from some of these weights.
 #
-# Train it twice: *plain*, and with dropout and augmentation. Both are AlexNet's means against **overfitting**, when a
-# network gets better on the images it trains on and not on others. As in lesson 04 each batch is moved and mirrored
-# with NumPy, which is quick on every backend.
+# Train it twice: *plain*, and with dropout and augmentation. Both are AlexNet's means against overfitting. (That
+# changes two things at once: the pair can say what both cost together, and not which of them.) As in lesson 04 each
+# batch is moved and mirrored with NumPy, which is quick on every backend.
 
 
 # %%
@@ -627,22 +630,24 @@ ends = [{name: run["runs"][name]["validation"][-1] for name in live} for run in 
 claim("it leads in every stored run, too", all(end["plain"] > end["dropout and augmentation"] for end in ends))
 
 # %% [markdown]
-# Dropout and augmentation do what they are for: they close the gap. After five epochs there is not much of a gap yet,
-# so what you see is their price. Each step is harder, and the network learns more slowly. AlexNet's authors write that
-# dropout doubled the number of steps they needed, and that without it their 60 million weights learned the photographs
-# by heart, over 90 epochs. So say after how many epochs you compare, and compare at the length that you will use.
+# Dropout and augmentation do what they are for: they close the gap. Part of it closes by the way of
+# measuring, since the accuracy on training images is taken on moved images, with units dropped. After five epochs there
+# is not much of a gap yet, so what you see is their price: on its own training images, too, the network gets fewer
+# right. AlexNet's authors write that dropout about doubled the number of steps they needed, and that without it their
+# network overfitted substantially. So say after how many epochs you compare, and compare at the length that you will
+# use.
 #
-# On the way a test curve may stumble while the training curve climbs. That is not overfitting, which does not go
-# away. Batch normalisation uses averages over past batches at test time, and they lag behind while the weights move
-# fast. Toward the end the learning rate falls, and they catch up.
+# On the way a test curve may stumble while the training curve climbs. That is not overfitting, which does not go away.
+# A likely cause is batch normalisation. At test time it uses averages over past batches, which lag behind while the
+# weights move fast, and catch up when the learning rate falls toward the end. Lesson 06 measures this lag.
 #
 # ## What the full recipe reaches
 #
-# The same family with all its layers and four times the filters was trained on the complete training set by
-# `tools/train_weights.py`. Its weights come with the course, and a **card** beside them tells how they were made and
-# which share $p$ of the 10,000 official test images they get right. Do not believe the card either: you have 2,000 of
-# these images. A sample of $n$ says $p$ to within a **standard error** of $\sqrt{p\,(1 - p) / n}$, and seldom errs by
-# three of them.
+# A network of the same family, with six convolutions in place of four and four times the filters, was trained on the
+# complete training set by `tools/train_weights.py`. Its weights come with the course, and a **card** beside them tells
+# how they were made and which share $p$ of the 10,000 official test images they get right. Do not believe the card
+# either: you have 2,000 of these images. A sample of $n$ says $p$ to within a **standard error** of
+# $\sqrt{p\,(1 - p) / n}$, and seldom errs by three of them.
 
 # %%
 card = datasets.weights_card("small_vgg_cifar10")
@@ -702,9 +707,9 @@ claim("it has 18 times the parameters of the network above", round(ratio) == 18)
 # <details><summary>Model answer</summary>
 #
 # These are two problems. Storage: 89 % of the 553 MB are dense layers, so global average pooling leaves 61 MB, and the
-# speed stays as it is, because dense layers do 1 % of the work. Speed: the convolutions of the middle blocks do most
-# of it. Images of 160 pixels halve it ($(160/224)^2 = 0.51$), and so do 0.7 times the filters ($0.7^2 = 0.49$), which
-# also halves the weights. Either way the network must be trained again, or at least finely tuned.
+# speed stays as it is, because dense layers do 1 % of the work. Speed: the convolutions of the middle blocks do most of
+# it. Images of 160 pixels halve it ($(160/224)^2 = 0.51$), and so do 0.7 times the filters ($0.7^2 = 0.49$), which also
+# halves the weights. Either way the network must be trained again, or at least fine-tuned (lesson 09).
 #
 # </details>
 #

@@ -65,8 +65,9 @@ tenfold = (10 * numbers - (10 * numbers).mean()) / (10 * numbers).std()
 claim("ten times as large, they become the same", np.allclose(tenfold, normalised))
 
 # %% [markdown]
-# That is why it helps. However the layers before it stretch and shift a channel, the layer behind it sees numbers of
-# mean 0 and variance 1. Nothing explodes and nothing dies out on the way, and the learning rate may be larger.
+# That is the idea. However the layers before it stretch and shift a channel, the layer behind it sees
+# numbers of mean 0 and variance 1. On the way forward nothing explodes and nothing dies out, and the learning rate may
+# be larger, its authors report. (The way back is another matter, as you will see.)
 #
 # **Batch normalisation** (Ioffe and Szegedy 2015) does this to each channel, over all pixels of all images of the
 # batch. Then it gives back the freedom that it took, with two weights for each channel that are learnt:
@@ -369,10 +370,10 @@ claim("batch normalisation, stored runs: 5 points more of the *new* pictures", m
 claim("group normalisation: less than 5", max(by_group, default=4) < 5)
 
 # %% [markdown]
-# Larger batches leave fewer steps for the same pictures, so group normalisation falls from left to right. Batch
-# normalisation gains more from its cleaner statistics than it loses, which is why classifiers have it. With pairs its
-# lead is gone. There it does better on *new* pictures than on those it trains on: it is tested with running statistics,
-# gathered from many pairs, and trained with those of a single one.
+# Larger batches leave fewer steps for the same pictures, and group normalisation falls from left to
+# right. Batch normalisation has fewer steps as well, and still learns more with 8 images than with 2: cleaner
+# statistics are the likely reason. With pairs its lead is gone. There it does better on *new* pictures than on those it
+# trains on: it is tested with running statistics, gathered from many pairs, and trained with those of a single one.
 #
 # This network has three normalisations. ResNet-50 has 53. For batches of 2 Wu and He report that its error on ImageNet
 # is 10.6 points lower with group normalisation. With a handful of images on a device, take it, or freeze the running
@@ -450,9 +451,9 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 #
 # $$y = \mathrm{ReLU}\,(x + F(x))$$
 #
-# $F$, the **body**, is two convolutions with their normalisations. The path of $x$ around it is the **shortcut**, and
-# both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no weights and costs one
-# addition.
+# $F$, the **body**, is two convolutions with their normalisations and a ReLU between them. The path of $x$ around it is
+# the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no weights
+# and costs one addition.
 #
 # **Predict**: the same depths, the same pictures, the same steps. What changes?
 
@@ -485,8 +486,10 @@ claim("44 know as much as 8, within a point, or more", (tops["44"] > tops["8"] -
 claim("and more than twice as much as 44 plain ones", (tops["44"] > 2 * ends["44"]).all())
 
 # %% [markdown]
-# Nothing degrades any more. The authors saw the same on ImageNet: plain, 34 layers are wrong more often than 18 (28.5 %
-# against 27.9 %), residual, less often (25.0 % against 27.9 %).
+# The degradation is nearly gone. Not all of it: in each stored run 44 layers know a little less than 20.
+# Are five epochs enough to say so? The authors trained to the end, on ImageNet, and counted the errors on new
+# pictures: plain, 34 layers are wrong more often than 18 (28.5 % against 27.9 %), residual, less often (25.0 % against
+# 27.9 %).
 #
 # Where did the plain network lose its way? Look at the very first gradient, before any step, layer by layer.
 #
@@ -532,7 +535,9 @@ claim("with shortcuts, less than a fifth of that ratio", growth["residual"] < gr
 #
 # $$\frac{\partial}{\partial x}\,\big(x + F(x)\big) = 1 + F'(x)$$
 #
-# The 1 is a way for the gradient that multiplies nothing. Depth then adds, where it used to multiply.
+# The 1 is a way for the gradient on which no weight multiplies it. (The ReLU behind the sum passes it on or stops it.)
+# Depth then adds, where it used to multiply. Whether the uneven gradients are all that ails the plain network, no run
+# here tests.
 #
 # ## Two blocks
 #
@@ -609,8 +614,8 @@ exercise("06.4").check(halving_block)
 # %% [markdown]
 # ## One table, five networks
 #
-# A ResNet is a stem (a 7x7 convolution with 64 filters), four stages of blocks and a dense layer on the averaged maps.
-# The whole family is this table: the kind of block, and how many in each stage.
+# A ResNet is a stem (a 7x7 convolution with 64 filters and a max pooling), four stages of blocks and a dense layer on
+# the averaged maps. The whole family is this table: the kind of block, and how many in each stage.
 
 # %%
 resnet.IMAGENET
@@ -686,8 +691,9 @@ exercise("06.5").check(depth_of)
 # %% [markdown]
 # ## Start as a shallow network
 #
-# Each block *adds* to the stream. If body and stream have variance 1 each, the sum has variance 2, after two blocks 3,
-# and so on. The last $\gamma$ of each body decides how much it adds, and normally starts at 1. What if it started at 0?
+# Each block *adds* to the stream. If body and stream have variance 1 each and have nothing to do with each other, the
+# sum has variance 2, after two blocks 3, and so on. The last $\gamma$ of each body decides how much it adds, and
+# normally starts at 1. What if it started at 0?
 
 
 # %%
@@ -743,8 +749,9 @@ exercise("06.6").check({"last": moved_if_last_is_zero, "first": moved_if_first_i
 # ## Layers that sit out
 #
 # If a block may copy, it may also be absent. **Stochastic depth** (Huang and others 2016) leaves out the body of a
-# block at random, for each image anew, while training. Keras has it: dropout with one decision for each image. What
-# remains is scaled up, so that the mean stays right and nothing need change in use.
+# block at random while training: in the paper for a whole batch, today mostly for each image anew. Keras has it:
+# dropout with one decision for each image. What remains is scaled up, so that the mean stays right and nothing need
+# change in use.
 
 # %%
 drop = layers.Dropout(0.5, noise_shape=(None, 1, 1, 1), seed=runtime.seed())
@@ -764,8 +771,8 @@ present = sum(1 - 0.5 * block / 54 for block in range(1, 55))
 claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 
 # %% [markdown]
-# A quarter of the work is saved, and the authors found the result *better*: each image trains another, shallower
-# network, and use averages over them all.
+# A quarter of the work is saved, and the authors found the result *better*. Their picture of it: each
+# step trains another, shallower network, and in use you average over them all.
 #
 # ## The full recipe
 #
@@ -783,8 +790,8 @@ sampling_error = np.sqrt(card["accuracy"] * (1 - card["accuracy"]) / 2000)
 claim("the two agree within three standard errors", abs(right.mean() - card["accuracy"]) < 3 * sampling_error)
 
 # %% [markdown]
-# One last thing to do to it. Take out a single block: set the last $\gamma$ and $\beta$ of its body to 0. In VGG, a
-# missing layer would leave nothing but noise.
+# One last thing to do to it. Take out a single block: set the last $\gamma$ and $\beta$ of its body to 0.
+# In a VGG, Veit and others (2016) found, a missing layer leaves no more than chance.
 #
 # **Predict**: what does the loss of one of nine blocks cost?
 
@@ -816,10 +823,11 @@ claim("the most dispensable block costs less than 15 points", max(without.values
 claim("most of the nine can go, and half of the answers stay right", np.median(list(without.values())) > 50)
 
 # %% [markdown]
-# Some blocks cost a few points, and some far more: those on which everything later builds. It is less a chain than a
-# committee of paths (Veit and others 2016): nine blocks make $2^9 = 512$ ways through the network, and half of them
-# remain when one block is gone. The deeper the network, the less a single block counts: in a ResNet-110, the authors
-# found, most of the 54 can be spared one at a time with hardly a trace.
+# Some blocks cost a few points, and some far more, most of all in the first stage. One of them leaves no
+# more than guessing. Yet Veit and others see less a chain than a committee of paths: nine blocks
+# make $2^9 = 512$ ways through the network, and half of them remain when one block is gone. The deeper the network, the
+# less a single block counts: in a ResNet-110, the authors found, most of the 54 can be spared one at a time with hardly
+# a trace.
 #
 # ## Recap
 #
@@ -828,7 +836,7 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 # - A bias before it does nothing. In use it folds into the convolution before it.
 # - Its statistics are noisy for small batches. Group normalisation asks one image alone.
 # - Plain networks degrade with depth: they know fewer *training* pictures, although a solution that copies exists.
-# - A shortcut makes copying the default, and gives the gradient a way on which nothing is multiplied.
+# - A shortcut makes copying the default, and gives the gradient a way on which no weight multiplies it.
 # - A ResNet is a table row: blocks per stage, basic or bottleneck. ResNet-50 has 25,557,032 trainable weights.
 # - With the last $\gamma$ at 0 a deep network starts as a shallow one. With stochastic depth it trains as many.
 #
@@ -850,10 +858,11 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # <details><summary>Model answer</summary>
 #
-# No. With batch normalisation the gradients of a plain deep network do not vanish. On this page they even grow
-# towards the image. And it is not overfitting, as the training error is higher too. A deeper plain network can
-# represent the shallow solution by copying layers, but gradient descent does not find it: the gradients of its layers
-# differ by orders of magnitude. Shortcuts make copying the easy case, and give the gradient a way around every body.
+# No. With batch normalisation the gradients of a plain deep network do not vanish. On this page they even grow towards
+# the image. And it is not overfitting, as the training error is higher too. A deeper plain network can represent the
+# shallow solution by copying layers, but gradient descent does not find it. A likely reason: the gradients of its
+# layers differ by orders of magnitude. Shortcuts make copying the easy case, and give the gradient a way around every
+# body.
 #
 # </details>
 #
@@ -881,9 +890,8 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## What comes next
 #
-# Depth no longer hurts. What remains is the bill.
-# [Lesson 07](../notebooks/07_efficient_and_modern_blocks.ipynb) takes the convolution apart, counts what each part
-# costs, and then measures, which is not the same.
+# Depth hardly hurts any more. What remains is the bill. [Lesson 07](../notebooks/07_efficient_and_modern_blocks.ipynb)
+# takes the convolution apart, counts what each part costs, and then measures, which is not the same.
 #
 # ## References
 #

@@ -89,6 +89,10 @@ WRONG = {
     "04.1": [
         (count(5, 48_120, 61_706, 240_000), "fits only 24 times into 28"),
         (count(width=5), "fits only 24 times into 28"),
+        (count(width=6), "between the two poolings"),
+        (count(parameters=123_000), "C5 behind C3"),
+        (count(total=43_576), "ten scores at the end"),
+        (count(macs=345_600), "which C3 *reads*"),
         (count(width=7), "A convolution without padding takes 4"),
         (count(width=8), "That is C3"),
         (count(parameters=48_120), "where S4 is 5x5x16"),
@@ -132,6 +136,7 @@ WRONG = {
         (builder(dense="layers.Dense(*numbers)(z)"), "The dense layers have no tanh"),
         (builder(conv="layers.Conv2D(*numbers)(z)"), "The convolutions have no tanh"),
         (builder(activation='"sigmoid" if number < len(table) else None'), "Check the activation of each row"),
+        (builder(activation='"tanh" if (kind, *numbers) != table[-1] else None'), "Tell it by its place"),
         (builder(otherwise="pass"), "An unknown kind of row passes"),
         (builder(result="keras.Model(image, z)"), "Is a `return` missing?"),
         (builder(result="return z"), "should return a Keras model"),
@@ -164,6 +169,18 @@ WRONG = {
             compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std()"),
             "standard deviation",
         ),
+        (
+            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std(ddof=1)"),
+            "standard deviation",
+        ),
+        (
+            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[variant])"),
+            "the variant's own accuracies",
+        ),
+        (
+            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[baseline])"),
+            "the baseline's accuracies",
+        ),
         (compared(clear="d.mean() > 0"), "Could the next seed turn it round?"),
         (compared(refusal="len(runs[variant]) != len(runs[baseline])"), "One seed has no spread"),
         (
@@ -176,6 +193,7 @@ WRONG = {
     ],
     "04.4": [
         (recalled(bottom="matrix.sum(axis=0)"), "the **precision**"),
+        (recalled(result="(top / bottom).mean()"), "the mean over the classes"),
         (recalled(bottom="matrix.sum()"), "the number of all pictures"),
         (recalled(bottom="matrix.sum(axis=1) - matrix.diagonal()"), "those that are missed"),
         (recalled(top="matrix.max(axis=1)"), "large or not"),
@@ -201,6 +219,8 @@ WRONG = {
         (explained(unlucky=True), "had learned the training shirts well"),
         (explained(network=True), "no network at all"),
         (explained(alike=False), "have in common"),
+        ({name: str(value) for name, value in explained().items()}, "without quotes"),
+        ({name: "yes" if value else "no" for name, value in explained().items()}, "without quotes"),
         ({"scarce": False}, "The keys are not those"),
     ],
     "04.6": [

@@ -196,6 +196,34 @@ WRONG = {
         (replaced(number="k // 2 + 1 if k > 3 else 1"), "sees 2 pixels more"),
         (replaced(rest="(3, a, b)"), "do not fit on each other"),
         (replaced(first="(3, a, a)", rest="(3, a, a)"), "never writes the channels out"),
+        (
+            cell("""
+def replace_large(convolutions):
+    result = []
+    for k, a, b in convolutions:
+        if k < 1 or k % 2 == 0:
+            raise ValueError(k)
+        stack = [(3, a, a)] * (k // 2 - 1) + [(3, a, b)]
+        fewer = sum(9 * i * o for _, i, o in stack) < k * k * a * b
+        result += stack if k > 1 and fewer else [(k, a, b)]
+    return result
+"""),
+            "only at its end",
+        ),
+        (replaced(condition="a == b and 9 * number < k * k"), "only if as many channels come in"),
+        (
+            cell("""
+def replace_large(convolutions):
+    result = []
+    for k, a, b in convolutions:
+        if k < 1 or k % 2 == 0:
+            raise ValueError(k)
+        stack = [(3, b if n else a, b) for n in range(k // 2)]
+        result += stack if sum(9 * i * o for _, i, o in stack) < k * k * a * b else [(k, a, b)]
+    return result
+"""),
+            "1x1 is lost",
+        ),
         (replaced(add="result.append"), "a list of lists"),
         (replaced(refusal="k < 1"), "sees an even number of pixels"),
         (replaced(refusal="k % 2 == 0"), "has no weights at all"),
@@ -215,6 +243,7 @@ WRONG = {
         (kept(result="4 * batch * total / 1e6"), "That is megabytes"),
         (kept(result="4 * batch * total / 2**20"), "That is mebibytes"),
         (kept(start="3 * size * size"), "the image itself"),
+        (kept(refusal="0 in [size >> n for n in range(len(blocks))]"), "be it the last one"),
         (kept(refusal="False"), "Nothing is left of the image"),
         (kept(convolutions="repeat * size * number"), "Came"),
     ],
@@ -224,6 +253,9 @@ WRONG = {
         (flops(doubled=16), "Only the places become more"),
         (flops(halved=0.5), "that has half the filters too"),
         (flops(halved=4), "which fraction is *left*"),
+        (flops(halved=0.0625), "only two of the four factors"),
+        (flops(dense_free=1), "rounded too far"),
+        (flops(dense_free=0.79), "rounded too far"),
         (flops(halved=0.75), "the fraction which is saved"),
         (flops(halved=0.125), "Only the channels in and out"),
         (flops(dense_free=89.4), "hold that many of the *parameters*"),

@@ -123,6 +123,16 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
         (
             cell("""
 def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axis=axes) if mean is None else mean
+    variance = x.var(axis=axes) if variance is None else variance
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+"""),
+            "fill in the statistic that is missing",
+        ),
+        (
+            cell("""
+def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
     if (mean is None) != (variance is None):
         raise ValueError("half a statistic")
     axes = tuple(range(x.ndim - 1))
@@ -151,6 +161,36 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
             running(mean="momentum * mean + values.mean(axis=0)", variance="momentum * variance + values.var(axis=0)"),
             "must sum to 1",
         ),
+        (
+            running(
+                mean="momentum * mean + (1 - momentum) * batch.mean()",
+                variance="momentum * variance + (1 - momentum) * batch.var()",
+            ),
+            "share one mean",
+        ),
+        (running(variance="variance"), "stays at 1"),
+        (
+            cell("""
+def running_statistics(batches, channels, momentum=0.99):
+    mean, variance = np.zeros(channels), np.ones(channels)
+    for batch in batches:
+        values = batch.reshape(-1, channels)
+        variance = momentum * variance + (1 - momentum) * ((values - mean) ** 2).mean(axis=0)
+        mean = momentum * mean + (1 - momentum) * values.mean(axis=0)
+    return mean, variance
+"""),
+            "around the running mean",
+        ),
+        (
+            cell("""
+def running_statistics(batches, channels, momentum=0.99):
+    if not batches:
+        return np.zeros(channels), np.ones(channels)
+    values = np.concatenate([batch.reshape(-1, channels) for batch in batches])
+    return values.mean(axis=0), values.var(axis=0)
+"""),
+            "put all batches together",
+        ),
         (running(values="batch"), "a value for every pixel"),
     ],
     "06.3": [
@@ -159,6 +199,15 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
         (folded(bias="beta + (bias + mean) * scale"), "wrong sign"),
         (folded(bias="beta + bias - mean"), "without scaling it"),
         (folded(bias="bias * scale + beta"), "mean does not occur"),
+        (folded(bias="beta - (bias - mean) * scale"), "what the convolution adds is scaled and"),
+        (
+            cell("""
+def fold(kernel, bias, gamma, beta, mean, variance, epsilon=1e-3):
+    scale = gamma / np.sqrt(variance + epsilon)
+    return kernel * scale, None if bias is None else beta + (bias - mean) * scale
+"""),
+            "gets one by folding",
+        ),
         (folded(bias="(bias - mean) * scale"), "Beta does not occur"),
         (folded(bias="(beta + bias - mean) * scale"), "scale beta too"),
         (folded(scale="gamma / (variance + epsilon)"), "divide by the variance"),
@@ -173,6 +222,17 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
                 side="layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))",
             ),
             "another shape",
+        ),
+        (
+            block(first="filters, 3, strides=2, use_bias=False", second="filters, 3, use_bias=False"),
+            "has no padding",
+        ),
+        (
+            block(
+                side="layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)"
+                "(layers.AveragePooling2D(2)(x)))"
+            ),
+            "halves by its own stride",
         ),
         (block(first="filters, 3, strides=2, padding='same'"), "have a bias"),
         (block(side=ONCE), "2 normalisations, and three"),
@@ -221,6 +281,10 @@ def halving_block(x, filters):
         (depth("per_block[kind] * sum(blocks)"), "count the blocks alone"),
         (depth("per_block[kind] * sum(blocks) + 1"), "one short"),
         (depth("per_block[kind] * sum(blocks) + 3"), "one too many"),
+        (
+            depth("per_block[kind] * sum(blocks) + 2 + len(blocks) - (kind == 'basic')"),
+            "one for each stage that has one",
+        ),
         (depth("per_block[kind] * sum(blocks) + 2 + len(blocks)"), "count the projections"),
         (depth("2 * sum(blocks) + 2"), "How many kernels has a bottleneck"),
         (depth("3 * sum(blocks) + 2"), "How many kernels has a basic"),

@@ -27,6 +27,10 @@ COUNT = ValueExercise(
             "That is S4 behind an input of 32 pixels. A window of 5 fits only 24 times into 28.",
         ),
         Misconception(
+            _entry("width", 6),
+            "That is S2 halved. Follow the table: a window of 5 stands between the two poolings.",
+        ),
+        Misconception(
             _entry("width", 7),
             "28, 14, 7 is what is left if only the poolings count. A convolution without padding takes 4.",
         ),
@@ -37,6 +41,8 @@ COUNT = ValueExercise(
             _entry("parameters", 2_040), "Each unit of C5 reads every *place* of the 16 maps, not one number for each."
         ),
         Misconception(_entry("parameters", 30_736), "16 biases? Each of the 120 *units* has one, whatever it reads."),
+        Misconception(_entry("parameters", 123_000), "That is C5 behind C3. The pooling S4 stands between them."),
+        Misconception(_entry("total", 43_576), "The ten scores at the end are a layer, too, with weights and biases."),
         Misconception(_entry("total", 61_706), "That is the network at 32 pixels. Which layer is smaller now?"),
         Misconception(
             _entry("total", 44_190), "Without biases. There is one for each filter and each unit, 236 in all."
@@ -52,6 +58,10 @@ COUNT = ValueExercise(
             "A filter of C3 reads all six maps of S2, so each number takes 25 products six times.",
         ),
         Misconception(_entry("macs", 240_000), "That is C3 for an input of 32 pixels, where its maps are 10 wide."),
+        Misconception(
+            _entry("macs", 345_600),
+            "That counts the places of S2, which C3 *reads*. How many places does it return?",
+        ),
         Misconception(_entry("macs", 154_624), "A bias is added, not multiplied: it is no multiply-accumulate."),
         Misconception(
             _entry("macs", 38_400),
@@ -80,6 +90,7 @@ def _tables(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple], tuple[
     filters, units = (int(n) for n in rng.integers(2, 6, 2))
     table = [("conv", filters, 3), ("conv", filters + 1, 2), ("pool", 3), ("dense", units + 4), ("dense", units)]
     yield "two convolutions in a row, a pooling of 3", table, (int(rng.integers(12, 17)), int(rng.integers(18, 24)), 3)
+    yield "a last row that equals the one before it", [("conv", 3, 3), ("dense", units), ("dense", units)], (7, 6, 1)
     yield "dense layers alone", [("dense", 7), ("dense", 3)], (4, 5, 2)
 
 
@@ -89,7 +100,7 @@ def _check_builder(answer: object, rng: np.random.Generator) -> None:
     if not callable(answer) or isinstance(answer, keras.Model):
         raise Wrong("The check needs the function `network_of` itself.", came=describe(answer))
     for about, table, shape in _tables(rng):
-        model = answer([tuple(row) for row in table], shape)
+        model = answer([(*row[:1], *row[1:]) for row in table], shape)  # rows of their own, even where two are equal
         if model is None:
             raise Wrong("`network_of` returns nothing. Is a `return` missing?", tried=about)
         if not isinstance(model, keras.Model):
@@ -176,6 +187,12 @@ def _about_scores(came: np.ndarray, table: list[tuple], weights: list, images: n
         ({"dense": None}, "The dense layers have no tanh. Only the last row has none."),
         ({"conv": None}, "The convolutions have no tanh."),
     )
+    if table[-1] in table[:-1]:
+        before = _forward(table, weights, images, dense=None)
+        if came.shape == before.shape and np.allclose(came, before, rtol=1e-3, atol=1e-3):
+            return (
+                "Two rows are equal here, and only the second is the last. Tell it by its place, not by what it says."
+            )
     for changes, message in models:
         other = _forward(table, weights, images, **changes)
         if came.shape == other.shape and np.allclose(came, other, rtol=1e-3, atol=1e-3):
@@ -266,6 +283,18 @@ def _ablation(
     return model
 
 
+def _by_spread_of(which: Callable) -> Callable:
+    """The comparison with the spread of accuracies in place of that of their differences."""
+
+    def model(runs, variant, baseline):
+        mean, _ = _ablation()(runs, variant, baseline)
+        a, b = np.asarray(runs[variant], float), np.asarray(runs[baseline], float)
+        same_sign = (a > b).all() or (a < b).all()
+        return mean, bool(same_sign and abs(mean) > np.ptp(which(a, b)))
+
+    return model
+
+
 def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
     def case(first: list, second: list, about: str, **more) -> Case:
         runs = {"a": [float(n) for n in first], "b": [float(n) for n in second], "other": [50.0, 60.0]}
@@ -328,6 +357,18 @@ ABLATE = FunctionExercise(
         Misconception(
             _ablation(clear=lambda d: ((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std()),
             "You compare with the standard deviation. The spread here is the largest difference minus the smallest.",
+        ),
+        Misconception(
+            _ablation(clear=lambda d: ((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std(ddof=1)),
+            "You compare with the standard deviation. The spread here is the largest difference minus the smallest.",
+        ),
+        Misconception(
+            _by_spread_of(lambda a, b: a),
+            "You take the spread of the variant's own accuracies. They may lie far apart, and the *differences* agree.",
+        ),
+        Misconception(
+            _by_spread_of(lambda a, b: b),
+            "You take the spread of the baseline's accuracies. Seeds may lie far apart while the *differences* agree.",
         ),
         Misconception(
             _ablation(clear=lambda d: d.mean() > 0),
@@ -422,6 +463,10 @@ RECALL = FunctionExercise(
             _recall(found=lambda m: m.max(axis=1)),
             "You take the largest number of each row. What is right stands on the diagonal, large or not.",
         ),
+        Misconception(
+            lambda matrix: np.mean(_recall()(matrix)),
+            "That is one number, the mean over the classes. Return the recall of each.",
+        ),
         Misconception(_recall(found=lambda m: m.sum(axis=1) - m.diagonal()), "That is the share that is *missed*."),
         Misconception(
             _recall(empty=0.0),
@@ -465,6 +510,10 @@ EXPLAIN = ValueExercise(
     "Explain a confusion",
     expected={"scarce": False, "unlucky": False, "network": False, "alike": True},
     misconceptions=(
+        Misconception(
+            lambda came: any(isinstance(value, str) for value in came.values()),
+            "Write `True` or `False`, without quotes.",
+        ),
         Misconception(
             _said("scarce", True),
             "Look at the column of pictures: has the class of shirts fewer than the others?",

@@ -307,6 +307,8 @@ def _replaced(
     pays: Callable = _fewer,
     refuse: Callable[[int], bool] = lambda kernel: kernel < 1 or kernel % 2 == 0,
     nested: bool = False,
+    widen: str = "first",
+    keep_empty: bool = True,
 ) -> Callable:
     """The replacement with one of its parts exchanged."""
 
@@ -316,7 +318,13 @@ def _replaced(
             if refuse(kernel):
                 raise ValueError
             stack = [(3, *channels(n, inputs, outputs)) for n in range(count(kernel))]
-            new = stack if stack and pays(stack, kernel, inputs, outputs) else [(kernel, inputs, outputs)]
+            if widen == "last":
+                stack = [(3, inputs, outputs if n == len(stack) - 1 else inputs) for n in range(len(stack))]
+            new = (
+                stack
+                if (stack or not keep_empty) and pays(stack, kernel, inputs, outputs)
+                else [(kernel, inputs, outputs)]
+            )
             result += [new] if nested else new
         return result
 
@@ -378,6 +386,19 @@ REPLACE = FunctionExercise(
         Misconception(
             _replaced(channels=lambda n, inputs, outputs: (inputs, inputs)),
             "Your stack never writes the channels out, so that the next layer does not fit.",
+        ),
+        Misconception(
+            _replaced(channels=lambda n, inputs, outputs: (inputs, outputs), widen="last"),
+            "Your stack becomes as wide as the channels out only at its end. *All* of its convolutions write them.",
+        ),
+        Misconception(
+            _replaced(pays=lambda stack, kernel, inputs, outputs: _fewer(stack, kernel, inputs, outputs)
+                      and inputs == outputs),
+            "You replace a layer only if as many channels come in as go out. Where they differ, count the weights.",
+        ),
+        Misconception(
+            _replaced(keep_empty=False),
+            "A layer of 1x1 is lost. Its stack has no layer at all, so there is nothing to replace it by.",
         ),
         Misconception(_replaced(nested=True), "You return a list of lists. The layers stand in one list."),
         Misconception(
@@ -500,7 +521,7 @@ MEMORY = FunctionExercise(
         Misconception(_kept(image=3), "You count the image itself too. It is no activation: nothing computed it."),
         Misconception(
             _kept(check=False),
-            "Nothing is left of the image before the last pooling. Raise a ValueError.",
+            "Nothing is left of the image behind one of the poolings, be it the last one. Raise a ValueError.",
         ),
     ),
     hints=(
@@ -542,6 +563,9 @@ FLOPS = ValueExercise(
             "`halved`: half the filters, and each of them reads the maps of a layer that has half the filters too.",
         ),
         Misconception(_entry("halved", 4, 25), "`halved`: which fraction is *left*, as a number below 1?"),
+        Misconception(
+            _entry("halved", 0.0625), "`halved`: only two of the four factors are halved, the channels in and out."
+        ),
         Misconception(_entry("halved", 0.75), "`halved`: that is the fraction which is saved. Which one is left?"),
         Misconception(
             _entry("halved", 0.125),
@@ -551,6 +575,9 @@ FLOPS = ValueExercise(
             _entry("dense_free", 89.36, 89),
             "`dense_free`: the dense layers hold that many of the *parameters*. Each weight is used once, where a "
             "weight of a convolution is used at every place.",
+        ),
+        Misconception(
+            lambda came: came["dense_free"] in (1, 0.79), "`dense_free`: that is rounded too far. Two digits, please."
         ),
         Misconception(_entry("dense_free", 0.0079918), "`dense_free`: that is a fraction. In percent, please."),
         Misconception(_entry("dense_free", 99.2), "`dense_free`: that is what is left. How much is saved?"),

@@ -35,6 +35,13 @@ def _normalised(
     return batch_norm
 
 
+def _filled_up(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
+    """Takes from the batch whichever statistic is not given."""
+    mean = x.mean(axis=_axes(x)) if mean is None else mean
+    variance = x.var(axis=_axes(x)) if variance is None else variance
+    return _normalised()(x, gamma, beta, mean, variance, epsilon)
+
+
 def _norm_cases(rng: np.random.Generator) -> Iterator[Case]:
     column = np.array([[2.0], [4.0], [4.0], [6.0]])
     three, one, zero = np.array([3.0]), np.array([1.0]), np.array([0.0])
@@ -124,6 +131,11 @@ FORWARD = FunctionExercise(
             "Everything is right as long as both statistics are given or neither. One without the other is a mistake "
             "of the caller: raise a ValueError.",
         ),
+        Misconception(
+            _filled_up,
+            "You fill in the statistic that is missing from the batch. Half of each fits no layer: raise a "
+            "ValueError if only one is given.",
+        ),
     ),
     hints=(
         "Which axes does a channel extend over? All but the last: for (batch, height, width, channels) 0, 1 and 2.",
@@ -166,6 +178,34 @@ def _pixelwise(batches, channels, momentum=0.99):
 
 def _first_only(batches, channels, momentum=0.99):
     return _running()(batches[:1], channels, momentum)
+
+
+def _over_everything(batches, channels, momentum=0.99):
+    mean, var = np.zeros(channels), np.ones(channels)
+    for batch in batches:
+        mean = momentum * mean + (1 - momentum) * batch.mean()
+        var = momentum * var + (1 - momentum) * batch.var()
+    return mean, var
+
+
+def _mean_alone(batches, channels, momentum=0.99):
+    return _running()(batches, channels, momentum)[0], np.ones(channels)
+
+
+def _around_the_running_mean(batches, channels, momentum=0.99):
+    mean, var = np.zeros(channels), np.ones(channels)
+    for batch in batches:
+        values = batch.reshape(-1, channels)
+        var = momentum * var + (1 - momentum) * ((values - mean) ** 2).mean(axis=0)
+        mean = momentum * mean + (1 - momentum) * values.mean(axis=0)
+    return mean, var
+
+
+def _all_at_once(batches, channels, momentum=0.99):
+    if not batches:
+        return np.zeros(channels), np.ones(channels)
+    values = np.concatenate([batch.reshape(-1, channels) for batch in batches])
+    return values.mean(axis=0), values.var(axis=0)
 
 
 def _running_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -226,6 +266,19 @@ RUNNING = FunctionExercise(
             "You begin with the last batch. The order matters: the one seen last counts most.",
         ),
         Misconception(_first_only, "You stop after the first batch. Is the `return` inside the loop?"),
+        Misconception(
+            _over_everything,
+            "All of your channels share one mean and one variance. Each channel has its own: leave out the last axis.",
+        ),
+        Misconception(_mean_alone, "Your variance stays at 1. It moves like the mean."),
+        Misconception(
+            _around_the_running_mean,
+            "Your variance is taken around the running mean. That of a batch is taken around the batch's own mean.",
+        ),
+        Misconception(
+            _all_at_once,
+            "You put all batches together. A layer sees one after the other, and moves a small step for each of them.",
+        ),
         Misconception(
             _pixelwise,
             "For images your result has a value for every pixel. A channel has one mean and one variance, over the "
@@ -321,6 +374,17 @@ FOLD = FunctionExercise(
             "Your answer does not change with epsilon, and so it is near, but not equal to what the layer computes.",
         ),
         Misconception(_folded(scale=lambda g, v, e: 1 / np.sqrt(v + e)), "Gamma does not occur in your scale."),
+        Misconception(
+            _folded(offset=lambda b, beta, mean, s: beta - (b - mean) * s),
+            "The shift has the wrong sign: what the convolution adds is scaled and *added* to beta.",
+        ),
+        Misconception(
+            lambda kernel, bias, *rest, **more: (
+                _folded()(kernel, bias, *rest, **more)[0],
+                None if bias is None else _folded()(kernel, bias, *rest, **more)[1],
+            ),
+            "A convolution without a bias gets one by folding: mean and beta must go somewhere.",
+        ),
         Misconception(
             _folded(kernel=_wrong_axis),
             "You scale the channels that come *in*, the third axis. The normalisation acts on those that come out, the "
@@ -421,6 +485,19 @@ def _roles(convolutions: list, tried: str) -> tuple:
             "The layers are connected in another way: one 3x3 convolution and the 1x1 should read `x`, and the other "
             "3x3 what the first returns.",
             tried=tried,
+        )
+    if tuple(projection.strides) != (2, 2):
+        raise Wrong(
+            "The 1x1 convolution does not have a stride of 2.",
+            tried=tried,
+            likely="Something else halves `x` before it. The projection halves by its own stride, without a pooling.",
+        )
+    if second[0].padding != "same":
+        raise Wrong(
+            "The second 3x3 convolution has no padding, so that it makes the maps smaller.",
+            tried=tried,
+            likely="Maps of another size are not added as they should be; a map of one pixel is spread over all places "
+            'without an error. Both 3x3 convolutions need `padding="same"`.',
         )
     if tuple(second[0].strides) != (1, 1):
         raise Wrong(
@@ -594,6 +671,10 @@ DEPTH = FunctionExercise(
         Misconception(
             _depth(more=lambda kind, blocks: 2 + len(blocks)),
             "You count the projections. They lie beside the body, not on the longest way through it.",
+        ),
+        Misconception(
+            _depth(more=lambda kind, blocks: 2 + len(blocks) - (kind == "basic")),
+            "You count the projections, one for each stage that has one. They are not on the longest way.",
         ),
         Misconception(
             _depth(more=lambda kind, blocks: 1 + len(blocks)),
