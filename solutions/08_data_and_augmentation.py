@@ -47,7 +47,7 @@ from cnnlib.claims import approx, measured
 from cnnlib.models import efficientnet_lite
 
 # %% [markdown]
-# ## Ninety-six per cent, and worth nothing
+# ## More than ninety per cent, and worth nothing
 #
 # A camera stands in a forest. When something moves it takes five pictures in a second: a **burst**. At the end of the
 # year you have 2,000 pictures of 400 scenes, you put a quarter of them aside for testing, and you train.
@@ -73,7 +73,7 @@ plotting.images(shots[15:25], columns=5, alt="Two bursts of five pictures, hardl
 
 # %% [markdown]
 # The model is the plainest there is: the **nearest neighbour**. It keeps all training pictures and gives a new one the
-# class of the picture that differs least, pixel by pixel. It cannot recognise anything. It can only remember.
+# class of the picture that differs least, pixel by pixel. It learns nothing. It can only remember.
 #
 # The first split draws single pictures by chance. The second draws *scenes*, and all shots of a scene stay together: a
 # **grouped split**.
@@ -119,7 +119,7 @@ claim("pictures of other scenes agree with the grouped split, to 8 points", abs(
 # ## When tomorrow differs from today
 #
 # The other thing that is new when a model is used is *time*. Suppose that the lens fogs up over a hundred days, a
-# little each day, until black is a dark grey and white a light one. If the model will be used on later days, the honest
+# little each day, until black and white are nearly the same grey. If the model will be used on later days, the honest
 # test set is the last days: a **split by time**.
 #
 # **Predict**: which split gives the lower number, random or by time?
@@ -140,7 +140,8 @@ measured("accuracy, split by time", by_time)
 claim("the last 20 days are at least 10 points harder than days drawn by chance", by_time < by_chance - 0.1)
 
 # %% [markdown]
-# A random split asks how well the model fills gaps *between* days that it knows. Nobody will ask it that.
+# The split by time gives the lower number, and the true one. A random split asks how well the model fills gaps
+# *between* days that it knows. Nobody will ask it that.
 #
 # ### Exercise 08.1 · Grouped split
 #
@@ -198,10 +199,10 @@ claim("brighter or smaller: at most 3 of 64 bits", max(bits["brighter"], bits["a
 claim("mirrored or another photograph: more than 20", min(bits["mirrored"], bits["another"]) > 20)
 
 # %% [markdown]
-# Two pictures that have nothing to do with each other differ in 32 bits on average, as two rows of coin tosses. So call
-# those that differ in few bits **near-duplicates**. In how few? We know the bursts, so we can measure it.
-# **Precision**: of the pairs that it finds, how many are of one scene? **Recall**: of all pairs of one scene, how many
-# does it find? Five shots make ten pairs, so there are 4,000.
+# Two pictures that have nothing to do with each other differ in about 32 bits, as two rows of coin tosses would on
+# average. So call those that differ in few bits **near-duplicates**. In how few? We know the bursts, so we can measure
+# it. **Precision**: of the pairs that it finds, how many are of one scene? **Recall**: of all pairs of one scene, how
+# many does it find? Five shots make ten pairs, so there are 4,000.
 
 # %%
 codes = splits.perceptual_hash(shots)
@@ -216,8 +217,9 @@ claim("and between a third and a half of the true ones are found", 1 / 3 < recal
 claim("up to 16 bits, more than a quarter of the pairs are false", precision[16] < 0.75)
 
 # %% [markdown]
-# On pictures of 32 pixels a tremble of one pixel is a lot, so half of the pairs slip through. But a burst needs few
-# pairs to hang together: a duplicate of a duplicate is in the same group. Join what hangs together and split by that.
+# On pictures of 32 pixels a tremble of one pixel is a lot, so at 10 bits more than half of the pairs slip through. But
+# a burst needs few pairs to hang together: a duplicate of a duplicate is in the same group. Join what hangs together
+# and split by that.
 
 # %%
 found = splits.duplicate_groups(splits.near_duplicates(codes, 10), len(shots))
@@ -349,6 +351,7 @@ doubt = believed.max(axis=1) - believed[np.arange(3000), given]
 ranked = np.argsort(-doubt)
 is_planted = np.isin(ranked, planted)
 plotting.suspects(is_planted[:600], total=150)
+measured("planted errors among the 100 most suspect labels", is_planted[:100].sum())
 claim("at least 40 of the 100 most suspect labels are planted errors", is_planted[:100].sum() >= 40)
 claim("looking at 600, a fifth of all labels, finds more than 85 % of them", is_planted[:600].sum() > 0.85 * 150)
 
@@ -396,7 +399,10 @@ def recall_by_class(pictures, labels, epochs=4, **options):
 # Three remedies. **Class weights** multiply the loss of each picture by the rarity of its class. **Resampling** shows
 # each class equally often, a shirt about nine times in each epoch. **Focal loss** (Lin and others 2017) multiplies the
 # loss of a picture by $(1-p)^\gamma$, where $p$ is the probability of the true class: what is easy fades away. It takes
-# weights too.
+# weights too, and gets them here.
+#
+# The accuracy below is that of test pictures in the proportions of the training set, with few shirts: each class's
+# recall, weighted by how frequent the class is.
 
 # %%
 weights = dict(enumerate(rarity))
@@ -436,9 +442,10 @@ claim(
 )
 
 # %% [markdown]
-# Accuracy hides a class that is lost, because hardly anybody asks for it. **Per-class recall** shows it. And the
-# remedies are not free: what is gained in shirts is paid in T-shirts, pullovers and coats, which are now taken for
-# shirts. Which of the two errors is worse, no loss function knows.
+# Accuracy hides a class that is lost, because it is hardly ever asked for. **Per-class recall** shows it. And the
+# remedies are not free: what is gained in shirts is paid by the classes that look like them, some of whose pictures are
+# now taken for shirts. Which of T-shirt, pullover and coat pays most changes from run to run. Which of the two errors
+# is worse, no loss function knows.
 #
 # A warning that you will not find in the error messages: weights work only while there is a loss to weigh. The cell
 # above also trained with class weights three times as long. **Predict**: more shirts, or fewer?
@@ -449,8 +456,8 @@ measured("class weights, 12 epochs: share of the shirts found", longer[6])
 claim("trained longer, the weights have lost a part of their effect", longer[6] < shirts["class weights"])
 
 # %% [markdown]
-# By then the network knows all its training pictures by heart. Ten times a loss of nearly nothing is nearly nothing
-# (Byrd and Lipton 2019).
+# By then the network knows nearly all its training pictures by heart. Ten times a loss of nearly nothing is nearly
+# nothing (Byrd and Lipton 2019).
 #
 # ### Exercise 08.3 · A balanced sampler
 #
@@ -486,7 +493,7 @@ exercise("08.3").check(balanced)
 # Networks take squares, and photographs are none. There are three ways to make one: **squash** both sides to the size,
 # **crop** the middle, or **pad** with black. `keras.layers.Resizing` does each. The shuttle below is taller than wide.
 #
-# **Predict**: which way does EfficientNet-Lite0 (lesson 00) like best?
+# **Predict**: which of the three gets the highest probability of a shuttle from EfficientNet-Lite0 (lesson 00)?
 
 # %%
 lite = efficientnet_lite.EfficientNetLite0(weights="imagenet")
@@ -507,9 +514,9 @@ plotting.images(
 claim("squashed, it gets at least 5 times the probability of the crop", beliefs[0] > 5 * beliefs[1])
 
 # %% [markdown]
-# Here fat is better than beheaded. Another picture, another winner: a crop costs what stands at the border, padding
-# costs size, squashing costs shape. What counts is that the pictures in use are made square *in the same way* as those
-# in training.
+# Here fat is better than cut off, and better than small. This is one picture, and another may have another winner: a
+# crop costs what stands at the border, padding costs size, squashing costs shape. What counts is that the pictures in
+# use are made square *in the same way* as those in training.
 #
 # ## The right numbers in the right order
 #
@@ -542,9 +549,9 @@ claim("blue first, 0 to 1, and even the negative keep 80 % or more", table[1:4].
 claim("0 to 255, scaled twice and reshaped lose it: 15 % at most", table[4:].max() < 0.15)
 
 # %% [markdown]
-# The loud faults are not the dangerous ones: an accuracy of 2 % is found on the first day. Swapped channels cost a few
-# points, and nobody looks for a few points. So test it: feed one known picture through the *whole* path of the product,
-# and compare its scores with those of the training code to four digits.
+# The loud faults are not the dangerous ones: a network that is always wrong is found on the first day. Swapped channels
+# cost these three photographs little, and nobody looks for a few points. So test it: feed one known picture through the
+# *whole* path of the product, and compare its scores with those of the training code to four digits.
 #
 # ### Exercise 08.4 · A normalisation bug
 #
@@ -565,8 +572,9 @@ claim("a single picture becomes nothing but NaN", np.isnan(single).all())
 
 # %% [markdown]
 # Write `standardise`: both arrays are (n, height, width, channels). The mean and the standard deviation of each
-# *channel*, over all training pictures and all their pixels, serve for both. Where a channel of the training pictures
-# has no spread at all, divide by 1.
+# *channel*, over all training pictures and all their pixels, serve for both. Take the standard deviation as `np.std`
+# gives it. Where a channel of the training pictures has no spread at all, divide by 1. Return both arrays, the training
+# pictures first.
 
 
 # %%
@@ -586,8 +594,8 @@ exercise("08.4").check(standardise)
 # ## More pictures than you have
 #
 # A cat that is mirrored, moved or under another lamp is still a cat. **Augmentation** changes each picture by chance
-# each time it is shown, so that the network never sees it twice. Keras has layers for it. Each is drawn four times
-# below, and the draw that changes the picture most is shown.
+# each time it is shown, so that the network hardly ever sees the same pixels twice. Keras has layers for it. Each is
+# drawn four times below, and the draw that changes the picture most is shown.
 
 # %%
 names = ["cat", "coffee", "rocket", "astronaut"]
@@ -611,10 +619,13 @@ for name, layer in gallery.items():
 # %% [markdown]
 # Three more mix pictures, and their labels with them. **MixUp** (Zhang and others 2018) fades two pictures into each
 # other, **CutMix** (Yun and others 2019) pastes a patch of one into the other, and **mosaic** (Bochkovskiy and others
-# 2020), which Keras does not have, puts four together. With a share $\lambda$ of the first picture, drawn from a beta
-# distribution,
+# 2020), which Keras does not have, puts four together. For MixUp, with a share $\lambda$ of the first picture, drawn
+# between 0 and 1 from a beta distribution,
 #
 # $$x = \lambda x_i + (1 - \lambda) x_j \qquad\qquad y = \lambda y_i + (1 - \lambda) y_j$$
+#
+# with $x_i$, $x_j$ the two pictures and $y_i$, $y_j$ their labels, 1 for the true class and 0 for the others. The other
+# two mix the labels by area.
 
 
 # %%
@@ -651,8 +662,9 @@ plotting.images(
 # ### Exercise 08.5 · MixUp from scratch
 #
 # Write MixUp for a batch, with the draws already made: picture `i` is mixed with picture `partner[i]`, and keeps the
-# share `share[i]` of itself. Images are (n, height, width, channels), labels (n, classes). Raise a `ValueError` if a
-# share is not between 0 and 1.
+# share `share[i]` of itself. Images are (n, height, width, channels), labels (n, classes), `partner` and `share` (n,).
+# Return the mixed images and the mixed labels. A share may be 0 or 1. Raise a `ValueError` if one is below 0 or above
+# 1.
 #
 # For example, a white picture of class 0 mixed with a black one of class 1 and a share of 0.75 is a light grey of 0.75,
 # with the label `[0.75, 0.25]`.
@@ -686,8 +698,9 @@ nine = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]])
 claim("half a turn makes the 6 a 9, pixel by pixel", (np.rot90(six, 2) == nine).all())
 
 # %% [markdown]
-# Whether an augmentation keeps the label depends on the *question*, not on the picture. All shoes of Fashion-MNIST
-# point to the left. Mirror half of them, and ask a network which way a shoe points: two classes, and an easy task.
+# Whether an augmentation keeps the label depends on the *question*, not on the picture. Nearly all shoes of
+# Fashion-MNIST point to the left. Mirror half of them, and ask a network which way a shoe points: two classes, and an
+# easy task.
 #
 # **Predict**: it trains once without and once with `RandomFlip`. What are the two accuracies?
 
@@ -717,8 +730,9 @@ claim("with it, it guesses", 0.3 < ways["RandomFlip"] < 0.7)
 #
 # ### Exercise 08.6 · Which augmentation is wrong here?
 #
-# For each task name the one augmentation that changes the label: `"flip"` (left to right), `"rotation"` (by any angle),
-# `"colour"` (other hues), `"blur"` or `"crop"` (a part of the picture). All others keep it.
+# For each task name the one augmentation that can change the label, or hide what it depends on: `"flip"` (left to
+# right), `"rotation"` (by any angle), `"colour"` (other hues), `"blur"` or `"crop"` (a part of the picture). All others
+# keep it.
 #
 # - `letters`: is it a b or a d?
 # - `tomatoes`: is it ripe?
@@ -738,8 +752,8 @@ exercise("08.6").check(wrong)
 # ## What it brings
 #
 # Now measure. The same network on 500 pictures of CIFAR-10, with the same number of steps, once as they are and once
-# moved by up to four pixels and mirrored by chance, as ResNet was trained on CIFAR-10 (He and others 2016). NumPy is
-# quick enough for that. The runs with 100 and with 2,000 pictures are stored.
+# moved by up to four pixels and mirrored by chance, much as ResNet was trained on CIFAR-10 (He and others 2016). NumPy
+# is quick enough for that. The runs with 100 and with 2,000 pictures are stored.
 
 
 # %%
@@ -807,7 +821,8 @@ claim("but the test pictures gain", scores["augmented 500 test"] > scores["as th
 # Read the figure from left to right, too: 500 augmented pictures did about as well as 2,000 that were not. Moving and
 # mirroring was worth 1,500 photographs that somebody would have had to take and name.
 #
-# It is not for nothing. An augmented run learns more slowly, so compare at the end of the schedule, never half way.
+# It is not free. After as many steps the augmented run still has a training loss well above that of the other. So
+# compare at the end of the schedule, and give augmentation a schedule that is long enough.
 #
 # ## Which of the two is the limit?
 #
@@ -853,8 +868,8 @@ claim(
 claim("recoloured by layers, they come slower: the pipeline is the limit", layer_speed < step)
 
 # %% [markdown]
-# **The slower of the two decides, and nothing else.** With the layers in the pipeline a network of half the size
-# would not train a second faster.
+# **The slower of the two decides, and nothing else**, as long as both work at the same time. With these layers in the
+# pipeline a network of half the size would not train a second faster.
 #
 # For photographs, the same two numbers. A step computes about three times what a forward pass does, since the gradients
 # of inputs and of weights each cost as much again. So on this CPU Lite0 trains at a third of the rate above, and one
@@ -865,9 +880,9 @@ claim("on a CPU Lite0 would train slower than one core decodes", forward / 3 < p
 claim("a device 100 times as fast would wait for the photographs", photographs < 100 * forward / 3)
 
 # %% [markdown]
-# The slower one decides only if both work *at the same time*. If the step waits for the batch and the batch for the
-# step, their times add up. **Prefetching** draws the next batch while the network learns from this one. Suppose that
-# the pictures lie on a disk far away, and a batch takes as long as a training step to arrive.
+# Do they work at the same time? If the step waits for the batch and the batch for the step, their times add up.
+# **Prefetching** draws the next batch while the network learns from this one. Suppose that the pictures lie on a disk
+# far away, and a batch takes as long as a training step to arrive.
 #
 # **Predict**: how much faster is it with prefetching?
 
@@ -897,10 +912,11 @@ measured("prefetched         ", ahead, "images a second")
 claim("prefetching is faster", ahead > 1.1 * waiting)
 
 # %% [markdown]
-# Twice as fast would be perfect. In Keras, `keras.utils.PyDataset(workers=4)` draws with four threads, and
-# `tf.data` and PyTorch's `DataLoader`, which `fit` takes as well, have their own. When a GPU is at 30 %, measure both
-# sides before you buy another one. Then decode less (store pictures at the size that you train at), decode on more
-# cores, or move the augmentation into the model, where it runs on the device.
+# If both took exactly as long, twice as fast would be perfect. The times vary from call to call, so what you measure
+# may lie a little on either side. In Keras, `keras.utils.PyDataset(workers=4)` draws with four threads, and `tf.data`
+# and PyTorch's `DataLoader`, which `fit` takes as well, have their own. When a GPU is at 30 %, measure both sides
+# before you buy another one. Then decode less (store pictures at the size that you train at), decode on more cores, or
+# move the augmentation into the model, where it runs on the device.
 
 # %% [markdown]
 # ## Recap
@@ -912,7 +928,7 @@ claim("prefetching is faster", ahead > 1.1 * waiting)
 # - Accuracy hides rare classes. Look at the recall of each, and choose who pays. Weights fade once all is learnt by
 #   heart.
 # - The input of a network is part of the network: size, range, order of channels. Most faults raise no error, and the
-#   mild ones are never found by chance.
+#   mild ones are easily overlooked.
 # - Augmentation keeps the label or it is wrong, and the task decides. It helps where pictures are learnt by heart.
 # - Images a second on both sides tell which one is the limit. Prefetching makes it the slower one, not the sum.
 #

@@ -20,6 +20,17 @@ def separable_counts(kernel, channels_in, channels_out, height, width):
 """)
 
 
+_COUNTED = """
+def separable_counts(kernel, channels_in, channels_out, height, width):
+    if min(kernel, channels_in, channels_out, height, width) < 1:
+        raise ValueError("below 1")
+    places = height * width
+    depthwise, pointwise = kernel**2 * channels_in * places, channels_in * channels_out * places
+    ordinary = kernel**2 * pointwise
+    return {}
+"""
+
+
 def gate(
     squeeze: str = "layers.GlobalAveragePooling2D(keepdims=True)(x)",
     units: str = "max(1, channels // ratio)",
@@ -76,6 +87,17 @@ WRONG = {
             counts(pointwise="(kernel**2 * channels_in + channels_in * channels_out) * places"),
             "is the sum of both parts",
         ),
+        (cell(_COUNTED.format("ordinary, depthwise + pointwise")), "You add the two parts up"),
+        (cell(_COUNTED.format("ordinary, pointwise, depthwise")), "have changed places"),
+        (cell(_COUNTED.format("2 * ordinary, 2 * depthwise, 2 * pointwise")), "One MAC is a multiplication"),
+        (
+            counts(
+                depthwise="(kernel**2 + 1) * channels_in * places",
+                pointwise="(channels_in + 1) * channels_out * places",
+            ),
+            "You count the biases",
+        ),
+        (counts(places="(height - kernel + 1) * (width - kernel + 1)"), "the kernel's border off once more"),
         (counts(refusal="False"), "Raise a ValueError"),
         (counts(refusal="min(kernel, channels_in, channels_out) < 1"), "Raise a ValueError"),
     ],
@@ -100,6 +122,9 @@ WRONG = {
             ),
             "The biases are missing",
         ),
+        (gate(units="-(-channels // ratio)"), "`channels // ratio` rounds down"),
+        (gate(units="max(1, round(channels / ratio))"), "`channels // ratio` rounds down"),
+        (gate(squeeze="layers.GlobalAveragePooling2D()(x)", result="x * scale"), "axes of length 1"),
         (gate(units="ratio"), "by how much the channels *shrink*"),
         (gate(units="channels"), "as many units as there are channels"),
         (gate(units="max(1, channels // 16)"), "weights"),
@@ -139,6 +164,15 @@ WRONG = {
         (scaling(size="round(resolution * 1.15 ** (2 * phi))"), "square the factor of the resolution"),
         (scaling(size="resolution"), "The resolution does not grow"),
         (scaling(size="int(resolution * 1.15**phi)"), "You round the resolution down"),
+        (scaling(size="math.ceil(resolution * 1.15**phi)"), "You round the resolution up"),
+        (scaling(size="resolution * 1.15**phi"), "a whole number of pixels"),
+        (scaling(size="8 * round(resolution * 1.15**phi / 8)"), "for the channels alone"),
+        (scaling(width="models.common.scaled(channels, 1.1**phi, 8)"), "more than a tenth"),
+        (scaling(width="max(8, 8 * round(round(channels * 1.1**phi) / 8))"), "You round the channels twice"),
+        (
+            scaling(depth="max(8, 8 * round(channels * 1.1**phi / 8))", width="math.ceil(repeats * 1.2**phi)"),
+            "the repeats come first",
+        ),
         (scaling(refusal="False"), "would shrink the network"),
     ],
     "07.4": [
@@ -161,6 +195,11 @@ WRONG = {
         (briefs(archive="EfficientNet-B4"), "how many pixels was it made for?"),
         (briefs(archive="EfficientNet-B7"), "more than 5 G MACs"),
         (briefs(archive="ResNet-50"), "a more accurate one fits as well"),
+        (briefs(archive="DenseNet-40"), "whether it has an accuracy"),
+        (briefs(archive="VGG-16"), "compare its MACs"),
+        (briefs(factory="DenseNet-40"), "made for small images"),
+        (briefs(phone="B0"), "not in the table"),
+        (briefs(factory="ResNet50"), "not in the table"),
         (briefs(archive="a large one"), "look at `'archive'`"),
     ],
 }

@@ -106,6 +106,9 @@ WRONG = {
         ),
         (split(count="int(share * len(names))"), "is rounded up"),
         (split(count="int(np.ceil(share * len(groups)))", refusal="False"), "however many examples"),
+        (split(held_out="rng.choice(names, count)"), "each at most once"),
+        (split(held_out="names[rng.random(len(names)) < share]"), "each at most once"),
+        (split(count="int(share * len(names)) + 1"), "Rounding up changes nothing"),
         (split(held_out="names[:count]"), "The same group is held out each time"),
         (split(held_out="names[rng.integers(0, 2) :][:count]"), "some group is never held out"),
         (split(held_out="np.random.permutation(names)[:count]"), "All draws should come from `rng`"),
@@ -134,6 +137,22 @@ WRONG = {
         (
             walk(against="[o for o in range(len(hashes)) if o != number]"),
             "throw out both",
+        ),
+        (walk(against="kept[:1]"), "with the first picture only"),
+        (
+            walk(against="kept[:1] if all(np.sum(code != hashes[o]) <= distance for o in kept) else []"),
+            "differs from *one*",
+        ),
+        (walk(result="hashes[kept]"), "Those are fingerprints"),
+        (
+            cell("""
+def keep(hashes, distance):
+    if distance < 0:
+        raise ValueError("distance")
+    groups = splits.duplicate_groups(splits.near_duplicates(hashes, distance), len(hashes))
+    return sorted(np.unique(groups, return_index=True)[1].tolist())
+"""),
+            "each chain of doubles",
         ),
         (walk(refusal="False"), "for a negative distance"),
     ],
@@ -194,6 +213,27 @@ WRONG = {
         (scaled(mean="0"), "do not take off the mean"),
         (scaled(flat="spread"), "division by 0"),
         (scaled(flat="spread + 1"), "You add 1"),
+        (scaled(spread="train.std(axis=(0, 1, 2), ddof=1)"), "the number of values less one"),
+        (scaled(flat="spread + 1e-7"), "You add a small number"),
+        (scaled(flat="np.maximum(spread, 1)"), "wherever the standard deviation is below 1"),
+        (
+            scaled(mean="train.min(axis=(0, 1, 2))", spread="np.ptp(train, axis=(0, 1, 2))"),
+            "the smallest and the largest value",
+        ),
+        (scaled(result="(train - mean) / spread, test"), "come back as they went in"),
+        (
+            cell("""
+def standardise(train, test):
+    both = []
+    for pictures in (train, test):
+        mean, spread = train.mean(axis=(0, 1, 2)), train.std(axis=(0, 1, 2))
+        both.append((pictures - mean) / np.where(spread == 0, 1, spread))
+        train = both[0]
+    return tuple(both)
+"""),
+            "standardised already",
+        ),
+        (scaled(result="(test - mean) / spread, (train - mean) / spread"), "have changed places"),
         (scaled(result="(train - mean) / spread"), "Only one array came back"),
     ],
     "08.5": [
@@ -210,6 +250,22 @@ WRONG = {
         ),
         (mixed(labels="np.round(t) * labels + (1 - np.round(t)) * labels[partner]"), "divided as the picture is"),
         (mixed(images="images + images[partner]", labels="labels + labels[partner]"), "add up to 1"),
+        (mixed(labels="np.where(t >= 0.5, labels, labels[partner])"), "divided as the picture is"),
+        (mixed(s="0.5", t="0.5"), "whatever `share` is"),
+        (mixed(images="s * (images + images[partner])", labels="t * (labels + labels[partner])"), "the same share"),
+        (
+            cell("""
+def mixup(images, labels, partner, share):
+    if (share < 0).any() or (share > 1).any():
+        raise ValueError("share")
+    return share.reshape(-1, 1, 1, 1) * (images - images[partner]) + images[partner]
+"""),
+            "Only the images",
+        ),
+        (
+            mixed(s="np.clip(share, 0, 1)[:, None, None, None]", t="np.clip(share, 0, 1)[:, None]", refusal="False"),
+            "You bring a share",
+        ),
         (mixed(refusal="(share > 1).any()"), "below 0"),
         (mixed(refusal="(share < 0).any()"), "above 1"),
     ],
@@ -221,6 +277,9 @@ WRONG = {
         ({**RIGHT, "focus": "colour"}, "Which change makes it unsharp"),
         ({**RIGHT, "letters": "crop"}, "still know the letter"),
         ({**RIGHT, "digits": "blur"}, "still know the digit"),
+        ({**RIGHT, "tomatoes": "color"}, "Compare the spelling"),
+        ({**RIGHT, "letters": "RandomFlip"}, "not the names of layers"),
+        ({**RIGHT, "coins": "Blur"}, "When do some disappear"),
         ({"letters": "flip"}, "The keys are not those"),
     ],
 }

@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.exercises.compare import describe, times
-from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
+from cnnlib.exercises.kinds import (
+    Case,
+    CheckExercise,
+    FunctionExercise,
+    Misconception,
+    ValueExercise,
+    Wrong,
+    misspells,
+    says,
+)
 
 # 07.1 Separable counts ------------------------------------------------------------------------------------------------
 
@@ -43,6 +52,7 @@ def _counts(
     pointwise: Callable = lambda k, i, o, p: i * o * p,
     places: Callable = lambda h, w: h * w,
     refuses: bool = True,
+    given: Callable = lambda ordinary, depthwise, pointwise: (ordinary, depthwise, pointwise),
 ) -> Callable:
     """The counts with one of their parts exchanged."""
 
@@ -50,7 +60,7 @@ def _counts(
         if refuses and min(kernel, channels_in, channels_out, height, width) < 1:
             raise ValueError
         each = (kernel, channels_in, channels_out, places(height, width))
-        return ordinary(*each), depthwise(*each), pointwise(*each)
+        return given(ordinary(*each), depthwise(*each), pointwise(*each))
 
     return model
 
@@ -94,8 +104,28 @@ SEPARABLE = FunctionExercise(
             "A kernel of K x K has K times K taps.",
         ),
         Misconception(
-            lambda *args: (lambda o, d, p: (o, d, d + p))(*separable_counts(*args)),
+            _counts(given=lambda o, d, p: (o, d, d + p)),
             "Your third number is the sum of both parts. The MACs of the 1x1 alone are asked for.",
+        ),
+        Misconception(
+            _counts(given=lambda o, d, p: (o, d + p)),
+            "You add the two parts up. Three numbers are asked for, each part by itself.",
+        ),
+        Misconception(
+            _counts(given=lambda o, d, p: (o, p, d)),
+            "The last two have changed places: first the depthwise part, then the 1x1.",
+        ),
+        Misconception(
+            _counts(given=lambda o, d, p: (2 * o, 2 * d, 2 * p)),
+            "You count multiplications and additions. One MAC is a multiplication with its addition.",
+        ),
+        Misconception(
+            _counts(depthwise=lambda k, i, o, p: (k * k + 1) * i * p, pointwise=lambda k, i, o, p: (i + 1) * o * p),
+            "You count the biases. They are added and multiply nothing.",
+        ),
+        Misconception(
+            lambda k, i, o, height, width: separable_counts(k, i, o, height - k + 1, width - k + 1),
+            "`height` and `width` are those of the output already. You take the kernel's border off once more.",
         ),
         Misconception(_counts(refuses=False), "Arguments below 1 make no layer. Raise a ValueError for them."),
     ],
@@ -158,7 +188,7 @@ def _check_squeeze_excite(answer: object, rng: np.random.Generator) -> None:
 
     if not callable(answer):
         raise Wrong("Hand over the function itself, without parentheses behind it.")
-    for channels, ratio in ((int(rng.integers(5, 9)) * 4, 4), (32, None), (6, 16)):
+    for channels, ratio in ((int(rng.integers(5, 9)) * 4 + 3, 4), (32, None), (6, 16)):
         height, width = int(rng.integers(3, 6)), int(rng.integers(6, 9))
         image = keras.Input((height, width, channels))
         tried = f"{height}x{width}x{channels}, " + (f"ratio={ratio}" if ratio else "no ratio given, which means 16")
@@ -191,7 +221,15 @@ def _examine_gate(keras, image, output, channels: int, ratio: int, tried: str, r
     kernel1, bias1, kernel2, bias2 = drawn
     weights = (kernel1.reshape(channels, units), bias1, kernel2.reshape(units, channels), bias2)
     x = rng.normal(0.3, 1, (4, *image.shape[1:])).astype("float32")
-    came = keras.ops.convert_to_numpy(model(x, training=False))
+    try:
+        came = keras.ops.convert_to_numpy(model(x, training=False))
+    except Exception:
+        raise Wrong(
+            "The network can be built, and stops with an error once it gets a batch of 4 images.",
+            tried=tried,
+            likely="Do the numbers for the channels still have their two axes of length 1? Where x is (n, height, "
+            "width, channels) they should be (n, 1, 1, channels): `keepdims=True`, or a Reshape.",
+        ) from None
     if _close(came, _gated(x, weights)):
         return
     for change, likely in _SE_MISTAKES:
@@ -215,6 +253,8 @@ def _about_weights(count: int, channels: int, units: int, ratio: int) -> str:
         return "There is one dense layer, from all channels to all. Two are asked for, with few units between them."
     if count == 2 * (channels * channels + channels):
         return "Your first dense layer has as many units as there are channels. It should have channels // ratio."
+    if channels % ratio and count == 2 * channels * (units + 1) + units + 1 + channels:
+        return "Your first dense layer has one unit too many: `channels // ratio` rounds down."
     if ratio == 16 and channels != 6:
         return "The ratio is an argument, and 16 if it is not given."
     return "First channels // ratio units, then one for each channel, both with biases."
@@ -263,6 +303,8 @@ def _scale_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([(16, 1), (48, 2)], 224), {"phi": 1}, about="the example")
     yield Case(([(16, 1), (24, 2), (40, 2)], 224, 0), about="phi = 0 changes nothing")
     yield Case(([(3, 1), (2, 2)], 32, 2), about="few channels")
+    yield Case(([(8, 1), (16, 2)], 64, 1.5), about="9.2 and 18.5 channels before they are rounded")
+    yield Case(([(8, 1), (24, 3)], 64, 3.9), about="11.6 and 34.8 channels before they are rounded")
     drawn = 0
     while drawn < 12:
         stages = [(int(rng.integers(2, 40)) * 8, int(rng.integers(1, 8))) for _ in range(int(rng.integers(1, 6)))]
@@ -292,6 +334,11 @@ def _scaled(
 
 def _nearest8(value: float) -> int:
     return max(8, math.floor(value / 8 + 0.5) * 8)
+
+
+def _at_most_a_tenth_less(channels: int, phi: float) -> int:
+    wanted = channels * 1.1**phi
+    return _nearest8(wanted) if _nearest8(wanted) >= 0.9 * wanted else _nearest8(wanted) + 8
 
 
 SCALE = FunctionExercise(
@@ -347,6 +394,33 @@ SCALE = FunctionExercise(
         Misconception(_scaled(size=lambda r, phi: r), "The resolution does not grow. It is scaled by 1.15 to the phi."),
         Misconception(
             _scaled(size=lambda r, phi: int(r * 1.15**phi)), "You round the resolution down. The nearest is asked for."
+        ),
+        Misconception(
+            _scaled(size=lambda r, phi: math.ceil(r * 1.15**phi - 1e-9)),
+            "You round the resolution up. The nearest whole number is asked for.",
+        ),
+        Misconception(
+            _scaled(size=lambda r, phi: r * 1.15**phi), "An image has a whole number of pixels: round the resolution."
+        ),
+        Misconception(
+            _scaled(size=lambda r, phi: _nearest8(r * 1.15**phi)),
+            "You round the resolution to a multiple of 8. That is asked for the channels alone.",
+        ),
+        Misconception(
+            _scaled(width=_at_most_a_tenth_less),
+            "You go up by one multiple where rounding would take off more than a tenth, as `models.common.scaled` and "
+            "published code do. Here it is the nearest multiple.",
+        ),
+        Misconception(
+            _scaled(width=lambda c, phi: max(8, round(round(c * 1.1**phi) / 8) * 8)),
+            "You round the channels twice, to a whole number and then to a multiple of 8. Round once.",
+        ),
+        Misconception(
+            lambda stages, resolution, phi: (
+                [(repeats, channels) for channels, repeats in scale(stages, resolution, phi)[0]],
+                scale(stages, resolution, phi)[1],
+            ),
+            "In your pairs the repeats come first. They should be (channels, repeats), as in `stages`.",
         ),
         Misconception(_scaled(refuses=False), "A negative phi would shrink the network. Raise a ValueError for it."),
     ],
@@ -412,20 +486,8 @@ MEASURE = ValueExercise(
 # 07.5 Three briefs ----------------------------------------------------------------------------------------------------
 
 
-def _chose(brief: str, name: str) -> Callable[[dict], bool]:
-    """Recognises a choice for one brief."""
-
-    def recognised(came: dict) -> bool:
-        return str(came[brief]).strip().casefold() == name.casefold()
-
-    return recognised
-
-
-def _chose_one_of(brief: str, *names: str) -> Callable[[dict], bool]:
-    return lambda came: any(_chose(brief, name)(came) for name in names)
-
-
 _EFFICIENT = tuple(f"EfficientNet-B{n}" for n in range(8))
+_OTHERS = ("LeNet-5", "AlexNet", "VGG-16", "ResNet-50", "DenseNet-40", "MobileNetV2", "ConvNeXt-T")
 
 BRIEFS = ValueExercise(
     "07.5",
@@ -433,36 +495,48 @@ BRIEFS = ValueExercise(
     expected={"phone": "MobileNetV2", "factory": "ResNet-50", "archive": "ConvNeXt-T"},
     misconceptions=[
         Misconception(
-            _chose_one_of("phone", *_EFFICIENT),
+            misspells(*_EFFICIENT, *_OTHERS),
+            "One of your names is not in the table. Write each as it stands there: AlexNet, EfficientNet-B0.",
+        ),
+        Misconception(
+            says("phone", *_EFFICIENT),
             "`phone`: 15 MB at 4 bytes a weight are fewer than 4 million weights. Does it fit?",
         ),
         Misconception(
-            _chose_one_of("phone", "LeNet-5", "DenseNet-40"),
+            says("phone", "LeNet-5", "DenseNet-40"),
             "`phone`: it is small enough, but made for small images and few classes, and has no accuracy on ImageNet.",
         ),
         Misconception(
-            _chose_one_of("phone", "ConvNeXt-T", "ResNet-50", "VGG-16", "AlexNet"),
+            says("phone", "ConvNeXt-T", "ResNet-50", "VGG-16", "AlexNet"),
             "`phone`: accuracy is not all. Multiply its weights by 4 bytes.",
         ),
         Misconception(
-            _chose_one_of("factory", *_EFFICIENT, "MobileNetV2", "ConvNeXt-T"),
+            says("factory", *_EFFICIENT, "MobileNetV2", "ConvNeXt-T"),
             "`factory`: this network is made of depthwise layers, which the brief rules out.",
         ),
-        Misconception(_chose("factory", "VGG-16"), "`factory`: look at its MACs again."),
+        Misconception(says("factory", "VGG-16"), "`factory`: look at its MACs again."),
         Misconception(
-            _chose_one_of("factory", "AlexNet", "LeNet-5", "DenseNet-40"),
+            says("factory", "LeNet-5", "DenseNet-40"),
+            "`factory`: it fits, but it was made for small images and few classes, and has no accuracy on ImageNet.",
+        ),
+        Misconception(
+            says("factory", "AlexNet"),
             "`factory`: it fits, but another one without depthwise layers fits too and is more accurate.",
         ),
         Misconception(
-            _chose_one_of("archive", "EfficientNet-B1", "EfficientNet-B2", "EfficientNet-B3", "EfficientNet-B4"),
+            says("archive", "EfficientNet-B1", "EfficientNet-B2", "EfficientNet-B3", "EfficientNet-B4"),
             "`archive`: how many pixels was it made for? Its accuracy is for images of that size.",
         ),
         Misconception(
-            _chose_one_of("archive", "EfficientNet-B5", "EfficientNet-B6", "EfficientNet-B7"),
+            says("archive", "EfficientNet-B5", "EfficientNet-B6", "EfficientNet-B7"),
             "`archive`: it takes more than 5 G MACs, and larger images than there are.",
         ),
         Misconception(
-            _chose_one_of("archive", "ResNet-50", "EfficientNet-B0", "MobileNetV2", "AlexNet", "VGG-16"),
+            says("archive", "VGG-16", "LeNet-5", "DenseNet-40"),
+            "`archive`: compare its MACs with what the brief allows, and look whether it has an accuracy at all.",
+        ),
+        Misconception(
+            says("archive", "ResNet-50", "EfficientNet-B0", "MobileNetV2", "AlexNet"),
             "`archive`: a more accurate one fits as well. Nothing is said here about memory or depthwise layers.",
         ),
     ],

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.exercises.compare import Opaque, describe
-from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong, as_array
+from cnnlib.exercises.kinds import (
+    Case,
+    CheckExercise,
+    FunctionExercise,
+    Misconception,
+    ValueExercise,
+    Wrong,
+    as_array,
+    misspells,
+    says,
+)
 
 
 def _generator(rng: np.random.Generator) -> np.random.Generator:
@@ -52,7 +62,7 @@ def _refuses(call: Callable, tried: str, likely: str) -> None:
 def _check_group_split(answer: Callable, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
-    for sizes, share in (((1, 1, 1, 1), 0.5), ((9, 1, 1, 1, 1, 1), 0.3), ((2, 5, 3, 4, 1, 7, 2), 0.25)):
+    for sizes, share in (((1,) * 8, 0.5), ((9, 1, 1, 1, 1, 1), 0.3), ((2, 5, 3, 4, 1, 7, 2), 0.25)):
         names = rng.choice(np.arange(20, 90), len(sizes), replace=False)
         groups = rng.permutation(np.repeat(names, sizes))
         for _ in range(4):
@@ -97,6 +107,10 @@ def _check_one_split(came: object, groups: np.ndarray, share: float) -> None:
         return
     if len(in_train) == expected:
         likely = "Training and test set have changed places."
+    elif len(in_test) == int(share * len(in_train | in_test)) + 1:
+        likely = "Rounding up changes nothing where the share is a whole number of groups already."
+    elif len(set(groups.tolist())) == len(groups):
+        likely = "Draw exactly that many groups, each at most once: not with replacement, nor by tossing for each."
     elif len(in_test) == int(share * len(in_train | in_test)) or len(in_test) == round(share * len(in_train | in_test)):
         likely = "The number of groups is rounded up."
     else:
@@ -176,6 +190,17 @@ def _no_survivor(hashes, distance):
     return [number for number, row in enumerate(unlike) if not (row <= distance).any()]
 
 
+def _unlike_one(hashes, distance):
+    """A picture stays if it is unlike any one of those kept."""
+    if distance < 0:
+        raise ValueError
+    kept: list[int] = []
+    for number, code in enumerate(hashes):
+        if not kept or any(np.sum(code != hashes[other]) > distance for other in kept):
+            kept.append(number)
+    return kept
+
+
 def _last_stays(hashes, distance):
     count = len(hashes)
     return sorted(count - 1 - number for number in _kept(np.asarray(hashes)[::-1], distance))
@@ -183,6 +208,23 @@ def _last_stays(hashes, distance):
 
 def _is_mask(came: object, expected: object, case: Case) -> bool:
     return not isinstance(came, Opaque) and np.asarray(came).dtype == bool and np.size(came) == len(case.args[0])
+
+
+def _are_codes(came: object, expected: object, case: Case) -> bool:
+    return not isinstance(came, Opaque) and np.ndim(came) == 2 and np.shape(came)[1] == case.args[0].shape[1]
+
+
+def _by_groups(hashes, distance):
+    """One of each group of pictures that hang together by pairs."""
+    if distance < 0:
+        raise ValueError
+    first = list(range(len(hashes)))
+    for number, code in enumerate(hashes):
+        for other in range(number):
+            if np.sum(code != hashes[other]) <= distance:
+                old, new = max(first[number], first[other]), min(first[number], first[other])
+                first = [new if name == old else name for name in first]
+    return sorted(set(first))
 
 
 def _the_removed(hashes, distance):
@@ -230,6 +272,22 @@ DEDUPE = FunctionExercise(
                 hashes, distance, against=lambda kept, number: [number - 1] if number else []
             ),
             "You compare with the picture before only. Doubles may stand anywhere before.",
+        ),
+        Misconception(
+            lambda hashes, distance: _kept(hashes, distance, against=lambda kept, number: kept[:1]),
+            "You compare with the first picture only. A double of any one that was kept goes.",
+        ),
+        Misconception(
+            _unlike_one,
+            "You keep a picture that differs from *one* of those kept. It should differ from all of them.",
+        ),
+        Misconception(
+            _by_groups,
+            "You keep one of each chain of doubles. A picture near one that was thrown out, and near none that was "
+            "kept, stays.",
+        ),
+        Misconception(
+            _are_codes, "Those are fingerprints. The *indices* of the pictures that stay are asked for.", predicate=True
         ),
         Misconception(_no_survivor, "Of two doubles you throw out both. The first one should stay."),
         Misconception(_last_stays, "Of two doubles you keep the later one. Walk in their order: the first one stays."),
@@ -390,6 +448,11 @@ def _both(train, test):
     return np.concatenate([train, test])
 
 
+def _smallest_and_largest(train, test):
+    low, high = train.min(axis=(0, 1, 2)), train.max(axis=(0, 1, 2))
+    return tuple((pictures - low) / np.where(high == low, 1, high - low) for pictures in (train, test))
+
+
 def _per_image(train, test):
     return _standardised(train, test, axes=(1, 2), of_test=lambda train, test: test)
 
@@ -458,6 +521,32 @@ STANDARDISE = FunctionExercise(
             "You add 1 to every standard deviation. Only one that is 0 is replaced by 1.",
         ),
         Misconception(
+            lambda train, test: _standardised(train, test, spread=lambda *args, **axes: np.std(*args, **axes, ddof=1)),
+            "You divide by the number of values less one. `np.std` as it stands divides by their number.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, flat=lambda spread: spread + 1e-7),
+            "You add a small number to every standard deviation. Where it is 0, that is nearly a division by 0: test "
+            "pictures that differ there become huge. Divide by 1 there.",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test, flat=lambda spread: np.maximum(spread, 1)),
+            "You divide by 1 wherever the standard deviation is below 1. Only one that is 0 is replaced.",
+        ),
+        Misconception(
+            _smallest_and_largest,
+            "You scale by the smallest and the largest value. The mean and the standard deviation are asked for.",
+        ),
+        Misconception(
+            lambda train, test: (_standardised(train, test)[0], test),
+            "The test pictures come back as they went in. Did you leave them out, or take the statistics of training "
+            "pictures that were standardised already?",
+        ),
+        Misconception(
+            lambda train, test: _standardised(train, test)[::-1],
+            "The two have changed places: the training pictures come first.",
+        ),
+        Misconception(
             lambda train, test: _standardised(train, test)[0],
             "Only one array came back. Return both, the training pictures first.",
         ),
@@ -506,6 +595,13 @@ def _summed(images, labels, partner, share):
     if np.min(share) < 0 or np.max(share) > 1:
         raise ValueError
     return images + images[partner], labels + labels[partner]
+
+
+def _the_same_share(images, labels, partner, share):
+    if np.min(share) < 0 or np.max(share) > 1:
+        raise ValueError
+    summed = images + images[partner], labels + labels[partner]
+    return share[:, None, None, None] * summed[0], share[:, None] * summed[1]
 
 
 def _cut(images, labels, partner, share):
@@ -586,8 +682,32 @@ MIXUP = FunctionExercise(
             ),
             "The label goes to the larger share as a whole. It should be divided as the picture is.",
         ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images, labels, partner, share, of_label=lambda s: 1.0 * (s >= 0.5)
+            ),
+            "The label goes to the larger share as a whole. It should be divided as the picture is.",
+        ),
         Misconception(_summed, "The two are added up. A mixture has shares that add up to 1."),
         Misconception(_cut, "That is CutMix, a part of one picture and the rest of another. MixUp fades the two."),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(
+                images, labels, partner, share, of_image=lambda s: 0 * s + 0.5, of_label=lambda s: 0 * s + 0.5
+            ),
+            "Each gives one half, whatever `share` is. Picture `i` keeps `share[i]` of itself.",
+        ),
+        Misconception(
+            _the_same_share,
+            "Both pictures get the same share. What is left for the partner, if the two add up to 1?",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(images, labels, partner, share)[0],
+            "Only the images came back. Return the labels as well.",
+        ),
+        Misconception(
+            lambda images, labels, partner, share: _mixed(images, labels, partner, np.clip(share, 0, 1)),
+            "You bring a share that is too small or too large into 0 ... 1. Raise a ValueError for it.",
+        ),
         Misconception(
             lambda images, labels, partner, share: _mixed(images, labels, partner, share, lowest=-np.inf),
             "A share below 0 is no share. Raise a ValueError for it.",
@@ -609,9 +729,7 @@ MIXUP = FunctionExercise(
 # 08.6 Which augmentation is wrong here? -------------------------------------------------------------------------------
 
 
-def _says(task: str, *options: str) -> Callable[[dict], bool]:
-    """Recognises a wrong option for one task."""
-    return lambda came: came[task] in options
+_CHANGES = ("flip", "rotation", "colour", "blur", "crop")
 
 
 WRONG_HERE = ValueExercise(
@@ -620,29 +738,34 @@ WRONG_HERE = ValueExercise(
     expected={"letters": "flip", "tomatoes": "colour", "digits": "rotation", "coins": "crop", "focus": "blur"},
     misconceptions=(
         Misconception(
-            _says("letters", "rotation"),
+            misspells(*_CHANGES),
+            "One of your words is not among the five of the text. Compare the spelling: *colour* has a u, and they are "
+            "not the names of layers.",
+        ),
+        Misconception(
+            says("letters", "rotation"),
             "A b that is turned round is a q, and never a d. Which change makes one of the two into the other?",
         ),
-        Misconception(_says("digits", "flip"), "A mirrored 6 is no digit at all. Which change makes a 9 of it?"),
         Misconception(
-            _says("tomatoes", "blur", "crop", "flip", "rotation"), "By what do you see that a tomato is ripe?"
+            says("letters", "crop", "blur", "colour"),
+            "You would still know the letter. b and d are made of the same strokes: what tells them apart?",
         ),
         Misconception(
-            _says("coins", "flip", "rotation", "blur", "colour"),
+            says("tomatoes", "blur", "crop", "flip", "rotation"), "By what do you see that a tomato is ripe?"
+        ),
+        Misconception(says("digits", "flip"), "A mirrored 6 is no digit at all. Which change makes a 9 of it?"),
+        Misconception(
+            says("digits", "crop", "blur", "colour"),
+            "You would still know the digit. 6 and 9 have the same shape: what tells them apart?",
+        ),
+        Misconception(
+            says("coins", "flip", "rotation", "blur", "colour"),
             "The number of coins is the same in the mirror, upside down, in any colour and out of focus. When do some "
             "disappear?",
         ),
         Misconception(
-            _says("focus", "crop", "colour", "flip", "rotation"),
+            says("focus", "crop", "colour", "flip", "rotation"),
             "Sharp is sharp in the mirror, in a part of the picture and in any colour. Which change makes it unsharp?",
-        ),
-        Misconception(
-            _says("letters", "crop", "blur", "colour"),
-            "You would still know the letter. b and d are made of the same strokes: what tells them apart?",
-        ),
-        Misconception(
-            _says("digits", "crop", "blur", "colour"),
-            "You would still know the digit. 6 and 9 have the same shape: what tells them apart?",
         ),
     ),
     hints=(
