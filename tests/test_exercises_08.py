@@ -140,7 +140,7 @@ WRONG = {
         ),
         (walk(against="kept[:1]"), "with the first picture only"),
         (
-            walk(against="kept[:1] if all(np.sum(code != hashes[o]) <= distance for o in kept) else []"),
+            walk(against="(kept[:1] if all(np.sum(code != hashes[o]) <= distance for o in kept) else [])"),
             "differs from *one*",
         ),
         (walk(result="hashes[kept]"), "Those are fingerprints"),
