@@ -108,7 +108,7 @@ WRONG = {
         (split(count="int(np.ceil(share * len(groups)))", refusal="False"), "however many examples"),
         (split(held_out="rng.choice(names, count)"), "each at most once"),
         (split(held_out="names[rng.random(len(names)) < share]"), "each at most once"),
-        (split(count="int(share * len(names)) + 1"), "Rounding up changes nothing"),
+        (split(count="int(share * len(names)) + 1"), "up changes nothing"),
         (split(held_out="names[:count]"), "The same group is held out each time"),
         (split(held_out="names[rng.integers(0, 2) :][:count]"), "some group is never held out"),
         (split(held_out="np.random.permutation(names)[:count]"), "All draws should come from `rng`"),
@@ -140,7 +140,7 @@ WRONG = {
         ),
         (walk(against="kept[:1]"), "with the first picture only"),
         (
-            walk(against="kept[:1] if all(np.sum(code != hashes[o]) <= distance for o in kept) else []"),
+            walk(against="(kept[:1] if all(np.sum(code != hashes[o]) <= distance for o in kept) else [])"),
             "differs from *one*",
         ),
         (walk(result="hashes[kept]"), "Those are fingerprints"),

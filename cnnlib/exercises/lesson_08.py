@@ -62,7 +62,7 @@ def _refuses(call: Callable, tried: str, likely: str) -> None:
 def _check_group_split(answer: Callable, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
-    for sizes, share in (((1,) * 8, 0.5), ((9, 1, 1, 1, 1, 1), 0.3), ((2, 5, 3, 4, 1, 7, 2), 0.25)):
+    for sizes, share in (((1,) * 8, 0.5), ((1,) * 12, 0.5), ((9, 1, 1, 1, 1, 1), 0.3), ((2, 5, 3, 4, 1, 7, 2), 0.25)):
         names = rng.choice(np.arange(20, 90), len(sizes), replace=False)
         groups = rng.permutation(np.repeat(names, sizes))
         for _ in range(4):
@@ -107,10 +107,11 @@ def _check_one_split(came: object, groups: np.ndarray, share: float) -> None:
         return
     if len(in_train) == expected:
         likely = "Training and test set have changed places."
-    elif len(in_test) == int(share * len(in_train | in_test)) + 1:
-        likely = "Rounding up changes nothing where the share is a whole number of groups already."
     elif len(set(groups.tolist())) == len(groups):
-        likely = "Draw exactly that many groups, each at most once: not with replacement, nor by tossing for each."
+        likely = (
+            "Draw exactly that many groups, each at most once: not with replacement, nor by tossing for each. And "
+            "rounding up changes nothing where the share is a whole number of groups already."
+        )
     elif len(in_test) == int(share * len(in_train | in_test)) or len(in_test) == round(share * len(in_train | in_test)):
         likely = "The number of groups is rounded up."
     else:
