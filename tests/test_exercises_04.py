@@ -175,11 +175,11 @@ WRONG = {
         ),
         (
             compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[variant])"),
-            "the variant's own accuracies",
+            "one side's accuracies",
         ),
         (
             compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[baseline])"),
-            "the baseline's accuracies",
+            "one side's accuracies",
         ),
         (compared(clear="d.mean() > 0"), "Could the next seed turn it round?"),
         (compared(refusal="len(runs[variant]) != len(runs[baseline])"), "One seed has no spread"),

@@ -364,11 +364,11 @@ ABLATE = FunctionExercise(
         ),
         Misconception(
             _by_spread_of(lambda a, b: a),
-            "You take the spread of the variant's own accuracies. They may lie far apart, and the *differences* agree.",
+            "You take the spread of one side's accuracies. They may lie far apart, and the *differences* still agree.",
         ),
         Misconception(
             _by_spread_of(lambda a, b: b),
-            "You take the spread of the baseline's accuracies. Seeds may lie far apart while the *differences* agree.",
+            "You take the spread of one side's accuracies. They may lie far apart, and the *differences* still agree.",
         ),
         Misconception(
             _ablation(clear=lambda d: d.mean() > 0),
