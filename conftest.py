@@ -8,14 +8,12 @@ TensorFlow in the cpu profile with seed 0, where these were made; elsewhere they
 import atexit
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "tools"))  # the tools are scripts; their tests import them by name
 
 STORED_WITH = {"KERAS_BACKEND": "tensorflow", "CNNLIB_PROFILE": "cpu"}
 
@@ -32,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         IPYTHONDIR=str(folder / "ipython"),
         PYTHONHASHSEED="0",
     )
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as runtime.setup does, for tests that import Keras themselves
     for name in ("CNNLIB_RECORD", "CNNLIB_CHECK_SEED", "MPLBACKEND"):
         os.environ.pop(name, None)
     elsewhere = any(os.environ[name] != value for name, value in STORED_WITH.items())

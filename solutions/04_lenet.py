@@ -31,7 +31,7 @@
 # %%
 from cnnlib import runtime
 
-runtime.setup()
+runtime.setup(lesson="04")
 
 # %%
 import keras

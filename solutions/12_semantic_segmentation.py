@@ -32,7 +32,7 @@
 # %%
 from cnnlib import runtime
 
-runtime.setup()
+runtime.setup(lesson="12")
 
 # %%
 import keras

@@ -30,7 +30,7 @@
 # %%
 from cnnlib import runtime
 
-runtime.setup()
+runtime.setup(lesson="13")
 
 # %%
 import keras

@@ -431,7 +431,11 @@ def results_by_backend(tmp_path_factory):
     folder, processes = tmp_path_factory.mktemp("backends"), {}
     for backend in BACKENDS:
         if importlib.util.find_spec(backend):
-            command = [sys.executable, str(Path(__file__).with_name("gradients_case.py")), str(folder / backend)]
+            command = [
+                sys.executable,
+                str(Path(__file__).parent / "support" / "gradients_case.py"),
+                str(folder / backend),
+            ]
             environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
             processes[backend] = subprocess.run(command, env=environment, capture_output=True, text=True)
     return folder, processes

@@ -1,8 +1,9 @@
 """What a stored notebook must fulfil beside what nbval compares.
 
 nbval passes a cell that was never executed, any picture at all, and whatever metadata. Each function here closes one
-such hole: it takes a notebook and returns complaints, none if all is well. `tests/test_notebooks.py` applies them to
-all lessons, and each of them to a notebook that was broken on purpose. The build refuses to store what `STORED` finds.
+such hole: it takes a notebook and returns complaints, none if all is well. `tests/lessons/test_notebooks.py` applies
+them to all lessons, and each of them to a notebook that was broken on purpose. The build refuses to store what `STORED`
+finds.
 """
 
 import getpass
@@ -246,8 +247,9 @@ def opens_well(notebook: NotebookNode) -> list[str]:
     if "](../README.md" not in first.source:
         complaints.append("the first cell does not link to the course map, ../README.md")
     code = [cell.source for _, cell in code_cells(notebook)]
-    if not code or [line for line in code[0].splitlines() if line] != ["from cnnlib import runtime", "runtime.setup()"]:
-        complaints.append("the first code cell is not 'from cnnlib import runtime' and 'runtime.setup()'")
+    setup = ["from cnnlib import runtime", f'runtime.setup(lesson="{opening.number}")']
+    if not code or [line for line in code[0].splitlines() if line] != setup:
+        complaints.append(f"the first code cell is not {setup[0]!r} and {setup[1]!r}")
     return complaints
 
 

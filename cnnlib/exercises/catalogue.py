@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnlib.exercises.kinds import Exercise
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parents[1] / "checks"
 _KINDS = ("FunctionExercise", "ValueExercise", "CheckExercise")
 
 
@@ -40,7 +40,7 @@ def exercises_of(lesson: str) -> dict[str, Exercise]:
     Raises:
         ValueError: the list of the lesson is not well formed.
     """
-    module = importlib.import_module(f"cnnlib.exercises.lesson_{lesson}")
+    module = importlib.import_module(f"cnnlib.checks.lesson_{lesson}")
     found: dict[str, Exercise] = {}
     for each in module.EXERCISES:
         if each.id in found or not each.id.startswith(f"{lesson}."):

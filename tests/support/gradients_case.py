@@ -1,6 +1,6 @@
 """One fixed case of everything `cnnlib.gradients` does, run on the active backend: test_gradients.py runs it on each.
 
-KERAS_BACKEND=jax python tests/gradients_case.py result.npz
+KERAS_BACKEND=jax python tests/support/gradients_case.py result.npz
 """
 
 import sys

@@ -5,7 +5,7 @@ import pytest
 from exercise_harness import cell, standard_tests
 
 from cnnlib import segmentation
-from cnnlib.exercises import lesson_12
+from cnnlib.checks import lesson_12
 
 
 def overlap(

@@ -4,7 +4,7 @@ It shares nothing with cnnlib: layers are listed by hand, "same" padding is comp
 The tests compare the Keras network with it. Run as a program, it records the logits that backends without PyTorch are
 compared with:
 
-    python tests/lite0_torch.py PACKAGES        writes tests/data/lite0_logits.npz
+    python tests/support/lite0_torch.py PACKAGES        writes tests/data/lite0_logits.npz
 """
 
 import sys
@@ -61,7 +61,7 @@ def batch_norm(x: torch.Tensor, t: dict[str, torch.Tensor], name: str) -> torch.
 
 def record(packages: Path) -> None:
     """Write the logits of the bundled photographs: with the original float32 tensors, and with them through float16."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
     import _torch_file
     from _packages import open_package
     from prepare_data import LITE0_FILE
@@ -73,7 +73,7 @@ def record(packages: Path) -> None:
     tensors = _torch_file.read_tensors(open_package("efficientnet_lite0", packages).read(LITE0_FILE))
     rounded = {name: array.astype("float16") for name, array in tensors.items()}
     names = np.array(datasets.photograph_names())
-    target = Path(__file__).parent / "data" / "lite0_logits.npz"
+    target = Path(__file__).parents[1] / "data" / "lite0_logits.npz"
     np.savez_compressed(target, names=names, original=forward(tensors, images), rounded=forward(rounded, images))
 
 

@@ -384,7 +384,7 @@ globals().update(standard_tests("03", WRONG, EQUIVALENT))
 
 
 def test_the_figure_and_the_check_of_03_6_agree():
-    from cnnlib.exercises import lesson_03
+    from cnnlib.checks import lesson_03
     from cnnlib.plotting import optimisation
 
     remedy = {

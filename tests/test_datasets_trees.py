@@ -1,17 +1,10 @@
 """The tree crowns: areas apart from each other, tiles and their boxes, and the reading of Pascal VOC."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import prepare_data
 import pytest
 
 from cnnlib import datasets, runtime
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import prepare_data
-
-sys.path.pop(0)
 
 SIZES = {"train": (1035, 832), "area": (1035, 353), "image": (640, 649), "site": (400, 400)}
 COUNTS = {"train": 197, "area": 67, "image": 72, "site": 61}

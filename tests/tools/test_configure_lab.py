@@ -12,7 +12,7 @@ from jupyterlab_server.settings_utils import get_settings
 from jupytext.config import load_jupytext_config
 from sample_lesson import BODY, HEADER
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # What JupyterLab adds to a notebook that it opens.
 ADDED = {"name": "python", "version": "3.12.1", "codemirror_mode": {"name": "ipython", "version": 3}}
 

@@ -13,7 +13,7 @@ import pytest
 from cnnlib import datasets
 from cnnlib.models import efficientnet_lite, imagenet
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
 LOGITS_TOLERANCE = 1e-3  # the largest difference seen on any backend is 2e-5
 
@@ -37,7 +37,7 @@ def logits(network, photographs) -> np.ndarray:
 def recorded() -> dict[str, np.ndarray]:
     """Logits of the independent PyTorch network: with the original float32 tensors, and with them through float16."""
     with np.load(HERE / "data" / "lite0_logits.npz") as archive:
-        assert tuple(archive["names"]) == datasets.photograph_names(), "record them again: tests/lite0_torch.py"
+        assert tuple(archive["names"]) == datasets.photograph_names(), "record them again: tests/support/lite0_torch.py"
         return {name: archive[name] for name in ("original", "rounded")}
 
 

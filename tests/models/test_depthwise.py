@@ -18,7 +18,7 @@ from cnnlib import gradients
 from cnnlib.models import common, efficientnet_lite
 from cnnlib.trace import trace
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ONE_OF_THEM = st.sampled_from([{}, {"strides": 2}, {"strides": 3}, {"dilation_rate": 2}, {"dilation_rate": (1, 3)}])
 
 

@@ -1,21 +1,15 @@
 """The detector of tree crowns: as good as its card says, and taught with boxes that stay on their crowns."""
 
 import re
-import sys
-from pathlib import Path
 
 import coco_case
 import keras
 import numpy as np
 import pytest
+import train_detector
 
 from cnnlib import datasets, detection, runtime, transfer
 from cnnlib.detection import crowns
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import train_detector
-
-sys.path.pop(0)
 
 CARD = {"ap50", "parameters", "bytes", "network", "data", "command", "seed", "steps", "device", "minutes", "date"}
 

@@ -17,19 +17,15 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-from cnnlib import datasets, runtime
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import _packages
 import _tfjs
 import _torch_file
 import _weights
+import numpy as np
 import prepare_data
+import pytest
 
-sys.path.pop(0)
+from cnnlib import datasets, runtime
 
 DATA = runtime.root() / "data"
 UNLISTED = ("README.md", "LICENSE", "LICENSE-APACHE-2.0", ".gitattributes", "manifest.json")

@@ -1,6 +1,6 @@
 """Record what the published TensorFlow.js graphs of SSDLite and DeepLab answer: tests/data/tfjs_tensors.npz.
 
-    NODE_PATH=FOLDER/node_modules python tests/record_tfjs.py PACKAGES
+    NODE_PATH=FOLDER/node_modules python tests/support/record_tfjs.py PACKAGES
 
 PACKAGES is the folder of the packages of tools/prepare_data.py; FOLDER is where ``npm install @tensorflow/tfjs@4.22.0``
 was run. The graphs run in node, on the CPU, with their original float32 weights; nothing of cnnlib's networks is used.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 ROWS, POINTS = 17, 5
 # Which graph on which photograph: as published, or with its weights rounded as the course stores them.
 RUNS = (("cat", False), ("astronaut", False), ("cat", True))

@@ -40,7 +40,7 @@ BODY = '''\
 
 # %%
 from cnnlib import runtime
-runtime.setup()
+runtime.setup(lesson="90")
 
 # %% [markdown]
 # ## Two numbers
@@ -127,7 +127,7 @@ answer
 '''
 
 
-SETUP = "from cnnlib import runtime\nruntime.setup()"
+SETUP = 'from cnnlib import runtime\nruntime.setup(lesson="90")'
 
 
 def sample(root: Path, *changes: tuple[str, str], body: str = BODY) -> Lesson:

@@ -101,7 +101,6 @@ def test_preprocessing_takes_off_the_mean_of_each_channel():
 
 @pytest.mark.skipif("CNNLIB_PACKAGES" not in os.environ, reason="CNNLIB_PACKAGES names no folder of packages")
 def test_the_stored_values_are_those_of_the_package_but_for_rounding(arrays, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
     from _packages import open_package
     from _torch_file import read_tensors
     from prepare_data import MOBILENETV2_FILE, mobilenetv2_from_torch

@@ -1,6 +1,6 @@
 """The tests that the exercises of every lesson must pass.
 
-How to use it: a lesson's test file, ``tests/test_exercises_01.py``, is two tables and one line::
+How to use it: a lesson's test file, ``tests/checks/test_lesson_01.py``, is two tables and one line::
 
     from exercise_harness import cell, standard_tests
 
@@ -29,7 +29,7 @@ An answer is what the lesson's check is given: a function, a value, a model. ``c
 it: source text in the place of the exercise's cell. It sees what the lesson has imported, and whatever earlier cells
 define that it uses. If the check is given several things, ``.check(a, b)``, use ``cell`` or ``several(a, b)``.
 
-What is tested for each exercise of ``cnnlib/exercises/lesson_01.py``:
+What is tested for each exercise of ``cnnlib/checks/lesson_01.py``:
 
 - the lesson announces and checks it, under the same title and in the same order;
 - the reference answer between the markers in ``solutions/`` is right, for several draws of cases;

@@ -1,6 +1,6 @@
 """DeepLabV3: equal to the published graph, what float16 costs, label maps, refusals.
 
-tests/data/tfjs_tensors.npz holds what the original graph answered in node (tests/record_tfjs.py).
+tests/data/tfjs_tensors.npz holds what the original graph answered in node (tests/support/record_tfjs.py).
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from scipy import ndimage
 from cnnlib import datasets, models
 from cnnlib.models import common, deeplab, mobilenet
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 POINTS = 5  # every 5th point of the logits was recorded, every 40th of the enlarged ones
 PHOTOGRAPHS = ("cat", "astronaut")
 TOLERANCE = 1e-3  # the largest difference seen is 3e-5

@@ -3,21 +3,16 @@
 import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
-
-from cnnlib import datasets, runtime
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import train_weights
+from keras import layers
 from train_weights import RECIPES, Recipe, Split
 
-sys.path.pop(0)
+from cnnlib import datasets, runtime
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
 
@@ -25,10 +20,8 @@ needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reas
 @pytest.fixture
 def network():
     """TorchNetwork, imported where PyTorch is."""
-    sys.path.insert(0, str(Path(train_weights.__file__).parent))
     from _torch_network import TorchNetwork
 
-    sys.path.pop(0)
     return TorchNetwork
 
 

@@ -1,6 +1,6 @@
 """One fixed case of what `cnnlib.explain` computes, run on the active backend: test_explain.py runs it on each.
 
-KERAS_BACKEND=jax python tests/explain_case.py result.npz
+KERAS_BACKEND=jax python tests/support/explain_case.py result.npz
 """
 
 import sys

@@ -23,9 +23,9 @@ NAMES = [lesson.name for lesson in LESSONS]
 def known_exercises(number: str) -> dict[str, str]:
     """The exercises that cnnlib has checks for: id to title."""
     try:
-        module = importlib.import_module(f"cnnlib.exercises.lesson_{number}")
+        module = importlib.import_module(f"cnnlib.checks.lesson_{number}")
     except ModuleNotFoundError as error:
-        if error.name != f"cnnlib.exercises.lesson_{number}":
+        if error.name != f"cnnlib.checks.lesson_{number}":
             raise
         return {}
     return {exercise.id: exercise.title for exercise in module.EXERCISES}
@@ -261,7 +261,7 @@ BROKEN = [
     (_checks.opens_well, swap(0, "**Reading** 3 min", ""), "Reading"),
     (_checks.opens_well, swap(0, "**Reading** 3 min", "**Reading** 300 min"), "no lesson"),
     (_checks.opens_well, swap(0, "../README.md", "README.md"), "course map"),
-    (_checks.opens_well, swap(1, "runtime.setup()", "runtime.setup(3)"), "first code cell"),
+    (_checks.opens_well, swap(1, 'runtime.setup(lesson="90")', "runtime.setup()"), "first code cell"),
     (_checks.opens_well, drop(0), "first cell is not markdown"),
     (_checks.closes_well, swap(-1, "## Recap", "## Summary"), "last headings are Summary"),
     (_checks.closes_well, swap(-1, "## References", "## More"), "last headings"),

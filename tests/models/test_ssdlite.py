@@ -1,6 +1,6 @@
 """SSDLite: equal to the published graph, what float16 costs, anchors, boxes in pixels, refusals.
 
-tests/data/tfjs_tensors.npz holds what the original graphs answered in node (tests/record_tfjs.py).
+tests/data/tfjs_tensors.npz holds what the original graphs answered in node (tests/support/record_tfjs.py).
 """
 
 import math
@@ -13,7 +13,7 @@ import pytest
 from cnnlib import datasets, models
 from cnnlib.models import ssdlite
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROWS = 17  # every 17th row of the logits was recorded
 PHOTOGRAPHS = ("cat", "astronaut")
 ORDER = [1, 0, 3, 2]  # the graph has y, x, height, width

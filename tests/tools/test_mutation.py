@@ -1,10 +1,10 @@
 """tools/mutate.py: what it changes, that it finds a weak check, and a sample of the mutants of every exercise."""
 
 import ast
-import sys
 import textwrap
 from pathlib import Path
 
+import mutate
 import numpy as np
 import pytest
 
@@ -20,9 +20,6 @@ from cnnlib.exercises import (
     replay,
 )
 from cnnlib.exercises import source as lessons
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import mutate
 
 LESSON = '''
 # %%

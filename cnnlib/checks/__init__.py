@@ -1,0 +1,6 @@
+"""What this course asks: one module a lesson, ``lesson_NN.py``, with its exercises as a list ``EXERCISES``.
+
+Each exercise says how cases are drawn, what the reference is, which wrong models learners have in mind and what to say
+to each, and its hints. What it is made of is :mod:`cnnlib.exercises`, the engine, which knows nothing of these. A
+module is imported when one of its exercises is first asked for.
+"""
