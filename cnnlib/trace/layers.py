@@ -560,8 +560,8 @@ def _as_class(kind: type) -> Rules:
                 return rule(call)
             except AttributeError as error:
                 raise ValueError(
-                    f"{call.layer.name!r} is to be read like {kind.__name__}, but {error}. Give the layer the arguments "
-                    f"of {kind.__name__} as attributes, or say 'pointwise' or 'global'."
+                    f"{call.layer.name!r} is to be read like {kind.__name__}, but {error}. Give the layer the "
+                    f"arguments of {kind.__name__} as attributes, or say 'pointwise' or 'global'."
                 ) from None
 
         return asked
