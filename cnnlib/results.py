@@ -95,8 +95,8 @@ def setting() -> dict[str, str]:
     """What the numbers depend on beside the seed: backend, device, profile and versions."""
     from cnnlib import runtime
 
-    report = runtime.report()
-    names = ("backend", "Keras", "NumPy", "Python", "device", "CPU cores")
+    report = runtime.report(measure=False)
+    names = ("backend", "Keras", "NumPy", "Python", "device", "processor", "CPU cores")
     return {**{name: report[name] for name in names}, "profile": runtime.profile()}
 
 
