@@ -98,7 +98,7 @@ CAUSES = (
     (
         ("no matching distribution found", "could not find a version that satisfies"),
         "a package of the lock file is not to be had for this system and Python. If pip's settings name an index of "
-        "your own (PIP_INDEX_URL), it may lack it, or be out of reach; otherwise see the table of systems in README.md.",
+        "your own (PIP_INDEX_URL), it may lack it or be out of reach; otherwise see the table of systems in README.md.",
     ),
     (
         ("can not perform a '--user' install", "can not combine '--user'"),

@@ -91,9 +91,10 @@ def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path, monkeypatch):
     def fails(self, **arguments):
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as broken, pytest.warns(UserWarning, match="Input/output error"):
+    with monkeypatch.context() as broken:
         broken.setattr(Path, "read_text", fails)
-        journal.note_attempt("01.2", True)
+        with pytest.warns(UserWarning, match="Input/output error"):
+            journal.note_attempt("01.2", True)
     assert path.read_text() == before
     assert journal.entries()["01.2"]["attempts"] == 1, "kept until the kernel ends"
 
