@@ -767,6 +767,7 @@ def _restore(snapshot: list[tuple[keras.Variable, np.ndarray]]) -> None:
 
 def _step(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> float:
     """One step of training; the loss of this batch alone, before the step."""
+    model.reset_metrics()  # before 3.15 Keras returned the mean over all batches since the last reset
     return float(model.train_on_batch(inputs, targets, return_dict=True)["loss"])
 
 
