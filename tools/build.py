@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from _checks import STORED
 from _execute import Run, run_lesson
-from _lessons import ROOT, Lesson, choose, lessons
+from _lessons import ROOT, Lesson, choose, is_hidden, kept_metadata, lessons
 from nbformat import NotebookNode
 
 TIMEOUT = 300.0  # seconds for one cell
@@ -49,7 +49,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        cell.metadata = kept_metadata(cell)
         merged: list[NotebookNode] = []
         for output in cell.outputs:
             output.pop("transient", None)
@@ -121,8 +121,12 @@ def keep_work(path: Path, notebook: NotebookNode, folder: Path) -> Path | None:
 
 
 def sources(notebook: NotebookNode) -> list[tuple[str, str, tuple[str, ...]]]:
-    """What a notebook's cells are, without what they put out: kind, text, tags."""
-    return [(cell.cell_type, cell.source, tuple(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    """What a notebook's cells are, without what they put out: kind, text, tags; "collapsed" among the tags."""
+
+    def marks(cell: NotebookNode) -> tuple[str, ...]:
+        return (*cell.metadata.get("tags", []), *(["collapsed"] if is_hidden(cell) else []))
+
+    return [(cell.cell_type, cell.source, marks(cell)) for cell in notebook.cells]
 
 
 def out_of_step(lesson: Lesson) -> str | None:
@@ -151,7 +155,7 @@ def out_of_step(lesson: Lesson) -> str | None:
 
 def _text(cell: tuple[str, str, tuple[str, ...]]) -> list[str]:
     kind, source, tags = cell
-    return [f"[{kind}{' ' if tags else ''}{' '.join(tags)}]", *source.splitlines()] if kind else []
+    return [f"[{' '.join((kind, *tags))}]", *source.splitlines()] if kind else []
 
 
 def orphans(root: Path = ROOT) -> list[str]:

@@ -79,6 +79,25 @@ def test_metadata_holds_no_more_than_it_must(notebook):
     assert [dict(cell.metadata) for cell in notebook.cells if cell.metadata] == [{"tags": ["nbval-ignore-output"]}]
 
 
+COLLAPSED = ("# %%\ntotal = 2 + 3", '# %% jupyter={"source_hidden": true}\ntotal = 2 + 3')
+
+
+def test_a_collapsed_cell_stays_collapsed(tmp_path):
+    lesson = sample(tmp_path, QUICK, COLLAPSED)
+    build.build(lesson)
+    cell = next(c for c in nbformat.read(lesson.path, 4).cells if c.source.startswith("total"))
+    assert cell.metadata == {"jupyter": {"source_hidden": True}}
+    assert build.out_of_step(lesson) is None
+    opened = sample(tmp_path, QUICK)
+    assert "-[code collapsed]\n+[code]\n" in build.out_of_step(opened)
+
+
+def test_a_lesson_may_ask_for_nothing_else_of_jupyter(tmp_path):
+    lesson = sample(tmp_path, ("# %%\ntotal = 2 + 3", '# %% jupyter={"outputs_hidden": true}\ntotal = 2 + 3'))
+    with pytest.raises(ValueError, match="90_sums, cell 4: its metadata is jupyter={'outputs_hidden': True}"):
+        lesson.notebook()
+
+
 def test_streams_are_merged_and_their_order_kept(tmp_path):
     lines = "for i in range(3):\n    print(i, flush=True)\ndisplay(1)\nprint(3)"
     lesson = sample(tmp_path, QUICK, ('print("✔ the sum is 5")', lines))
