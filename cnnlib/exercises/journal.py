@@ -1,7 +1,6 @@
 """The learner's progress: one file of this machine, never sent anywhere.
 
-The file is ``.cnnlib/progress.json`` in the checkout, or what ``CNNLIB_PROGRESS`` names; ``CNNLIB_PROGRESS=off`` keeps
-nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file.
+The file is the one that the course names, or what ``<prefix>_PROGRESS`` names; there ``off`` keeps nothing.
 
 Every change is read, merged and written under a lock and put in place in one step, so several notebooks can be open at
 once and a crash leaves the old file. A damaged file is moved aside and named. A folder that cannot be written is said
@@ -19,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .course import current
+
 VERSION = 1
 _LOCK_SECONDS = 5.0
 
@@ -28,17 +29,11 @@ _warned: set[str] = set()
 
 def file() -> Path | None:
     """Where progress is kept; None if it is not."""
-    from cnnlib import runtime
-
-    named = os.environ.get("CNNLIB_PROGRESS", "")
-    if named.lower() == "off" or (not named and runtime.is_static()):
+    course = current()
+    named = course.setting("PROGRESS")
+    if named.lower() == "off":
         return None
-    if named:
-        return Path(named).expanduser()
-    try:
-        return runtime.root() / ".cnnlib" / "progress.json"
-    except FileNotFoundError:
-        return Path.home() / ".cnnlib" / "progress.json"
+    return Path(named).expanduser() if named else course.progress_file()
 
 
 def entries() -> dict[str, dict[str, Any]]:
@@ -99,7 +94,7 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
         change(_memory.setdefault(exercise_id, _blank()))
         _warn_once(
             f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
-            "kept until the kernel ends. CNNLIB_PROGRESS names another file."
+            f"kept until Python ends. {current().variable('PROGRESS')} names another file."
         )
 
 
