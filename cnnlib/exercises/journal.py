@@ -1,7 +1,8 @@
 """The learner's progress: one file of this machine, never sent anywhere.
 
 The file is ``.cnnlib/progress.json`` in the checkout, or what ``CNNLIB_PROGRESS`` names; ``CNNLIB_PROGRESS=off`` keeps
-nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file.
+nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file. Where
+several people use one checkout, the file in it is its owner's; everyone else's is ``~/.cnnlib/progress.json``.
 
 Every change is read, merged and written under a lock and put in place in one step, so several notebooks can be open at
 once and a crash leaves the old file. A damaged file is moved aside and named. A folder that cannot be written is said
@@ -33,12 +34,49 @@ def file() -> Path | None:
     named = os.environ.get("CNNLIB_PROGRESS", "")
     if named.lower() == "off" or (not named and runtime.is_static()):
         return None
-    if named:
-        return Path(named).expanduser()
     try:
-        return runtime.root() / ".cnnlib" / "progress.json"
+        return _followed(Path(named).expanduser() if named else _usual())
+    except RuntimeError:  # from pathlib, for a user who is not known
+        what = f"CNNLIB_PROGRESS={named}: there is no such user" if named else "this user has no home folder"
+        _warn_once(
+            f"progress cannot be written ({what}). Checks work as before; progress is kept until the kernel ends. "
+            "CNNLIB_PROGRESS names another file."
+        )
+        return None
+
+
+def _usual() -> Path:
+    """The file of this user: in the checkout if it is theirs, else in their home."""
+    from cnnlib import runtime
+
+    home = Path("~", ".cnnlib", "progress.json")
+    try:
+        checkout = runtime.root()
     except FileNotFoundError:
-        return Path.home() / ".cnnlib" / "progress.json"
+        return home.expanduser()
+    inside = checkout / ".cnnlib" / "progress.json"
+    return inside if _is_mine(checkout, inside) else home.expanduser()
+
+
+def _is_mine(checkout: Path, inside: Path) -> bool:
+    """Whether the file in the checkout is this user's.
+
+    Who owns the file, or the checkout as long as there is no file, tells. An administrator (and the only user of a
+    container) may take a checkout of someone else, but not their file. Windows does not tell: there a checkout outside
+    the home folder counts as shared, unless progress is kept in it already.
+    """
+    if not hasattr(os, "geteuid"):
+        return inside.exists() or Path.home() in checkout.parents
+    user = os.geteuid()
+    try:
+        return inside.stat().st_uid == user
+    except OSError:
+        return user in (0, checkout.stat().st_uid)
+
+
+def _followed(path: Path) -> Path:
+    """What the file is a link to, so that the link stays where the file is replaced; the file itself if it is none."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def entries() -> dict[str, dict[str, Any]]:
@@ -90,7 +128,7 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
-            content = _read(path)
+            content = _read(path, to_change=True)
             if path.exists() and not os.access(path, os.W_OK):
                 raise PermissionError(f"{path} is write-protected")
             change(content["exercises"].setdefault(exercise_id, _blank()))
@@ -116,8 +154,12 @@ def _merged(kept: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The content of the file; empty if there is none. A damaged file is moved aside."""
+def _read(path: Path, to_change: bool = False) -> dict[str, Any]:
+    """The content of the file; empty if there is none. A damaged file is moved aside.
+
+    Raises:
+        OSError: the file is there, cannot be read, and was to be changed: it must not be replaced by an empty one.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -125,6 +167,8 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         return _set_aside(path)
     except OSError as error:
+        if to_change:
+            raise
         _warn_once(f"progress in {path} cannot be read ({error.strerror or error})")
         return _empty()
     try:
