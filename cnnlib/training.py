@@ -321,7 +321,25 @@ def fit(
         options = {"shuffle": False, "validation_batch_size": batch_size, **options}
     if not quiet:
         callbacks.append(Progress(label))
+    _create_variables(model, data)
     return model.fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=0, **options)
+
+
+def _create_variables(model: keras.Model, data) -> None:
+    """Create what a step would create at its first call: the variables of the optimizer, the loss and the metrics.
+
+    TensorFlow traces a step that creates variables twice, which for a small network takes longer than to train it.
+    """
+    if keras.backend.backend() != "tensorflow" or not model.built or not model.trainable_variables:
+        return
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if isinstance(data, Batches) and isinstance(model.output_shape, tuple):
+        x, y = data.x[:1], data.y[:1]
+        untrained = np.zeros((len(x), *(size or 1 for size in model.output_shape[1:])), "float32")
+        model.compute_loss(x, y, untrained)
+        model.compute_metrics(x, y, untrained)
+        model.reset_metrics()
 
 
 # --- learning rate ---------------------------------------------------------------------------------------------------

@@ -122,6 +122,25 @@ def test_fit_visits_the_examples_in_that_order_also_from_the_middle():
     assert seen.epochs == [list(range(12))] * 2
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what is traced, TensorFlow traces")
+def test_a_step_is_traced_once():
+    calls = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, x):
+            calls.append(keras.ops.shape(x)[0])
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), Traced()])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    calls.clear()
+    x, y = np.ones((12, 3), "float32"), np.zeros(12, int)
+    history = training.fit(model, x, y, epochs=2, batch_size=5, quiet=True).history
+    assert len(calls) == 1, calls
+    assert history["accuracy"][1] in (0, 1)  # all examples are alike: nothing was counted beforehand
+
+
 def test_fit_takes_what_keras_takes(data, capsys):
     model = make()
     history = training.fit(model, training.Batches(*data, seed=0), epochs=2, label="run")
