@@ -364,6 +364,18 @@ def test_a_save_that_was_cut_short_does_not_count(data, uninterrupted, tmp_path,
     assert difference(model, uninterrupted[0]) <= 1e-6
 
 
+def test_other_folders_of_the_same_names_are_not_deleted(tmp_path, data):
+    mine = tmp_path / "next" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("my own work")
+    with pytest.raises(ValueError, match="next.*other files than a save"):
+        training.train_resumable(make(), *data, tmp_path, epochs=1)
+    assert mine.read_text() == "my own work"
+    mine = mine.parent.rename(tmp_path / "epoch-plots") / "thesis.txt"
+    training.train_resumable(make(), *data, tmp_path, epochs=2)
+    assert mine.read_text() == "my own work"
+
+
 def test_a_process_that_dies_loses_nothing(data, uninterrupted, tmp_path):
     """As `kill -9`: no exception, no cleaning up, nothing flushed."""
     script = f"""

@@ -8,6 +8,7 @@ module is imported when one of its exercises is first asked for.
 from pathlib import Path
 
 from cnnlib import runtime
+from cnnlib.exercises import journal
 from cnnlib.exercises.course import Course
 
 
@@ -16,13 +17,17 @@ def _lessons() -> Path:
 
 
 def _progress() -> Path | None:
-    """``.cnnlib/progress.json`` in the checkout; none while outputs are made to be stored."""
+    """``.cnnlib/progress.json`` in the checkout, or in the home where the checkout is someone else's.
+
+    None while outputs are made to be stored.
+    """
     if runtime.is_static():
         return None
     try:
-        return runtime.root() / ".cnnlib" / "progress.json"
+        checkout = runtime.root()
     except FileNotFoundError:
-        return Path.home() / ".cnnlib" / "progress.json"
+        checkout = None
+    return journal.own_file(checkout, ".cnnlib/progress.json")
 
 
 COURSE = Course(checks=__name__, lessons=_lessons, progress=_progress, prefix="CNNLIB")
