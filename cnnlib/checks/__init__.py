@@ -8,8 +8,8 @@ module is imported when one of its exercises is first asked for.
 from pathlib import Path
 
 from cnnlib import runtime
+from cnnlib.exercises import journal
 from cnnlib.exercises.course import Course
-from cnnlib.exercises.journal import own_file
 
 
 def _lessons() -> Path:
@@ -17,9 +17,9 @@ def _lessons() -> Path:
 
 
 def _progress() -> Path | None:
-    """``.cnnlib/progress.json`` in the checkout; none while outputs are made to be stored.
+    """``.cnnlib/progress.json`` in the checkout, or in the home where the checkout is someone else's.
 
-    Where several people use one checkout, the file in it is its owner's; everyone else's is in their home.
+    None while outputs are made to be stored.
     """
     if runtime.is_static():
         return None
@@ -27,7 +27,7 @@ def _progress() -> Path | None:
         checkout = runtime.root()
     except FileNotFoundError:
         checkout = None
-    return own_file(checkout, ".cnnlib/progress.json")
+    return journal.own_file(checkout, ".cnnlib/progress.json")
 
 
 COURSE = Course(checks=__name__, lessons=_lessons, progress=_progress, prefix="CNNLIB")
