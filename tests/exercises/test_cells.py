@@ -5,6 +5,8 @@ import textwrap
 
 import pytest
 
+from cnnlib.exercises import cells
+
 CELLS = [
     """
     from cnnlib.exercises import Case, FunctionExercise
@@ -97,7 +99,7 @@ def test_in_a_kernel_objects_are_described(kernel_outputs):
 
 
 def test_the_function_of_an_older_cell_is_not_checked(kernel_outputs):
-    assert kernel_text(kernel_outputs, 13).startswith("WRONG")
+    assert kernel_text(kernel_outputs, 13).startswith("RIGHT")
     for number in (15, 16):  # named in the cell of the check, or by itself
         said = kernel_text(kernel_outputs, number)
         assert said.startswith("CRASHED | The cell that should have defined `redone` last stopped with an error")
