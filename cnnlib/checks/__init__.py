@@ -4,3 +4,30 @@ Each exercise says how cases are drawn, what the reference is, which wrong model
 to each, and its hints. What it is made of is :mod:`cnnlib.exercises`, the engine, which knows nothing of these. A
 module is imported when one of its exercises is first asked for.
 """
+
+from pathlib import Path
+
+from cnnlib import runtime
+from cnnlib.exercises.course import Course
+from cnnlib.exercises.journal import own_file
+
+
+def _lessons() -> Path:
+    return runtime.root() / "solutions"
+
+
+def _progress() -> Path | None:
+    """``.cnnlib/progress.json`` in the checkout; none while outputs are made to be stored.
+
+    Where several people use one checkout, the file in it is its owner's; everyone else's is in their home.
+    """
+    if runtime.is_static():
+        return None
+    try:
+        checkout = runtime.root()
+    except FileNotFoundError:
+        checkout = None
+    return own_file(checkout, ".cnnlib/progress.json")
+
+
+COURSE = Course(checks=__name__, lessons=_lessons, progress=_progress, prefix="CNNLIB")
