@@ -666,7 +666,7 @@ resnet = trace(keras.applications.ResNet50(weights=None))
 resnet.only("Conv2D", "MaxPooling2D", "Add", "GlobalAveragePooling2D", "Dense")
 
 # %%
-resnet.plot()
+plotting.architecture(resnet)
 claim("a unit at its top could see 483 pixels", resnet["conv5_block3_out"].receptive_field == 483)
 paths = [resnet[name].receptive_field for name in resnet["conv2_block1_add"].inputs]
 claim("its first sum joins a path that sees 11 pixels and one that sees 19", paths == [11, 19])

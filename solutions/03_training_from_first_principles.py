@@ -510,7 +510,7 @@ exercise("03.2").check(momentum_step)
 model.set_weights(start)
 model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, metrics=["accuracy"])
 test = training.range_test(model, x_train, y_train, lowest=1e-4, highest=10, batch_size=50)
-test.plot()
+plotting.range_test(test)
 claim("the loss first hardly moves, then falls, then rises again", test.losses[-1] > 1.3 * test.smoothed.min())
 claim("the test leaves the network as it was", all(np.array_equal(a, b) for a, b in zip(model.get_weights(), start)))
 
@@ -580,7 +580,8 @@ summed = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=
 colleague = small_cnn()
 colleague.set_weights(start)
 colleague.compile(keras.optimizers.SGD(0.01, momentum=0.9), summed)
-training.range_test(colleague, x_train, y_train, lowest=1e-6, highest=0.1, batch_size=50).plot(advice=False)
+found = training.range_test(colleague, x_train, y_train, lowest=1e-6, highest=0.1, batch_size=50)
+plotting.range_test(found, advice=False)
 
 # %%
 ### BEGIN SOLUTION

@@ -196,8 +196,8 @@ exercise("04.1").check({"width": width, "parameters": parameters, "total": total
 # Papers give tables, not code. Write a function that builds any network of this kind from its table. A row is
 # `("conv", filters, kernel)`, `("pool", window)` or `("dense", units)`. Convolutions have no padding. Poolings
 # average windows that do not overlap. Flatten before the first dense row. Every convolution and every dense layer is
-# followed by tanh, except the last row: its scores are left as they are. Raise a `ValueError` for a kind of row that
-# you do not know.
+# followed by tanh, except the last row, be it dense or not: its scores are left as they are. Raise a `ValueError` for a
+# kind of row that you do not know.
 #
 # For example, these are LeNet-1, of 1990, with 3,246 parameters at 28x28x1, and LeNet-5:
 

@@ -248,7 +248,8 @@ exercise("05.1").check(block_parameters)
 # ### Exercise 05.2 · Build a VGG from its table
 #
 # Return a Keras model of the convolutional part of such a network: in each block its 3x3 convolutions, each of which
-# keeps the size and is followed by a ReLU, and then a 2x2 max pooling. There is no head: the output are the last maps.
+# keeps the size and is followed by a ReLU, and then a 2x2 max pooling, which drops an odd last row or column. There is
+# no head: the output are the last maps.
 #
 # For example, `vgg_features((1, 2), (8, 16), (32, 32, 3))` returns 8x8x16 numbers.
 

@@ -261,6 +261,29 @@ def test_range_test_leaves_no_trace(data):
     assert all((a == b).all() for a, b in zip(before, state(model)))
 
 
+def test_range_test_of_data_without_a_loss_says_whose_fault_it_is(data):
+    x, y = data
+    nothing = np.full_like(x, np.nan)
+    with pytest.raises(ValueError, match=rf"x holds NaN or infinity in {len(x)} of {len(x)} examples: no learning"):
+        training.range_test(make(), nothing, y)
+    nothing[1:] = 0
+    with pytest.raises(ValueError, match=f"x holds NaN or infinity in 1 of {len(x)}"):
+        training.overfit_tiny(make(), nothing, y)
+    model = make()
+    model.layers[-1].bias.assign([np.nan, np.nan])
+    with pytest.raises(ValueError, match="before any step was taken. The data are finite"):
+        training.range_test(model, x, y)
+    with pytest.raises(ValueError, match=r"three finite losses or more.*losses \(0,\)"):
+        training.RangeTest(np.array([]), np.array([]))
+
+
+def test_range_test_that_begins_beyond_the_edge_says_so():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(), "mse")
+    with pytest.raises(ValueError, match="the loss had become .* Begin at a lower rate: lowest=1"):
+        training.range_test(model, np.ones((8, 1)), np.zeros((8, 1)), lowest=100, highest=1e4)
+
+
 def test_range_test_says_what_is_wrong(data):
     with pytest.raises(ValueError, match="compile"):
         training.range_test(make(compiled=False), *data)
@@ -402,6 +425,18 @@ def test_a_save_that_was_cut_short_does_not_count(data, uninterrupted, tmp_path,
     model = make()
     training.train_resumable(model, *data, tmp_path, epochs=EPOCHS, seed=2)
     assert difference(model, uninterrupted[0]) <= 1e-6
+
+
+def test_other_folders_of_the_same_names_are_not_deleted(tmp_path, data):
+    mine = tmp_path / "next" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("my own work")
+    with pytest.raises(ValueError, match="next.*other files than a save"):
+        training.train_resumable(make(), *data, tmp_path, epochs=1)
+    assert mine.read_text() == "my own work"
+    mine = mine.parent.rename(tmp_path / "epoch-plots") / "thesis.txt"
+    training.train_resumable(make(), *data, tmp_path, epochs=2)
+    assert mine.read_text() == "my own work"
 
 
 def test_a_process_that_dies_loses_nothing(data, uninterrupted, tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from cnnlib.plotting import core
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from cnnlib.training import LayerStatistics, RangeTest, TinyFit
 
 __all__ = [
     "activation_profile",
@@ -165,7 +163,7 @@ def _pair(metric: str) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("training", metric), ("validation", f"val_{metric}")
 
 
-def tiny_fits(tests: Mapping[str, TinyFit]) -> None:
+def tiny_fits(tests: Mapping[str, Any]) -> None:
     """Losses of `cnnlib.training.overfit_tiny` on a logarithmic axis, one line a test."""
     fig, ax = core.figure(6.4, 3.0)
     for number, (name, test) in enumerate(tests.items()):
@@ -227,11 +225,11 @@ def loss_surface(
     )
 
 
-def range_test(test: RangeTest, advice: bool = True) -> None:
+def range_test(test: Any, advice: bool = True) -> None:
     """Loss over learning rate, with the minimum and the rate a decade below it, or without to read them oneself.
 
     Args:
-        test: what the range test found.
+        test: what `cnnlib.training.range_test` found.
         advice: mark the minimum and the suggestion, in the figure and in its text. Without it the axis gets a finer
             grid, and the text says how the loss goes from decade to decade.
     """
@@ -256,7 +254,7 @@ def range_test(test: RangeTest, advice: bool = True) -> None:
     core.show(fig, told)
 
 
-def _at_thirds(test: RangeTest) -> str:
+def _at_thirds(test: Any) -> str:
     """The smoothed loss at three rates a decade, for whoever cannot see the curve."""
     decades = range(math.floor(math.log10(test.rates[0])), math.ceil(math.log10(test.rates[-1])) + 1)
     rates = [digit * 10.0**power for power in decades for digit in (1, 2, 5)]
@@ -329,7 +327,7 @@ def schedules(rates: Mapping[str, Sequence[float]]) -> None:
 # --- initialisation --------------------------------------------------------------------------------------------------
 
 
-def activation_profile(profiles: Mapping[str, Sequence[LayerStatistics]]) -> None:
+def activation_profile(profiles: Mapping[str, Sequence[Any]]) -> None:
     """The spread of what each layer passes on, from the first to the last, on a logarithmic axis."""
     fig, ax = core.figure(6.4, 3.1)
     for number, (name, layers) in enumerate(profiles.items()):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from cnnlib.plotting import core, explorer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from cnnlib.trace import Trace
 
 __all__ = [
     "architecture",
@@ -188,7 +186,7 @@ def _describe_stack(layers: Sequence) -> str:
     return f"One unit on top of {len(layers)} layers and all that it reads. {steps}. It sees {size} pixels.{holes}"
 
 
-def unit_explorer(trace: Trace, photograph: np.ndarray, layers: Sequence[str], start: str | None = None) -> None:
+def unit_explorer(trace: Any, photograph: np.ndarray, layers: Sequence[str], start: str | None = None) -> None:
     """Let the reader choose a layer and a unit, and see its receptive field on a photograph.
 
     Args:
@@ -228,7 +226,7 @@ def unit_explorer(trace: Trace, photograph: np.ndarray, layers: Sequence[str], s
     )
 
 
-def _draw_unit(trace: Trace, photograph: np.ndarray, layers: Sequence[str], chosen: str, unit, down: int, right: int):
+def _draw_unit(trace: Any, photograph: np.ndarray, layers: Sequence[str], chosen: str, unit, down: int, right: int):
     from matplotlib.patches import Rectangle
 
     fig, (ax, crop) = core.figure(7.4, 3.7, columns=2)
@@ -278,8 +276,8 @@ def effective_fields(
 # A whole network ------------------------------------------------------------------------------------------------------
 
 
-def architecture(trace: Trace) -> None:
-    """Cost and receptive field of a traced model, layer by layer: what ``Trace.plot()`` shows."""
+def architecture(trace: Any) -> None:
+    """Cost and receptive field of a traced model, layer by layer. What a trace does not know has no bar."""
     fig, (costs, fields) = core.figure(8.2, 4.6, rows=2, sharex=True, height_ratios=(1, 1))
     places = np.arange(len(trace))
     macs, parameters = (np.array([getattr(row, name) or 0 for row in trace]) for name in ("macs", "parameters"))
@@ -306,10 +304,9 @@ def architecture(trace: Trace) -> None:
     )
 
 
-def _total(trace: Trace) -> str:
-    from cnnlib.trace import count_text
-
-    return f"{count_text(trace.total_parameters)} parameters, {count_text(trace.total_macs)} multiply-accumulates"
+def _total(trace: Any) -> str:
+    parameters, macs = map(arithmetic.count_text, (trace.total_parameters, trace.total_macs))
+    return f"{parameters} parameters, {macs} multiply-accumulates"
 
 
 def _largest(size: object) -> float:

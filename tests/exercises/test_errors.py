@@ -1,0 +1,61 @@
+"""Errors in plain words, with the learner's line."""
+
+import numpy as np
+import pytest
+from engine_case import (
+    CRASHED,
+    doubled,
+    sizes,
+)
+
+
+def test_a_crash_names_the_learners_line_and_says_it_in_plain_words():
+    def answer(size, kernel, stride=1, padding=0):
+        room = size - kernel
+        return room / (stride - stride)
+
+    result = sizes().check(answer)
+    assert result.outcome == CRASHED
+    assert result.says == "Something is divided by zero."
+    assert "ZeroDivisionError" in result.row("Error")
+    assert "`return room / (stride - stride)`" in result.row("Your line")
+    assert f"line {answer.__code__.co_firstlineno + 2} of " in result.row("Your line")
+    for engine in ("sandbox", "function.py", "stopping.py", "Traceback", "guarded"):
+        assert engine not in result.message
+    assert repr(result).startswith("⚠ Stopped with an error · Exercise 01.2")
+
+
+def test_a_crash_inside_a_library_names_the_learners_line():
+    def answer(x):
+        return np.reshape(x, (7, 7))
+
+    result = doubled().check(answer)
+    assert result.outcome == CRASHED
+    assert "np.reshape(x, (7, 7))" in result.row("Your line")
+    assert "cannot reshape array" in result.row("Error")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("return undefined_name", "does not know this name"),
+        ("return [1][size]", "outside the list"),
+        ("return {}[size]", "no such key"),
+        ("return size.width", "has nothing of that name"),
+        ("import no_such_module", "no such module"),
+        # All arguments are given: with defaults left out, Python 3.13.0 itself recurses until memory is full.
+        ("return answer(size, kernel, stride, padding)", "calls itself without an end"),
+        ("return np.exp(size).foo", "has nothing of that name"),
+        ("size = size + undefined; undefined = 1", "before it has a value"),
+        ("return input('size?')", "cannot answer `input()`"),
+        ("raise NotImplementedError('later') if size else ValueError", "still to be written"),
+        ("return np.ones((10**6, 10**6))", "More memory"),
+        ("return bytearray(10**15)", "More memory"),
+    ],
+)
+def test_errors_in_plain_words(code, words):
+    namespace = {"np": np}
+    exec(f"def answer(size, kernel, stride=1, padding=0):\n    {code}", namespace)
+    result = sizes().check(namespace["answer"])
+    assert result.outcome == CRASHED
+    assert words in result.says
