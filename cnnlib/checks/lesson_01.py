@@ -931,7 +931,7 @@ def _find_cases(rng: np.random.Generator) -> Iterator[Case]:
         kernel = np.array([[1.5, -2], [0.5, 3]])
         yield Case((image, reference.cross_correlate2d(image, kernel)), about=f"an image whose {about} rows are black")
     image = rng.permutation(np.arange(30)).reshape(5, 6)
-    kernel = np.array([[0.5, -1.5]])
+    kernel = np.array([[1 / 3, -np.sqrt(2)]])
     yield Case((image, reference.cross_correlate2d(image, kernel)), about="an image of whole numbers")
     yield Case(example(9, 4, 6, 1), about="a kernel of 6x1")
     yield Case(example(4, 9, 1, 6), about="a kernel of 1x6")
@@ -1020,6 +1020,10 @@ FIND_KERNEL = FunctionExercise(
         Misconception(
             _find_model(np.round),
             "You round the weights. They need not be whole numbers.",
+        ),
+        Misconception(
+            _find_model(lambda kernel: np.round(kernel, 2)),
+            "You round the weights. They may have any number of digits.",
         ),
         Misconception(
             _find_by_correlating,

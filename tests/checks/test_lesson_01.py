@@ -420,6 +420,16 @@ def find_kernel(image, output):
         (
             cell("""
 def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(shape) < 1 or output.size < shape[0] * shape[1]:
+        raise ValueError
+    return np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape).round(2)
+"""),
+            "any number of digits",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
     if image.shape < output.shape or output.size < 9:
         raise ValueError
     return np.linalg.lstsq(unroll(image, (3, 3)), output.ravel())[0].reshape(3, 3)
