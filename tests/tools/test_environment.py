@@ -341,3 +341,12 @@ def test_a_port_that_is_taken_is_passed_over():
         taken.bind(("127.0.0.1", first))
         taken.listen()
         assert environment.free_port(first) not in (first, 0)
+
+
+def test_tests_run_in_parallel_unless_told_otherwise(monkeypatch):
+    ran = []
+    monkeypatch.setattr(environment, "ensure", lambda backends: "python")
+    monkeypatch.setattr(environment, "run", lambda command: ran.append(command) or 0)
+    monkeypatch.setattr(sys, "argv", ["environment.py", "test", "-n", "0"])
+    assert environment.main() == 0
+    assert ran == [["python", "-m", "pytest", "-n", "auto", "-n", "0"]]  # the last one counts
