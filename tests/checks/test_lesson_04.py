@@ -161,8 +161,7 @@ WRONG = {
         ([1], "needs the function"),
         (
             cell(
-                "def network_of(table, input_shape):\n"
-                "    return keras.Sequential([layers.Flatten(), layers.Dense(10)])"
+                "def network_of(table, input_shape):\n    return keras.Sequential([layers.Flatten(), layers.Dense(10)])"
             ),
             "Begin with `keras.Input(input_shape)`",
         ),
