@@ -398,7 +398,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
     remedy = {
         "overfitting": "more data",
-        "rate_too_high": "a lower rate",
+        "rate too high": "a lower rate",
         "underfitting": "a higher rate",
         "healthy": "nothing",
     }
@@ -407,7 +407,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
 
 def test_the_figure_of_03_3_leaves_the_reading_to_the_reader(monkeypatch):
-    from cnnlib.plotting import core
+    from cnnlib.plotting import core, optimisation
     from cnnlib.training import RangeTest
 
     rates = np.geomspace(1e-6, 0.1, 100)
@@ -415,11 +415,12 @@ def test_the_figure_of_03_3_leaves_the_reading_to_the_reader(monkeypatch):
     shown = []
     monkeypatch.setattr(core, "show", lambda fig, alt: shown.append((len(fig.axes[0].lines), alt)))
     for advice in (True, False):
-        found.plot(advice=advice)
+        optimisation.range_test(found, advice)
     (lines, told), (lines_alone, told_alone) = shown
     assert lines == lines_alone + 2
     assert "decade below" in told
     assert f"{found.suggestion:.2g}" in told
     assert not any(word in told_alone for word in ("decade", "minimum", f"{found.suggestion:.2g}"))
     assert "at 0.005" in told_alone
-    assert ".plot(advice=False)" in lesson("03").path.read_text(encoding="utf-8").split("### Exercise 03.3")[1][:1500]
+    text = lesson("03").path.read_text(encoding="utf-8").split("### Exercise 03.3")[1][:1500]
+    assert "plotting.range_test(found, advice=False)" in text
