@@ -226,7 +226,7 @@ def conv_cost(input_shape, filters, kernel_size, stride=1, padding=0, bias=True)
     weights = kernel_size[0] * kernel_size[1] * input_shape[2] * filters
     return weights + bias * filters, oh * ow * weights
 """),
-            "Where it does not, there is no layer",
+            "which looks like one place",
         ),
         (conv_cost(RIGHT_COUNT), "Your parameters never include biases"),
         (conv_cost(f"{RIGHT_COUNT} + filters"), "even for a layer without them"),

@@ -181,7 +181,10 @@ WRONG = {
         (consistency(here="images[:, :-1, :-1]", there="images[:, 1:, 1:]"), "one pixel apart, whatever"),
         (consistency(refusal="shift < 1"), "leaves no window"),
         (consistency(refusal="shift >= min(images.shape[1:3])"), "is no move"),
-        (consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"), "must be smaller than both"),
+        (
+            consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"),
+            "smaller than its height *and* its width",
+        ),
         (consistency(result="np.mean(predict(here).argmax(0) == predict(there).argmax(0))"), "Came"),
     ],
     "02.4": [
