@@ -26,11 +26,12 @@ export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test build solutions lint timings claims bench progress backends lock oldest env clean distclean
+.PHONY: help lab test check build solutions lint timings claims bench progress backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
-	@echo "make test       run all tests: package, checks of exercises, every notebook"
+	@echo "make test       run all tests: package, checks of exercises, every notebook  (LESSON=07: what concerns one lesson)"
+	@echo "make check      the quick part of it: lint, and the tests without notebooks and what takes long"
 	@echo "make build      build notebooks/ from solutions/      (LESSON=01: one lesson; ARGS=--check: only compare)"
 	@echo "make solutions  build answered, executed notebooks in build/solutions/"
 	@echo "make lint       ruff: lint and format check"
@@ -52,8 +53,12 @@ backends:
 lab:
 	@$(ENVIRONMENT) $(if $(filter-out tensorflow,$(BACKEND)),--backends) lab $(ARGS)
 
+# As many workers as cores and memory allow; ARGS="-n 0" tests in one process.
 test: env
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+check: lint
+	$(PY) -m pytest -n auto -m "not slow" $(if $(LESSON),--lesson "$(LESSON)") tests $(ARGS)
 
 build: env
 	$(PY) tools/build.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)

@@ -304,3 +304,11 @@ def receptive_field(layers: Iterable[int | Sequence]) -> ReceptiveField:
             )
         field = field.then(*values)
     return field
+
+
+def count_text(count: int) -> str:
+    """A count for people: exact below 10,000, else with three digits: ``count_text(89_915_392)`` is ``"89.9 M"``."""
+    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= max(size, 10_000):
+            return f"{count / size:.{2 if count < 10 * size else 1}f} {unit}"
+    return f"{count:,}"

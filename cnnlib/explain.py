@@ -6,12 +6,15 @@ explained: one class for all images, one for each, or None for the class that th
 by its name, by a path such as ``"backbone/block7a_project_conv"``, or is given itself; it may lie in a model within
 the model.
 
-Where the last activation is a softmax or a sigmoid, the scores before it are explained, and a warning says so: a
-softmax that is sure has no gradient, and the score of a class also rises when another one falls.
+Where the model ends in a softmax or a sigmoid, the scores before it are explained, and a warning says so: a softmax
+that is sure has no gradient, and the score of a class also rises when another one falls. It is found wherever it is: as
+a layer, an activation or an operation, in a model within the model, in a class, before casts and reshapes. Where the
+end of a model cannot be read (a class that computes by other means than Keras, a mean of probabilities), an error asks
+for ``from_logits``: True if the outputs are scores, False if they are probabilities. Of a model with several outputs,
+``output`` names the one to explain.
 """
 
 import contextlib
-import difflib
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -22,96 +25,50 @@ from keras import layers, ops
 from scipy import stats
 
 from cnnlib import gradients
-
-CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
+from cnnlib.models import endings
+from cnnlib.models.parts import CONVOLUTIONS, find_layer, last_convolution, walk
 
 # Layers ---------------------------------------------------------------------------------------------------------------
 
 
-def walk(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
-    """(path, layer) of every layer, those of models within the model included, in the order of the model."""
-    for layer in model.layers:
-        yield layer.name, layer
-        if isinstance(layer, keras.Model):
-            yield from ((f"{layer.name}/{path}", inner) for path, inner in walk(layer))
+# Scores ---------------------------------------------------------------------------------------------------------------
 
 
-def find_layer(model: keras.Model, layer: str | keras.Layer) -> keras.Layer:
-    """The layer of that name or path. Raises ValueError with the names that come near, or if a name occurs twice."""
-    found = [(path, inner) for path, inner in walk(model) if layer in (path, inner.name) or inner is layer]
-    if len(found) == 1:
-        return found[0][1]
-    if found:
-        raise ValueError(
-            f"{len(found)} layers are called {layer!r}. Take a path: {', '.join(path for path, _ in found)}."
-        )
-    if isinstance(layer, keras.Layer):
-        raise ValueError(f"layer {layer.name!r} is not part of model {model.name!r}. Was it taken from a copy?")
-    near = difflib.get_close_matches(str(layer), [path for path, _ in walk(model)], n=5, cutoff=0.3)
-    raise ValueError(
-        f"model {model.name!r} has no layer {layer!r}. "
-        + (f"Near it are {', '.join(near)}." if near else "See model.summary(expand_nested=True).")
-    )
+def _ending(model: keras.Model, images: np.ndarray, output, from_logits: bool | None) -> endings.Ending:
+    """How the output that is explained ends: what was found, or what the caller says.
+
+    Raises:
+        ValueError: it cannot be known and was not said, or the model has several outputs and none is named.
+    """
+    if from_logits not in (None, True, False):
+        raise ValueError(f"from_logits={from_logits!r}; expected True, False, or None to look at the model.")
+
+    def find(reference) -> endings.Ending:
+        model = reference()
+        if not model.built:
+            model(ops.convert_to_tensor(images[:1]))
+        found = endings.ending(model, output, images.shape[1:])
+        if from_logits:
+            return endings.Ending()
+        if from_logits is False:
+            return found if found.squash else endings.Ending("activation that cannot be taken away")
+        if found.reason:
+            raise ValueError(
+                f"whether model {model.name!r} returns scores or probabilities cannot be known: {found.reason}. Say "
+                "so: from_logits=True if no softmax or sigmoid has been taken, from_logits=False if one has. (The "
+                "scores before it are explained best: if you can, give a model that ends there.)"
+            )
+        return found
+
+    return _compiled(model, ("ending", output, from_logits), find)
 
 
-def last_convolution(model: keras.Model) -> keras.Layer:
-    """The last convolution of the model, where Grad-CAM usually looks. ValueError if there is none."""
-    found = [layer for _, layer in walk(model) if isinstance(layer, CONVOLUTIONS)]
-    if not found:
-        raise ValueError(f"model {model.name!r} has no convolution. Name the layer to explain: layer='...'.")
-    return found[-1]
-
-
-def _output_layer(model: keras.Model) -> keras.Layer | None:
-    """The layer that returns the scores; None where a model written as a class does not tell."""
-    while isinstance(model, keras.Model):
-        if isinstance(model, keras.Sequential):
-            model = model.layers[-1]
-        elif getattr(model, "outputs", None):
-            model = model.outputs[0]._keras_history.operation
-        else:
-            return None
-    return model
-
-
-def _squashes(layer: keras.Layer | None) -> str | None:
-    """ "softmax" or "sigmoid" if that is what the layer ends with."""
-    if isinstance(layer, layers.Softmax):
-        return "softmax"
-    name = getattr(getattr(layer, "activation", None), "__name__", None)
-    return name if name in ("softmax", "sigmoid") else None
+def _outputs(model: keras.Model, images: np.ndarray, output) -> np.ndarray:
+    """What the model answers, as it is, (n, classes)."""
+    return endings.pick(model, model.predict_on_batch(images), output)
 
 
 # Looking into a run ---------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _replaced_call(layer: keras.Layer, make: Callable[[Callable], Callable]):
-    """Within it, the layer runs ``make(its own call)``. For functions that trace a model, not for shared models."""
-    own = layer.call
-    layer.__dict__["call"] = make(own)
-    try:
-        yield
-    finally:
-        del layer.__dict__["call"]
-
-
-@contextlib.contextmanager
-def _logits(model: keras.Model):
-    """Within it, the model returns what it has before its last softmax or sigmoid."""
-    layer = _output_layer(model)
-    if _squashes(layer) is None:
-        yield
-    elif isinstance(layer, (layers.Softmax, layers.Activation)):
-        with _replaced_call(layer, lambda own: lambda inputs, *args, **kwargs: inputs):
-            yield
-    else:
-        activation = layer.activation
-        layer.activation = keras.activations.linear
-        try:
-            yield
-        finally:
-            layer.activation = activation
 
 
 def _tap(layer: keras.Layer, delta, seen: list, at_input: bool):
@@ -130,7 +87,7 @@ def _tap(layer: keras.Layer, delta, seen: list, at_input: bool):
 
         return call
 
-    return _replaced_call(layer, make)
+    return endings.replaced_call(layer, make)
 
 
 _COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> what was compiled for it
@@ -145,10 +102,10 @@ def _compiled(model: keras.Model, key, make: Callable[[Callable[[], keras.Model]
     return made[key]
 
 
-def _score(model: keras.Model, images, classes):
+def _score(model: keras.Model, images, classes, ending: endings.Ending, output):
     """(the sum of the scores asked for, all scores). A class of -1 stands for the highest."""
-    with _logits(model):
-        scores = model(images, training=False)
+    with ending.without() if ending.without else contextlib.nullcontext():
+        scores = endings.pick(model, model(images, training=False), output)
     if len(scores.shape) != 2:
         raise ValueError(
             f"model {model.name!r} returns {tuple(scores.shape)}; expected one score per class, (n, classes). "
@@ -158,16 +115,21 @@ def _score(model: keras.Model, images, classes):
     return ops.sum(ops.one_hot(chosen, scores.shape[-1], dtype=scores.dtype) * scores), scores
 
 
-def _image_gradient(model: keras.Model) -> Callable:
+def _image_gradient(model: keras.Model, ending: endings.Ending, output, from_logits) -> Callable:
     """Compiled: (images, classes) -> (value, gradient by the images, scores)."""
 
     def make(reference):
-        return gradients.value_and_grad(lambda images, classes: _score(reference(), images, classes), has_aux=True)
+        def run(images, classes):
+            return _score(reference(), images, classes, ending, output)
 
-    return _compiled(model, "images", make)
+        return gradients.value_and_grad(run, has_aux=True)
+
+    return _compiled(model, ("images", output, from_logits), make)
 
 
-def _head_gradient(model: keras.Model, layer: keras.Layer, at_input: bool = False) -> Callable:
+def _head_gradient(
+    model: keras.Model, layer: keras.Layer, ending: endings.Ending, output, from_logits, at_input: bool = False
+) -> Callable:
     """Compiled: (zeros, images, classes) -> (value, gradient by the layer's output, (its output, scores)).
 
     The gradient is taken by zeros that are added to the output, so that no derivative goes back beyond the layer:
@@ -178,14 +140,14 @@ def _head_gradient(model: keras.Model, layer: keras.Layer, at_input: bool = Fals
         def run(delta, images, classes):
             seen = []
             with _tap(layer, delta, seen, at_input):
-                value, scores = _score(reference(), images, classes)
+                value, scores = _score(reference(), images, classes, ending, output)
             if not seen:
                 raise ValueError(f"layer {layer.name!r} did not run: no way leads from the images through it.")
             return value, (seen[0], scores)
 
         return gradients.value_and_grad(run, has_aux=True)
 
-    return _compiled(model, (id(layer), at_input), make)
+    return _compiled(model, (id(layer), at_input, output, from_logits), make)
 
 
 def _shape_at(model: keras.Model, layer: keras.Layer, images: np.ndarray, at_input: bool = False) -> tuple[int, ...]:
@@ -211,7 +173,7 @@ def _shape_at(model: keras.Model, layer: keras.Layer, images: np.ndarray, at_inp
 # Arguments ------------------------------------------------------------------------------------------------------------
 
 
-def _checked(model: keras.Model, images, classes, value_range=None) -> tuple[np.ndarray, np.ndarray]:
+def _checked(model: keras.Model, images, classes, value_range=None, output=None) -> tuple[np.ndarray, np.ndarray]:
     """Images as float32 (n, h, w, c), and one class for each, -1 for the highest score."""
     images = np.asarray(images)
     if images.ndim == 3:
@@ -239,10 +201,10 @@ def _checked(model: keras.Model, images, classes, value_range=None) -> tuple[np.
     wanted = wanted if isinstance(wanted, tuple) and len(wanted) == 4 else (None,) * 4
     if any(w is not None and w != g for w, g in zip(wanted[1:], images.shape[1:])):
         raise ValueError(f"images have shape {images.shape[1:]}; model {model.name!r} takes {wanted[1:]}.")
-    return images.astype("float32"), _classes(model, len(images), classes)
+    return images.astype("float32"), _classes(model, len(images), classes, output)
 
 
-def _classes(model: keras.Model, count: int, classes) -> np.ndarray:
+def _classes(model: keras.Model, count: int, classes, output=None) -> np.ndarray:
     if classes is None:
         return np.full(count, -1, "int32")
     given = np.asarray(classes)
@@ -252,6 +214,8 @@ def _classes(model: keras.Model, count: int, classes) -> np.ndarray:
             "Names and one-hot rows are not class numbers."
         )
     scores = getattr(model, "output_shape", None)
+    if isinstance(scores, (dict, list)):
+        scores = tuple(endings.pick(model, model.output, output).shape)
     scores = scores[-1] if isinstance(scores, tuple) and len(scores) == 2 else None
     if given.min() < 0 or (scores is not None and given.max() >= scores):
         worst = int(given.min() if given.min() < 0 else given.max())
@@ -259,13 +223,11 @@ def _classes(model: keras.Model, count: int, classes) -> np.ndarray:
     return np.broadcast_to(given, (count,)).astype("int32")
 
 
-def _mention_softmax(model: keras.Model) -> None:
-    squash = _squashes(_output_layer(model))
-    if squash and model not in _SAID:
+def _mention_softmax(model: keras.Model, ending: endings.Ending) -> None:
+    if ending.squash and model not in _SAID:
         _SAID.add(model)
-        warnings.warn(
-            f"model {model.name!r} ends in a {squash}; the scores before it are explained.", UserWarning, stacklevel=3
-        )
+        what = "the scores before it are explained" if ending.without else "the probabilities themselves are explained"
+        warnings.warn(f"model {model.name!r} ends in a {ending.squash}; {what}.", UserWarning, stacklevel=3)
 
 
 def _batches(count: int, batch_size: int) -> Iterator[slice]:
@@ -277,24 +239,38 @@ def _batches(count: int, batch_size: int) -> Iterator[slice]:
 # By the pixels --------------------------------------------------------------------------------------------------------
 
 
-def image_gradient(model, images, classes=None, batch_size: int = 32, value_range=None) -> np.ndarray:
+def image_gradient(
+    model, images, classes=None, batch_size: int = 32, value_range=None, output=None, from_logits: bool | None = None
+) -> np.ndarray:
     """Gradient of each image's score by its pixels, (n, height, width, channels)."""
-    images, classes = _checked(model, images, classes, value_range)
-    _mention_softmax(model)
-    run = _image_gradient(model)
+    images, classes = _checked(model, images, classes, value_range, output)
+    ending = _ending(model, images, output, from_logits)
+    _mention_softmax(model, ending)
+    run = _image_gradient(model, ending, output, from_logits)
     return np.concatenate([run(images[part], classes[part])[1] for part in _batches(len(images), batch_size)])
 
 
-def saliency(model, images, classes=None, batch_size: int = 32, value_range=None) -> np.ndarray:
+def saliency(
+    model, images, classes=None, batch_size: int = 32, value_range=None, output=None, from_logits: bool | None = None
+) -> np.ndarray:
     """How much each pixel could change the score: the largest absolute gradient of its channels, (n, height, width).
 
     Simonyan, Vedaldi and Zisserman (2014). ``value_range``: if given, images outside it are refused.
     """
-    return np.abs(image_gradient(model, images, classes, batch_size, value_range)).max(axis=-1)
+    gradient = image_gradient(model, images, classes, batch_size, value_range, output, from_logits)
+    return np.abs(gradient).max(axis=-1)
 
 
 def smooth_grad(
-    model, images, classes=None, samples: int = 16, noise: float = 0.15, seed: int = 0, batch_size: int = 32
+    model,
+    images,
+    classes=None,
+    samples: int = 16,
+    noise: float = 0.15,
+    seed: int = 0,
+    batch_size: int = 32,
+    output=None,
+    from_logits: bool | None = None,
 ) -> np.ndarray:
     """Saliency of the gradient averaged over noisy copies, (n, height, width). Smilkov and others (2017).
 
@@ -304,18 +280,25 @@ def smooth_grad(
     if samples < 1 or noise < 0:
         raise ValueError(f"samples={samples}, noise={noise}; expected 1 or more, and no negative noise.")
     images, _ = _checked(model, images, None)
-    classes = answers(model, images, classes, batch_size)
+    classes = answers(model, images, classes, batch_size, output)
     deviation = noise * np.ptp(images, axis=(1, 2, 3), keepdims=True)
     rng = np.random.default_rng(seed)
     total = np.zeros_like(images)
     for _ in range(samples):
         noisy = images + (deviation * rng.standard_normal(images.shape)).astype("float32")
-        total += image_gradient(model, noisy, classes, batch_size)
+        total += image_gradient(model, noisy, classes, batch_size, None, output, from_logits)
     return np.abs(total / samples).max(axis=-1)
 
 
 def integrated_gradients(
-    model, images, classes=None, baseline: float | np.ndarray = 0.0, steps: int = 32, batch_size: int = 32
+    model,
+    images,
+    classes=None,
+    baseline: float | np.ndarray = 0.0,
+    steps: int = 32,
+    batch_size: int = 32,
+    output=None,
+    from_logits: bool | None = None,
 ) -> np.ndarray:
     """Shares of the score's rise from ``baseline`` to the image, (n, height, width, channels).
 
@@ -333,20 +316,21 @@ def integrated_gradients(
             f"baseline of shape {np.shape(baseline)} does not fit images of shape {images.shape}: "
             "give a number, one image, or one for each."
         ) from None
-    classes = answers(model, images, classes, batch_size)
+    classes = answers(model, images, classes, batch_size, output)
     total = np.zeros(images.shape)
     for step in range(steps):
         share = np.float32((step + 0.5) / steps)
-        total += image_gradient(model, start + share * (images - start), classes, batch_size)
+        at = start + share * (images - start)
+        total += image_gradient(model, at, classes, batch_size, None, output, from_logits)
     return (images - start) * (total / steps).astype("float32")
 
 
-def answers(model, images, classes=None, batch_size: int = 32) -> np.ndarray:
+def answers(model, images, classes=None, batch_size: int = 32, output=None) -> np.ndarray:
     """The classes that are explained, (n,): as given, or those of the highest scores."""
-    images, chosen = _checked(model, images, classes)
+    images, chosen = _checked(model, images, classes, None, output)
     if classes is not None:
         return chosen
-    scores = [model.predict_on_batch(images[part]) for part in _batches(len(images), batch_size)]
+    scores = [_outputs(model, images[part], output) for part in _batches(len(images), batch_size)]
     return np.concatenate(scores).argmax(axis=-1).astype("int32")
 
 
@@ -361,6 +345,8 @@ def grad_cam(
     plus_plus: bool = False,
     batch_size: int = 32,
     value_range=None,
+    output=None,
+    from_logits: bool | None = None,
 ) -> np.ndarray:
     """Where the evidence for a class lies, (n, map height, map width), nowhere negative: Grad-CAM.
 
@@ -376,8 +362,9 @@ def grad_cam(
     Raises:
         ValueError: there is no such layer, it has no height and width, or a class is out of range.
     """
-    images, classes = _checked(model, images, classes, value_range)
-    _mention_softmax(model)
+    images, classes = _checked(model, images, classes, value_range, output)
+    ending = _ending(model, images, output, from_logits)
+    _mention_softmax(model, ending)
     layer = last_convolution(model) if layer is None else find_layer(model, layer)
     shape = _shape_at(model, layer, images)
     if len(shape) != 3:
@@ -385,7 +372,7 @@ def grad_cam(
             f"layer {layer.name!r} returns {shape} for an image, without height and width, so there is no map. "
             f"Take one before the pooling, such as {last_convolution(model).name!r}."
         )
-    run = _head_gradient(model, layer)
+    run = _head_gradient(model, layer, ending, output, from_logits)
     found = []
     for part in _batches(len(images), batch_size):
         batch = images[part]
@@ -410,8 +397,17 @@ def activations(model, images, layer: str | keras.Layer, batch_size: int = 32) -
 
 
 def penultimate(model, images, batch_size: int = 32) -> np.ndarray:
-    """What the last layer with weights gets, (n, features): the network's own description of each image."""
+    """What the last layer with weights gets, (n, features): the network's own description of each image.
+
+    Raises:
+        ValueError: there is no such layer, or the model has several outputs, each with a last layer of its own.
+    """
     images, classes = _checked(model, images, None)
+    if len(names := endings.output_names(model)) > 1:
+        raise ValueError(
+            f"model {model.name!r} has {len(names)} outputs ({', '.join(names)}), so there is no one last layer. Name "
+            "the layer that is meant: activations(model, images, layer)."
+        )
     found = [layer for _, layer in walk(model) if isinstance(layer, (layers.Dense, *CONVOLUTIONS))]
     if not found:
         raise ValueError(f"model {model.name!r} has neither a dense layer nor a convolution.")
@@ -421,7 +417,8 @@ def penultimate(model, images, batch_size: int = 32) -> np.ndarray:
 
 def _seen(model, layer, images, classes, batch_size: int, at_input: bool) -> np.ndarray:
     shape = _shape_at(model, layer, images, at_input)
-    run = _head_gradient(model, layer, at_input)
+    first = 0 if len(endings.output_names(model)) > 1 else None  # the score plays no part
+    run = _head_gradient(model, layer, endings.Ending(), first, True, at_input)
     parts = [
         run(np.zeros((len(images[part]), *shape), "float32"), images[part], classes[part])[2][0]
         for part in _batches(len(images), batch_size)
@@ -471,7 +468,15 @@ def enlarged(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def occlusion(
-    model, images, classes=None, window: int = 32, stride: int = 16, fill: float | None = None, batch_size: int = 32
+    model,
+    images,
+    classes=None,
+    window: int = 32,
+    stride: int = 16,
+    fill: float | None = None,
+    batch_size: int = 32,
+    output=None,
+    from_logits: bool | None = None,
 ) -> np.ndarray:
     """How far the probability of the class falls when a square is hidden, (n, height, width). Zeiler and Fergus (2014).
 
@@ -489,8 +494,8 @@ def occlusion(
             f"window={window}, stride={stride} for {height}x{width} images: expected 1 <= stride <= window <= "
             f"{min(height, width)}, or pixels would never be hidden."
         )
-    classes = answers(model, images, classes, batch_size)
-    probability = _probabilities(model)
+    classes = answers(model, images, classes, batch_size, output)
+    probability = _probabilities(model, _ending(model, images, output, from_logits), output)
     corners = [(top, left) for top in _starts(height, window, stride) for left in _starts(width, window, stride)]
     size = min(batch_size, len(corners) + 1)
     found = np.zeros(images.shape[:3], "float32")
@@ -519,12 +524,10 @@ def _starts(length: int, window: int, stride: int) -> list[int]:
     return starts if starts[-1] == length - window else [*starts, length - window]
 
 
-def _probabilities(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    squash = _squashes(_output_layer(model))
-
+def _probabilities(model: keras.Model, ending: endings.Ending, output) -> Callable[[np.ndarray], np.ndarray]:
     def run(images: np.ndarray) -> np.ndarray:
-        scores = model.predict_on_batch(images)
-        if squash:
+        scores = _outputs(model, images, output)
+        if ending.squash and ending.squash != "log_softmax":
             return scores
         one = scores.shape[-1] == 1
         return ops.convert_to_numpy(ops.sigmoid(scores) if one else ops.softmax(scores, axis=-1))
@@ -544,6 +547,8 @@ def maximise(
     blur_every: int = 4,
     value_range: tuple[float, float] = (0.0, 1.0),
     seed: int = 0,
+    output=None,
+    from_logits: bool | None = None,
 ) -> np.ndarray:
     """An image (height, width, channels) that one channel of a layer, or one class, answers to strongly.
 
@@ -565,7 +570,7 @@ def maximise(
     image = (low + high) / 2 + 0.1 * (high - low) * rng.standard_normal(shape)
     image = image.clip(low, high).astype("float32")[None]
     target = None if layer is None else find_layer(model, layer)
-    score = _channel_gradient(model, target, channel, image)
+    score = _channel_gradient(model, target, channel, image, output, from_logits)
     for step in range(1, steps + 1):
         move = tuple(rng.integers(-jitter, jitter + 1, size=2))
         gradient = np.roll(score(np.roll(image, move, axis=(1, 2))), (-move[0], -move[1]), axis=(1, 2))
@@ -578,11 +583,13 @@ def maximise(
     return image[0]
 
 
-def _channel_gradient(model, layer, channel: int, image: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _channel_gradient(
+    model, layer, channel: int, image: np.ndarray, output, from_logits
+) -> Callable[[np.ndarray], np.ndarray]:
     """Gradient by the image of one channel's mean, or of one class."""
     if layer is None:
-        _checked(model, image, channel)
-        return lambda image: image_gradient(model, image, channel)
+        _checked(model, image, channel, None, output)
+        return lambda image: image_gradient(model, image, channel, output=output, from_logits=from_logits)
     shape = _shape_at(model, layer, image)
     if not 0 <= channel < shape[-1]:
         raise ValueError(f"channel {channel} is out of range: layer {layer.name!r} has {shape[-1]}, from 0.")

@@ -14,8 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 # Work of one unit: what took 0.1 s each on the processor that the index was made on. The lessons spend their time on
 # both: building and tracing models is Python, training is convolution.
 _LOOPS = 4_000_000
@@ -31,6 +29,7 @@ def measure(seconds: float = 2.0) -> float:
     Args:
         seconds: how long to measure, at most; never fewer than three rounds.
     """
+    import numpy as np  # here: runtime imports this module, and must come before all that is heavy
     from keras import ops
 
     images, kernel = np.ones((32, 32, 32, 64), "float32"), np.ones((3, 3, 64, 64), "float32")

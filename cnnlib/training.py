@@ -1,6 +1,7 @@
 """Training: the progress line, a data order that is the same everywhere, range test, schedules, checks, resuming.
 
-Keras trains. This module adds what lesson 03 and the ones after it need around ``model.fit``:
+Keras trains. This module adds what lesson 03 and the ones after it need around ``model.fit``; `cnnlib.plotting` draws
+what comes out (``plotting.histories``, ``range_test``, ``tiny_fits``):
 
 ==========================  ===================================================================================
 `fit`                       ``model.fit`` with one quiet progress line and batches that every backend draws alike
@@ -10,7 +11,6 @@ Keras trains. This module adds what lesson 03 and the ones after it need around 
 `overfit_tiny`              can the network learn a handful of examples by heart?
 `activation_statistics`     mean, spread and share of zeros of what each layer passes on
 `train_resumable`           a run that can be killed at any moment and loses nothing
-`plot_history`              curves of one or several runs
 ==========================  ===================================================================================
 """
 
@@ -41,7 +41,6 @@ __all__ = [
     "activation_statistics",
     "fit",
     "overfit_tiny",
-    "plot_history",
     "range_test",
     "train_resumable",
     "warmup_cosine",
@@ -322,7 +321,26 @@ def fit(
         options = {"shuffle": False, "validation_batch_size": batch_size, **options}
     if not quiet:
         callbacks.append(Progress(label))
+    _create_variables(model, data)
     return model.fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=0, **options)
+
+
+def _create_variables(model: keras.Model, data) -> None:
+    """Create what a step would create at its first call: the variables of the optimizer, the loss and the metrics.
+
+    TensorFlow traces a step that creates variables twice, which for a small network takes longer than to train it.
+    """
+    if keras.backend.backend() != "tensorflow" or not model.built or not model.trainable_variables:
+        return
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    shape = getattr(model, "output_shape", None)  # a model that is written as a class has none
+    if isinstance(data, Batches) and isinstance(shape, tuple) and None not in shape[1:]:
+        x, y = data.x[:1], data.y[:1]
+        untrained = np.zeros((1, *shape[1:]), "float32")
+        model.compute_loss(x, y, untrained)
+        model.compute_metrics(x, y, untrained)
+        model.reset_metrics()
 
 
 # --- learning rate ---------------------------------------------------------------------------------------------------
@@ -335,10 +353,21 @@ class RangeTest:
     Attributes:
         rates: the learning rates tried, growing, (n,).
         losses: the loss of the batch seen at each of them, before its step, (n,).
+
+    Raises:
+        ValueError: there are fewer than three losses, not as many rates, or a number that is not finite.
     """
 
     rates: np.ndarray
     losses: np.ndarray
+
+    def __post_init__(self):
+        rates, losses = np.asarray(self.rates, float), np.asarray(self.losses, float)
+        if rates.shape != losses.shape or rates.ndim != 1 or len(rates) < 3 or not np.isfinite(rates + losses).all():
+            raise ValueError(
+                f"a range test is a curve: three finite losses or more, with a rate for each; got rates {rates.shape} "
+                f"and losses {losses.shape}, {int(np.isfinite(losses).sum())} of them finite."
+            )
 
     @property
     def smoothed(self) -> np.ndarray:
@@ -366,12 +395,6 @@ class RangeTest:
         """A rate to start from: a decade below the minimum."""
         return self.minimum / 10
 
-    def plot(self, advice: bool = True) -> None:
-        """Draw loss against learning rate; with ``advice`` also the minimum and the suggestion, named in the text."""
-        from cnnlib.plotting import optimisation
-
-        optimisation.range_test(self, advice)
-
 
 def range_test(
     model: keras.Model,
@@ -398,9 +421,11 @@ def range_test(
         seed: decides the batches.
 
     Raises:
-        ValueError: the model is not compiled, its learning rate is a schedule, or the range is empty.
+        ValueError: the model is not compiled, its learning rate is a schedule, the range is empty, the data hold
+            NaN or infinity, or the loss leaves all bounds before there is a curve.
     """
     optimizer = _compiled_optimizer(model, "range_test")
+    _require_finite(x, y)
     if not 0 < lowest < highest:
         raise ValueError(f"The range must grow and be positive, got lowest={lowest} and highest={highest}.")
     if steps < 10:
@@ -423,7 +448,20 @@ def range_test(
     finally:
         _restore(before)
     kept = np.isfinite(losses)
+    if kept.sum() < 3:
+        raise ValueError(_no_curve(losses, rates))
     return RangeTest(rates[: len(losses)][kept], np.asarray(losses)[kept])
+
+
+def _no_curve(losses: Sequence[float], rates: np.ndarray) -> str:
+    """What to say when a range test ends before it has begun."""
+    reached = f"The range test ended after {len(losses)} steps, at a learning rate of {rates[len(losses) - 1]:.3g}: "
+    if not np.isfinite(losses[0]):
+        return reached + (
+            f"the loss was {losses[0]} before any step was taken. The data are finite; expected finite weights, and "
+            "targets that fit the loss. Are weights NaN, labels outside the classes, or is the logarithm of 0 taken?"
+        )
+    return reached + f"the loss had become {losses[-1]:.3g}. Begin at a lower rate: lowest={rates[0] / 100:.3g}."
 
 
 def warmup_cosine(peak: float, steps: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -482,12 +520,6 @@ class TinyFit:
         """Whether the loss came down to less than ``target`` of where it started."""
         return bool(np.isfinite(self.losses[-1]) and self.losses[-1] < self.target * self.losses[0])
 
-    def plot(self) -> None:
-        """Draw the losses."""
-        from cnnlib.plotting import optimisation
-
-        optimisation.tiny_fits({"": self})
-
 
 def overfit_tiny(
     model: keras.Model, x, y, n: int = 32, steps: int = 100, target: float = 0.1, seed: int | None = None
@@ -506,9 +538,10 @@ def overfit_tiny(
         seed: decides which examples are drawn.
 
     Raises:
-        ValueError: the model is not compiled, or there are fewer than ``n`` examples.
+        ValueError: the model is not compiled, there are fewer than ``n`` examples, or they hold NaN or infinity.
     """
     _compiled_optimizer(model, "overfit_tiny")
+    _require_finite(x, y)
     if not 1 <= n <= len(x):
         raise ValueError(f"n must be between 1 and the number of examples, {len(x)}, got {n}.")
     inputs, targets = Batches(x, y, n, seed)[0]
@@ -571,19 +604,6 @@ def activation_statistics(
             LayerStatistics(layer.name, float(values.mean()), float(values.std()), float((values == 0).mean()))
         )
     return found
-
-
-def plot_history(histories: keras.callbacks.History | Mapping[str, object], metric: str = "loss", **options) -> None:
-    """Draw training and validation curves of one run, or of several named ones side by side.
-
-    Args:
-        histories: a Keras history, its dictionary, or a dictionary ``{name: history}``.
-        metric: which curve, as ``"loss"`` or ``"accuracy"``; ``val_...`` is drawn beside it where there is one.
-        **options: passed on to `cnnlib.plotting.optimisation.histories`.
-    """
-    from cnnlib.plotting import optimisation
-
-    optimisation.histories(histories, metric=metric, **options)
 
 
 # --- resuming --------------------------------------------------------------------------------------------------------
@@ -663,6 +683,9 @@ def train_resumable(
     return history
 
 
+_SAVED = ("random.npz", "run.json")  # the files of a save, beside the folder "backup" of BackupAndRestore
+
+
 class _Saves(keras.callbacks.Callback):
     """Keeps, beside what ``BackupAndRestore`` saves, random states and history, and makes each save all or nothing.
 
@@ -683,8 +706,14 @@ class _Saves(keras.callbacks.Callback):
     def check_out(self) -> None:
         """Put the newest complete save where ``BackupAndRestore`` looks for it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.directory / "next", ignore_errors=True)
-        complete = sorted(self.directory.glob("epoch-*"))
+        unfinished = self.directory / "next"
+        if unfinished.exists() and not {path.name for path in unfinished.glob("*")} <= {"backup", *_SAVED}:
+            raise ValueError(
+                f"The folder {str(unfinished)!r} holds other files than a save of a run, and would be replaced. Choose "
+                "another folder for the run, or move these files away."
+            )
+        shutil.rmtree(unfinished, ignore_errors=True)
+        complete = self._complete()
         if not complete:
             return
         saved = json.loads((complete[-1] / "run.json").read_text(encoding="utf-8"))
@@ -699,6 +728,11 @@ class _Saves(keras.callbacks.Callback):
             self._random = [file[name] for name in sorted(file.files)]
         shutil.copytree(complete[-1], self.directory / "next")
 
+    def _complete(self) -> list[Path]:
+        """The saves of whole epochs, oldest first; other folders of the same name are not ours to delete."""
+        folders = sorted(self.directory.glob("epoch-*"))
+        return [folder for folder in folders if all((folder / name).is_file() for name in _SAVED)]
+
     def on_train_begin(self, logs=None) -> None:
         if self._random is not None:
             for variable, value in zip(_random_states(self.model), self._random):
@@ -712,7 +746,7 @@ class _Saves(keras.callbacks.Callback):
         np.savez(folder / "random.npz", **states)
         run = {"identity": self.identity, "history": self.history}
         (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
-        earlier = list(self.directory.glob("epoch-*"))
+        earlier = self._complete()
         os.replace(folder, self.directory / f"epoch-{epoch + 1:06d}")
         for old in earlier:
             shutil.rmtree(old, ignore_errors=True)
@@ -741,6 +775,17 @@ def _compiled_optimizer(model: keras.Model, what: str) -> keras.optimizers.Optim
             f"{what} needs a model that is built: start it with keras.Input(shape), or call it on a batch."
         )
     return optimizer
+
+
+def _require_finite(x, y) -> None:
+    """ValueError if an example holds NaN or infinity. The loss need not show it: TensorFlow's ReLU makes 0 of NaN."""
+    for name, array in (("x", np.asarray(x)), ("y", np.asarray(y))):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = int((~np.isfinite(array.reshape(len(array), -1)).all(axis=1)).sum())
+            raise ValueError(
+                f"{name} holds NaN or infinity in {bad} of {len(array)} examples: no learning rate is to blame. Was "
+                "there a division by a spread of 0, or a file that was not read?"
+            )
 
 
 def _random_states(model: keras.Model) -> list[keras.Variable]:

@@ -19,7 +19,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from cnnlib import explain, training
+from cnnlib import training
+from cnnlib.models import parts
 
 __all__ = [
     "Advice",
@@ -59,7 +60,7 @@ def split(model: keras.Model, layer: str | keras.Layer | None = None) -> tuple[k
     """
     if not getattr(model, "inputs", None):
         raise ValueError(f"model {model.name!r} has no graph to cut: it is not functional, or was never built.")
-    last = _last_maps(model) if layer is None else explain.find_layer(model, layer)
+    last = _last_maps(model) if layer is None else parts.find_layer(model, layer)
     if last not in model.layers:
         raise ValueError(f"layer {last.name!r} lies in a model within {model.name!r}: cut that model, or behind it.")
     backbone = keras.Model(_alone(model.inputs), last.output, name=f"{model.name}_backbone")
@@ -115,7 +116,7 @@ def stages(backbone: keras.Model) -> list[list[keras.Layer]]:
     """
     found: dict[tuple | None, list[keras.Layer]] = {}
     here = None
-    for _, layer in explain.walk(backbone):
+    for _, layer in parts.walk(backbone):
         if isinstance(layer, keras.Model) or not layer.weights:
             continue
         shape = tuple(getattr(_output_of(layer), "shape", ()))
@@ -159,7 +160,7 @@ def unfreeze(backbone: keras.Model, last: int, normalisations: bool = False) -> 
     backbone.trainable = True  # the flag of a model within counts for all that is in it
     learns = {id(layer) for group in groups[len(groups) - last :] for layer in group}
     moved = []
-    for _, layer in explain.walk(backbone):
+    for _, layer in parts.walk(backbone):
         if isinstance(layer, keras.Model):
             continue
         layer.trainable = id(layer) in learns and (normalisations or not isinstance(layer, NORMALISATIONS))
@@ -200,7 +201,7 @@ def report(model: keras.Model) -> Report:
     for layer in model.layers:
         if not layer.weights:
             continue
-        inner = [layer] if not isinstance(layer, keras.Model) else [found for _, found in explain.walk(layer)]
+        inner = [layer] if not isinstance(layer, keras.Model) else [found for _, found in parts.walk(layer)]
         norms = [found.trainable and layer.trainable for found in inner if isinstance(found, NORMALISATIONS)]
         state = "" if not norms else "frozen" if not any(norms) else "learning" if all(norms) else "mixed"
         rows.append((layer.name, _count(layer.weights), _count(layer.trainable_weights), state))

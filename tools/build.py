@@ -12,6 +12,7 @@ network blocked, and is stored with its outputs. Nothing in it depends on the ma
 import argparse
 import difflib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def build(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> t
     path = lesson.root / "build" / "solutions" / lesson.path.name if answered else lesson.path
     if answered:
         lead_back(notebook)
+    keep_work(path, notebook, lesson.root / ".cnnlib" / "replaced")
     write(notebook, path)
     return path, done
 
@@ -92,6 +94,30 @@ def write(notebook: NotebookNode, path: Path) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
     os.replace(temporary, path)
+
+
+def keep_work(path: Path, notebook: NotebookNode, folder: Path) -> Path | None:
+    """Copy what somebody did in the notebook that is about to be replaced; return the copy, None if there is nothing.
+
+    A notebook that was built holds bare metadata; JupyterLab and other programs add theirs when they save it. No
+    command deletes the folder of the copies.
+    """
+    try:
+        old = nbformat.read(path, as_version=4)
+        if old.metadata.get("language_info") == {"name": "python"} or sources(old) == sources(notebook):
+            return None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+        pass  # not a notebook that can be read: all the more a reason to keep it
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (copy := folder / f"{path.stem}-{number}{path.suffix}").exists():
+        number += 1
+    shutil.copy2(path, copy)
+    where = f"{folder.parent.name}/{folder.name}/{copy.name}"
+    print(f"{path.name} was saved by somebody since it was built; what it held is now in {where}")
+    return copy
 
 
 def sources(notebook: NotebookNode) -> list[tuple[str, str, tuple[str, ...]]]:

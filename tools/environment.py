@@ -355,7 +355,7 @@ def main() -> int:
     if options.command == "lab":
         return lab(python, arguments)
     if options.command == "test":
-        return run([python, "-m", "pytest", *arguments])
+        return run([python, "-m", "pytest", "-n", "auto", *arguments])
     if options.command == "progress":
         return run([python, "-m", "cnnlib.exercises", *arguments])
     return 0

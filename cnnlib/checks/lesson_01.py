@@ -272,6 +272,9 @@ def _same_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((size, 4), {"dilation": 3}, about="an even kernel with dilation")
     yield Case((2 * size, 1), {"stride": 2}, about="a kernel of 1 with a stride")
     yield Case((12, 2), {"stride": 4}, about="a stride longer than the kernel")
+    yield Case((3, 7), about="a kernel wider than the image")
+    yield Case((5, 3), {"dilation": 4}, about="a dilated kernel wider than the image")
+    yield Case((3, 2), {"stride": 5}, about="a stride longer than the image")
     for _ in range(18):
         size, kernel, stride, _, dilation = _draw_layer(rng)
         yield Case((size, kernel), {"stride": stride, "dilation": dilation}, about="everything at once")
@@ -299,6 +302,17 @@ def _same_total(size: int, kernel: int, stride: int, dilation: int, floor: bool 
     """Zeros in all, before a negative number is raised to 0."""
     outputs = size // stride if floor else -(-size // stride)
     return (outputs - 1) * stride + dilation * (kernel - 1) + 1 - size
+
+
+def _same_refusing(too_large: Callable[[int, int, int, int], bool]) -> Callable:
+    """The right padding, but refusing more than it should: ``too_large(size, kernel, stride, dilation)``."""
+
+    def model(size, kernel, stride=1, dilation=1):
+        if too_large(size, kernel, stride, dilation):
+            raise ValueError
+        return arithmetic.same_padding(size, kernel, stride, dilation)
+
+    return model
 
 
 def _same_without_refusal(size, kernel, stride=1, dilation=1):
@@ -376,6 +390,20 @@ SAME_PADDING = FunctionExercise(
             "You count one step too many: a window that stops O times takes O - 1 steps.",
         ),
         Misconception(
+            _same_refusing(lambda w, k, s, d: k > w),
+            "You refuse a kernel that is wider than the image. With zeros around it the image has room for it: "
+            '"same" adds as many as it takes.',
+        ),
+        Misconception(
+            _same_refusing(lambda w, k, s, d: d * (k - 1) + 1 > w),
+            "You refuse a kernel that spans more than the image. With zeros around it the image has room for it: "
+            '"same" adds as many as it takes.',
+        ),
+        Misconception(
+            _same_refusing(lambda w, k, s, d: s > w),
+            "You refuse a stride longer than the image. The window then stands in one place, and that is an output.",
+        ),
+        Misconception(
             _same_without_refusal,
             "Your paddings are right. But 0 pixels, or a kernel, stride or dilation below 1, is no layer: raise a "
             "ValueError.",
@@ -430,6 +458,9 @@ def _cost_cases(rng: np.random.Generator) -> Iterator[Case]:
         raises=ValueError,
         about="a kernel wider than the padded image",
     )
+    for shape, kernel_size in (((3, 9, 2), (5, 3)), ((9, 3, 2), (3, 5))):
+        # -2 / 3, rounded towards zero, would be one place
+        yield Case((shape, 4, kernel_size), {"stride": 3}, raises=ValueError, about="a kernel too large, and a stride")
     yield Case(((5, 6, 2), 4, (7, 8)), {"padding": 1}, about="a kernel that fits exactly once")
 
 
@@ -632,6 +663,17 @@ def _conv2d_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         layer(2, 3, 2, 4, 5, 2), {"padding": 2}, about="a kernel larger than the image, but not than the padded one"
     )
+    whole = rng.integers(-9, 10, size=(4, 5, 1)), np.array([0.5, -1, 0.25, 1.5]).reshape(2, 2, 1, 1)
+    whole[0][0, :2] = [[2], [1]]  # the first output is never whole
+    whole[0][1, :2] = [[3], [0]]
+    yield Case(whole, about="an image of whole numbers, and weights that are none")
+    yield Case(
+        (_halves(rng, 4, 5, 1), rng.integers(-3, 4, size=(2, 2, 1, 1)) * 2 + 1),
+        about="weights of whole numbers, and an image of others",
+    )
+    x, w = layer(4, 5, 2, 3, 3, 3)
+    yield Case((x, w, np.array([0.0, 1.5, -2.0])), about="a bias that is 0 for one filter")
+    yield Case((x, w, np.array([1, -2, 3])), about="biases of whole numbers")
     for _ in range(4):
         height, width, cin, cout = (int(n) for n in rng.integers(5, 9, size=4) - (0, 0, 3, 3))
         kh, kw = (int(n) for n in rng.choice([1, 2, 3, 4], size=2, replace=False))
@@ -642,6 +684,8 @@ def _conv2d_cases(rng: np.random.Generator) -> Iterator[Case]:
         x, w = _halves(rng, 5, 5, cin), _halves(rng, 3, 3, expected, 2)
         yield Case((x, w), raises=ValueError, about=f"an image of {cin} channels and filters for {expected}")
     yield Case(layer(3, 8, 1, 4, 2, 1), raises=ValueError, about="a kernel higher than the image")
+    yield Case(layer(3, 8, 1, 5, 2, 1), {"stride": 3}, raises=ValueError, about="a kernel too high, and a stride")
+    yield Case(layer(8, 3, 1, 2, 5, 1), {"stride": 3}, raises=ValueError, about="a kernel too wide, and a stride")
     yield Case(layer(8, 3, 1, 2, 6, 1), {"padding": 1}, raises=ValueError, about="a kernel wider than the padded image")
 
 
@@ -687,6 +731,17 @@ def _wrong_window_conv2d(x, w, b, stride, padding):
 def _full_conv2d(x, w, b, stride):
     rows, columns = (k - 1 for k in w.shape[:2])
     return _conv2d(np.pad(x, ((rows, rows), (columns, columns), (0, 0))), w, b, stride)
+
+
+def _conv2d_in_type_of(which: int) -> Callable:
+    """The layer whose output has the type of ``x`` (0) or ``w`` (1): whole numbers stay whole."""
+
+    def model(x, w, b=None, stride=1, padding=0):
+        y = _conv2d(x, w, None, stride, padding)
+        y = np.trunc(y) if np.asarray((x, w)[which]).dtype.kind in "iu" else y
+        return y if b is None else y + b
+
+    return model
 
 
 def _permissive_conv2d(channels: bool) -> Callable:
@@ -750,6 +805,20 @@ CONV2D = FunctionExercise(
                 lambda x, w, b, s, p: _conv2d(x, w.mean(axis=2, keepdims=True).repeat(w.shape[2], 2), b, s, p)
             ),
             "You use one slice for all input channels. Each channel has its own.",
+        ),
+        Misconception(
+            _conv2d_model(lambda x, w, b, s, p: _conv2d(x, w, b if b is not None and np.all(b) else None, s, p)),
+            "All biases are lost where one of them is 0. A bias of 0 is a number like any other: ask `b is None`.",
+        ),
+        Misconception(
+            _conv2d_in_type_of(0),
+            "Your output has the type of `x`: for an image of whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
+        ),
+        Misconception(
+            _conv2d_in_type_of(1),
+            "Your output has the type of `w`: for weights that are whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
         ),
         Misconception(
             _conv2d_model(lambda x, w, b, s, p: _conv2d(x, w, None, s, p)),
@@ -854,6 +923,16 @@ def _find_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(example(7, 9, 4, 1), about="a kernel of 4x1")
     yield Case(example(5, 5, 1, 1), about="a kernel of 1x1")
     yield Case(example(5, 5, 3, 3), about="as many outputs as weights")
+    for about, dark in (("upper", slice(0, 3)), ("lower", slice(-3, None))):
+        image, output = example(9, 8, 2, 2)
+        image[dark] = 0
+        image[4] = [1, -2, 3, 0.5, -1, 2, 4, -3]  # the rest is enough to find the kernel by
+        image[5] = [2, 1, -3, 4, 0.5, 3, -2, 1]
+        kernel = np.array([[1.5, -2], [0.5, 3]])
+        yield Case((image, reference.cross_correlate2d(image, kernel)), about=f"an image whose {about} rows are black")
+    image = rng.permutation(np.arange(30)).reshape(5, 6)
+    kernel = np.array([[1 / 3, -np.sqrt(2)]])
+    yield Case((image, reference.cross_correlate2d(image, kernel)), about="an image of whole numbers")
     yield Case(example(9, 4, 6, 1), about="a kernel of 6x1")
     yield Case(example(4, 9, 1, 6), about="a kernel of 1x6")
     kh, kw = (int(n) for n in rng.choice([2, 3, 4, 5], size=2, replace=False))
@@ -887,6 +966,24 @@ def _find_refusing_equality(image, output):
     return kernel
 
 
+def _find_from_a_few(part: Callable[[int], slice], solve: Callable) -> Callable:
+    """Takes as many equations as there are weights, and leaves the others."""
+
+    def model(image, output):
+        shape = _find_kernel(image, output).shape
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(image, float), shape).reshape(np.size(output), -1)
+        chosen = part(windows.shape[1])
+        return solve(windows[chosen], np.ravel(output)[chosen]).reshape(shape)
+
+    return model
+
+
+_ONLY_A_FEW = (
+    "You use only as many output pixels as there are weights. Where the image is black or even, their equations say "
+    "the same or nothing, and the kernel is not found. Let all output pixels take part."
+)
+
+
 def _find_by_correlating(image, output):
     """Slides the output over the image: the gradient, not the solution."""
     _find_kernel(image, output)
@@ -912,9 +1009,21 @@ FIND_KERNEL = FunctionExercise(
             _find_model(lambda kernel: kernel / kernel.sum() if abs(kernel.sum()) > 1e-9 else kernel),
             "Your kernel is scaled to a sum of 1. That keeps the brightness of a picture, and not every kernel does.",
         ),
+        Misconception(_find_from_a_few(lambda n: slice(0, n), np.linalg.solve), _ONLY_A_FEW),
+        Misconception(_find_from_a_few(lambda n: slice(0, n), lambda a, b: np.linalg.lstsq(a, b)[0]), _ONLY_A_FEW),
+        Misconception(_find_from_a_few(lambda n: slice(-n, None), np.linalg.solve), _ONLY_A_FEW),
+        Misconception(
+            lambda image, output: _find_kernel(image, output).astype(np.asarray(image).dtype),
+            "Your kernel has the type of the image: for an image of whole numbers the fractions of the weights are "
+            "cut off.",
+        ),
         Misconception(
             _find_model(np.round),
             "You round the weights. They need not be whole numbers.",
+        ),
+        Misconception(
+            _find_model(lambda kernel: np.round(kernel, 2)),
+            "You round the weights. They may have any number of digits.",
         ),
         Misconception(
             _find_by_correlating,
@@ -974,6 +1083,10 @@ def _gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
         kernel_size = tuple(int(n) for n in rng.choice([1, 2, 3, 4], size=2, replace=False))
         stride = int(rng.integers(1, 4))
         yield Case(example(height, width, 3, 2, kernel_size, stride), {"stride": stride}, about="everything at once")
+    whole = np.array([[2, 1, 3], [3, 0, -1], [5, 2, 4]])[:, :, None]
+    parts = np.array([[0.5, -1], [0.25, 1.5]])[:, :, None]
+    yield Case((whole, parts, (2, 2)), about="an image of whole numbers, and a dy of others")
+    yield Case((parts, np.array([[[3]]]), (2, 2)), about="a dy of whole numbers, and an image of others")
     x = _halves(rng, 8, 8, 1)
     for shape, stride in (
         ((5, 6, 1), 1),
@@ -1000,6 +1113,16 @@ def _gradient_one_place(last: bool) -> Callable:
         i, j = (dy.shape[0] - 1, dy.shape[1] - 1) if last else (0, 0)
         window = x[i * stride : i * stride + kernel_size[0], j * stride : j * stride + kernel_size[1]]
         return window[:, :, :, None] * dy[i, j]
+
+    return model
+
+
+def _gradient_in_type_of(which: int) -> Callable:
+    """The gradient with the type of ``x`` (0) or ``dy`` (1): whole numbers stay whole."""
+
+    def model(x, dy, kernel_size, stride=1):
+        dw = _kernel_gradient(x, dy, kernel_size, stride)
+        return np.trunc(dw) if np.asarray((x, dy)[which]).dtype.kind in "iu" else dw
 
     return model
 
@@ -1044,6 +1167,16 @@ KERNEL_GRADIENT = FunctionExercise(
         Misconception(
             _gradient_model(lambda dw, dy: dw / (dy.shape[0] * dy.shape[1])),
             "You average over the positions. The weight takes part in every one of them, and its effects add up: sum.",
+        ),
+        Misconception(
+            _gradient_in_type_of(0),
+            "Your gradient has the type of `x`: for an image of whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
+        ),
+        Misconception(
+            _gradient_in_type_of(1),
+            "Your gradient has the type of `dy`: where that holds whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
         ),
         Misconception(
             _gradient_one_place(last=True),

@@ -502,7 +502,8 @@ def _check_rate(answer: object, rng: np.random.Generator) -> None:
             came=f"the loss of a picture goes from {losses[0]:.2f} to {last:.2f}",
             expected="below 1.1",
             likely="On the curve this rate lies in the flat part or at the beginning of the fall. Go up, towards the "
-            "steep part, but stay a decade below the minimum.",
+            "steep part, but stay a decade below the minimum. If you have divided by 50: a rate from *this* curve is "
+            "one for the sum already, and only a rate for the mean is divided.",
         )
 
 
@@ -530,7 +531,9 @@ LEARNING_RATE = CheckExercise(
     hints=(
         "Where on the curve is the loss lowest? The axis is logarithmic: between 0.001 and 0.01 lie 0.002, 0.003, ...",
         "The rule: one decade below the minimum of the curve, a tenth of that rate.",
-        "Compare with the range test above, whose loss is a mean over 50 pictures. How much larger is a sum?",
+        "A second way: take the rate that the first range test of this lesson advised for the mean over 50 pictures. A "
+        "sum is 50 times larger, and so is its gradient. (What you read from the curve of this exercise belongs to the "
+        "sum already.)",
     ),
     remark="A sum over 50 pictures has 50 times the gradient of their mean, so the rate must be 50 times smaller. A "
     "rate belongs to a loss, a batch and an optimizer, and moves with each of them.",
@@ -796,6 +799,9 @@ def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
     for pictures, judge in ((many, _judge_move), (same, _judge_last_batch)):
         total = (_flat(start) - _flat(run(1e-7, 1, *pictures))) / 1e-7
         judge(total, start, *pictures)
+    two = many[0][:20], many[1][:20]
+    results = [_flat(run(0.05, seed, *two)) for seed in range(1, 13)]
+    different = _distinct(results)
     first, second, again = (_flat(run(0.05, seed, *many)) for seed in (1, 2, 1))
     if np.allclose(first, second, rtol=0, atol=1e-9):
         raise Wrong(
@@ -804,11 +810,29 @@ def _check_epoch(answer: Callable, rng: np.random.Generator) -> None:
             likely="The shuffle is gone, or starts its own generator, or every step takes all pictures. Draw the order "
             "from `rng`, and take 10 of it for each step.",
         )
+    if different <= 2:
+        raise Wrong(
+            "The order of the batches changes, but the same ten pictures always come together.",
+            tried=f"{len(results)} epochs over 20 pictures from the same weights, each with another `rng`",
+            came=f"{different} different results, as many as there are orders of two fixed batches",
+            expected="a different result nearly each time",
+            likely="You cut the batches first and shuffle them afterwards. Put the *pictures* in a random order first, "
+            "then cut.",
+        )
     if not np.allclose(first, again, rtol=0, atol=1e-9):
         raise Wrong(
             "Two epochs with the same `rng` differ.",
             likely="Something random does not come from `rng`, so that no seed can repeat the run.",
         )
+
+
+def _distinct(results: list[np.ndarray]) -> int:
+    """How many of some results differ by more than rounding."""
+    kept: list[np.ndarray] = []
+    for each in results:
+        if not any(np.allclose(each, other, rtol=0, atol=1e-9) for other in kept):
+            kept.append(each)
+    return len(kept)
 
 
 def _spots(rng: np.random.Generator) -> np.ndarray:

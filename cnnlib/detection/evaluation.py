@@ -2,8 +2,9 @@
 
 `precision_recall` and `average_precision` are the definition, for one class and one threshold. `coco_evaluation` is
 what papers report (Lin et al. 2014): the mean over classes and over ten IoU thresholds, by size of the objects, with
-crowds. It gives the numbers of pycocotools. Where that loops over images, classes, sizes and thresholds, this one takes
-the first detection of all images and classes at once, for all sizes and thresholds, then the second, and so on.
+crowds and ignored objects. It gives the numbers of pycocotools. Where that loops over images, classes, sizes and
+thresholds, this one takes the first detection of all images and classes at once, for all sizes and thresholds, then the
+second, and so on.
 """
 
 from __future__ import annotations
@@ -92,8 +93,10 @@ def coco_evaluation(
 
     Args:
         truth: for each image a mapping with "boxes" (g, 4) and "labels" (g,); if known, "crowd" (g,) bool (regions that
-            may be found any number of times, or not at all, without a penalty) and "areas" (g,) in square pixels, which
-            decide what is small, medium or large (those of the boxes, or of the masks, if not given).
+            may be found any number of times, or not at all, without a penalty; the overlap is a share of the
+            *detection*), "ignore" (g,) bool (single objects that count for nothing: the one detection that is theirs,
+            by IoU as usual, is neither hit nor miss) and "areas" (g,) in square pixels, which decide what is small,
+            medium or large (those of the boxes, or of the masks, if not given).
         detections: for each image, in the same order, a mapping with "boxes" (d, 4), "labels" (d,) and "scores" (d,).
         num_classes: labels are 0 to ``num_classes - 1``.
         masks: compare "masks" (n, height, width) bool in place of the boxes, on both sides.
@@ -113,7 +116,7 @@ def coco_evaluation(
 
 
 def _checked(image: Mapping, index: int, what: str, num_classes: int, masks: bool) -> dict[str, np.ndarray]:
-    """The arrays of an image, with "areas" and "crowd" or "scores"."""
+    """The arrays of an image, with "areas", and "crowd" and "ignore" or "scores"."""
     where = f"{what}[{index}]"
     needed = {"labels", "masks" if masks else "boxes"} | ({"scores"} if what == "detections" else set())
     if missing := needed - set(image):
@@ -135,7 +138,8 @@ def _checked(image: Mapping, index: int, what: str, num_classes: int, masks: boo
         if np.isnan(arrays["scores"]).any():
             raise ValueError(f"{where}: scores holds NaN.")
     else:
-        arrays["crowd"] = np.asarray(image.get("crowd", np.zeros(len(given))), bool)
+        for flag in ("crowd", "ignore"):
+            arrays[flag] = np.asarray(image.get(flag, np.zeros(len(given))), bool)
     for name, array in arrays.items():
         if array.shape != (len(given),):
             raise ValueError(f"{where}: {name} has shape {array.shape}, expected ({len(given)},), one for each object.")

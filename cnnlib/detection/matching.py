@@ -2,9 +2,10 @@
 
 The rules (Lin et al. 2014, as pycocotools has them). In an image and class, detections take turns, best score first.
 Each takes the free object with the greatest IoU of at least the threshold; of equal ones the last. An object is
-*ignored* if it is a crowd or its area is outside the range of sizes that is asked about. Only if there is no other does
-a detection take an ignored object, and it then counts neither as hit nor as miss; a crowd is always free. A detection
-that finds nothing is a miss, unless its own area is outside the range.
+*ignored* if it is a crowd, is marked to be ignored, or its area is outside the range of sizes that is asked about. Only
+if there is no other does a detection take an ignored object, and it then counts neither as hit nor as miss. A crowd is
+always free, and its IoU is over the area of the detection; any other object is taken once. A detection that finds
+nothing is a miss, unless its own area is outside the range.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ def match_all(
     overlap: Callable | None,
 ) -> Table:
     """The table of all detections; ``overlap(image, detections, objects, crowd)`` is their IoU, of boxes if None."""
-    truth = _flat(objects, num_classes, ("areas", "crowd", "boxes"))
+    truth = _flat(objects, num_classes, ("areas", "crowd", "ignore", "boxes"))
     guess = _flat(found, num_classes, ("areas", "scores", "boxes"))
     guess = _best_of_each_cell(guess, most)
     outside = (truth["areas"][:, None] < sizes[:, 0]) | (truth["areas"][:, None] > sizes[:, 1])
-    ignored = outside | truth["crowd"][:, None]
+    ignored = outside | (truth["crowd"] | truth["ignore"])[:, None]
     positives = np.zeros((num_classes, len(sizes)), np.int64)
     np.add.at(positives, truth["cell"] % num_classes, ~ignored)
     rows, columns, ious = _candidates(guess, truth, min(thresholds), overlap)
@@ -67,7 +68,7 @@ def _flat(images: list[dict], num_classes: int, names: tuple[str, ...]) -> dict[
         if images and name in images[0]:
             flat[name] = np.concatenate([image[name] for image in images])
         elif name != "boxes":
-            flat[name] = np.empty(0, bool if name == "crowd" else float)
+            flat[name] = np.empty(0, bool if name in ("crowd", "ignore") else float)
     order = np.argsort(flat["cell"], kind="stable")
     return {name: array[order] for name, array in flat.items()}
 

@@ -1,8 +1,6 @@
 """The learner's progress: one file of this machine, never sent anywhere.
 
-The file is ``.cnnlib/progress.json`` in the checkout, or what ``CNNLIB_PROGRESS`` names; ``CNNLIB_PROGRESS=off`` keeps
-nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file. Where
-several people use one checkout, the file in it is its owner's; everyone else's is ``~/.cnnlib/progress.json``.
+The file is the one that the course names, or what ``<prefix>_PROGRESS`` names; there ``off`` keeps nothing.
 
 Every change is read, merged and written under a lock and put in place in one step, so several notebooks can be open at
 once and a crash leaves the old file. A damaged file is moved aside and named. A folder that cannot be written is said
@@ -20,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .course import current
+
 VERSION = 1
 _LOCK_SECONDS = 5.0
 
@@ -29,49 +29,53 @@ _warned: set[str] = set()
 
 def file() -> Path | None:
     """Where progress is kept; None if it is not."""
-    from cnnlib import runtime
-
-    named = os.environ.get("CNNLIB_PROGRESS", "")
-    if named.lower() == "off" or (not named and runtime.is_static()):
+    course = current()
+    named = course.setting("PROGRESS")
+    if named.lower() == "off":
         return None
     try:
-        return _followed(Path(named).expanduser() if named else _usual())
+        found = Path(named).expanduser() if named else course.progress_file()
     except RuntimeError:  # from pathlib, for a user who is not known
-        what = f"CNNLIB_PROGRESS={named}: there is no such user" if named else "this user has no home folder"
+        name = course.variable("PROGRESS")
+        what = f"{name}={named}: there is no such user" if named else "this user has no home folder"
         _warn_once(
-            f"progress cannot be written ({what}). Checks work as before; progress is kept until the kernel ends. "
-            "CNNLIB_PROGRESS names another file."
+            f"progress cannot be written ({what}). Checks work as before; progress is kept until Python ends. "
+            f"{name} names another file."
         )
         return None
+    return _followed(found) if found is not None else None
 
 
-def _usual() -> Path:
-    """The file of this user: in the checkout if it is theirs, else in their home."""
-    from cnnlib import runtime
+def own_file(folder: Path | None, name: str) -> Path:
+    """The file of that name that is this user's: in a folder that several people may share, or in their home.
 
-    home = Path("~", ".cnnlib", "progress.json")
-    try:
-        checkout = runtime.root()
-    except FileNotFoundError:
+    Args:
+        folder: of the course, None if it was not found.
+        name: within the folder, and within the home.
+
+    Raises:
+        RuntimeError: the file would be in the home, and this user has none.
+    """
+    home = Path("~", name)
+    if folder is None:
         return home.expanduser()
-    inside = checkout / ".cnnlib" / "progress.json"
-    return inside if _is_mine(checkout, inside) else home.expanduser()
+    return folder / name if _is_mine(folder, folder / name) else home.expanduser()
 
 
-def _is_mine(checkout: Path, inside: Path) -> bool:
-    """Whether the file in the checkout is this user's.
+def _is_mine(folder: Path, inside: Path) -> bool:
+    """Whether the file in the folder is this user's.
 
-    Who owns the file, or the checkout as long as there is no file, tells. An administrator (and the only user of a
-    container) may take a checkout of someone else, but not their file. Windows does not tell: there a checkout outside
-    the home folder counts as shared, unless progress is kept in it already.
+    Who owns the file, or the folder as long as there is no file, tells. An administrator (and the only user of a
+    container) may take a folder of someone else, but not their file. Windows does not tell: there a folder outside the
+    home counts as shared, unless progress is kept in it already.
     """
     if not hasattr(os, "geteuid"):
-        return inside.exists() or Path.home() in checkout.parents
+        return inside.exists() or Path.home() in folder.parents
     user = os.geteuid()
     try:
         return inside.stat().st_uid == user
     except OSError:
-        return user in (0, checkout.stat().st_uid)
+        return user in (0, folder.stat().st_uid)
 
 
 def _followed(path: Path) -> Path:
@@ -137,7 +141,7 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
         change(_memory.setdefault(exercise_id, _blank()))
         _warn_once(
             f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
-            "kept until the kernel ends. CNNLIB_PROGRESS names another file."
+            f"kept until Python ends. {current().variable('PROGRESS')} names another file."
         )
 
 

@@ -21,7 +21,7 @@ DeepLab            DeepLabV3, aspp                               Chen et al. 201
 >>> model = models.CifarResNet(depth=20, num_classes=10)
 
 A family loads when it is first used. What they share is in ``models.common``, ImageNet's images and names of classes in
-``models.imagenet``.
+``models.imagenet``, what finds the layers of any model in ``models.parts``.
 """
 
 from cnnlib._lazy import exports
@@ -32,11 +32,13 @@ _MODULES = {
     "convnext": ("ConvNeXt", "convnext_block"),
     "deeplab": ("DeepLabV3", "aspp"),
     "densenet": ("DenseNet", "dense_layer"),
+    "endings": (),
     "efficientnet": ("EfficientNet", "mbconv", "squeeze_excite"),
     "efficientnet_lite": ("EfficientNetLite", *(f"EfficientNetLite{i}" for i in range(5))),
     "imagenet": (),
     "inception": ("SmallInception", "inception_block"),
     "lenet": ("LeNet5",),
+    "parts": (),
     "mobilenet": ("MobileNetV2", "inverted_residual"),
     "resnet": ("ResNet", "CifarResNet", "residual_block"),
     "ssdlite": ("SSDLite",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from cnnlib.plotting import core, explorer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from cnnlib.trace import Trace
 
 __all__ = [
     "architecture",
@@ -188,7 +186,7 @@ def _describe_stack(layers: Sequence) -> str:
     return f"One unit on top of {len(layers)} layers and all that it reads. {steps}. It sees {size} pixels.{holes}"
 
 
-def unit_explorer(trace: Trace, photograph: np.ndarray, layers: Sequence[str], start: str | None = None) -> None:
+def unit_explorer(trace: Any, photograph: np.ndarray, layers: Sequence[str], start: str | None = None) -> None:
     """Let the reader choose a layer and a unit, and see its receptive field on a photograph.
 
     Args:
@@ -228,7 +226,7 @@ def unit_explorer(trace: Trace, photograph: np.ndarray, layers: Sequence[str], s
     )
 
 
-def _draw_unit(trace: Trace, photograph: np.ndarray, layers: Sequence[str], chosen: str, unit, down: int, right: int):
+def _draw_unit(trace: Any, photograph: np.ndarray, layers: Sequence[str], chosen: str, unit, down: int, right: int):
     from matplotlib.patches import Rectangle
 
     fig, (ax, crop) = core.figure(7.4, 3.7, columns=2)
@@ -278,8 +276,8 @@ def effective_fields(
 # A whole network ------------------------------------------------------------------------------------------------------
 
 
-def architecture(trace: Trace) -> None:
-    """Cost and receptive field of a traced model, layer by layer: what ``Trace.plot()`` shows."""
+def architecture(trace: Any) -> None:
+    """Cost and receptive field of a traced model, layer by layer. What a trace does not know has no bar."""
     fig, (costs, fields) = core.figure(8.2, 4.6, rows=2, sharex=True, height_ratios=(1, 1))
     places = np.arange(len(trace))
     macs, parameters = (np.array([getattr(row, name) or 0 for row in trace]) for name in ("macs", "parameters"))
@@ -306,10 +304,9 @@ def architecture(trace: Trace) -> None:
     )
 
 
-def _total(trace: Trace) -> str:
-    from cnnlib.trace import count_text
-
-    return f"{count_text(trace.total_parameters)} parameters, {count_text(trace.total_macs)} multiply-accumulates"
+def _total(trace: Any) -> str:
+    parameters, macs = map(arithmetic.count_text, (trace.total_parameters, trace.total_macs))
+    return f"{parameters} parameters, {macs} multiply-accumulates"
 
 
 def _largest(size: object) -> float:
@@ -328,16 +325,19 @@ def live_among_stored(
 
     Args:
         panels: axis label -> (stored, live): a list of the stored runs' results and those of this run, each by variant.
+            This run may lack some of the variants.
         alt: what a reader should see.
     """
-    fig, axes = core.figure(8.2, 1.15 + 0.42 * max(len(live) for _, live in panels.values()), columns=len(panels))
+    names = {label: list(stored[0] if stored else live) for label, (stored, live) in panels.items()}
+    fig, axes = core.figure(8.2, 1.15 + 0.42 * max(map(len, names.values())), columns=len(panels))
     for position, (ax, (label, (stored, live))) in enumerate(zip(np.atleast_1d(axes), panels.items())):
-        for row, (name, value) in enumerate(live.items()):
+        for row, name in enumerate(names[label]):
             others = [run[name] for run in stored]
             ax.scatter(others, [row] * len(others), s=34, color=core.COLOURS["muted"], alpha=0.6, zorder=2)
-            ax.scatter([value], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
-        ax.set_yticks(range(len(live)), list(live) if position == 0 else [""] * len(live))
-        ax.set(ylim=(len(live) - 0.5, -0.5), xlabel=label)
+            if name in live:
+                ax.scatter([live[name]], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
+        ax.set_yticks(range(len(names[label])), names[label] if position == 0 else [""] * len(names[label]))
+        ax.set(ylim=(len(names[label]) - 0.5, -0.5), xlabel=label)
     fig.legend(
         handles=[
             _sign("D", core.COLOURS["kernel"], "this run"),

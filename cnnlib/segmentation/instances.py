@@ -1,7 +1,7 @@
 """From a mask to objects: connected components, touching objects split, objects matched and counted. Lesson 12.
 
-An instance map is int32 (h, w): 0 for background, else the number of the object. Components and distances are those of
-``scipy.ndimage``.
+An instance map holds whole numbers (h, w): 0 for background, else the number of the object, however large. Those made
+here are int32. Components and distances are those of ``scipy.ndimage``.
 """
 
 import heapq
@@ -125,10 +125,14 @@ def separated(labels, gap: int = 1) -> np.ndarray:
     if gap < 0:
         raise ValueError(f"separated: gap={gap}; expected pixels, 0 or more.")
     size = (1,) * (labels.ndim - 2) + (2 * gap + 1,) * 2
+    shape = labels.shape
     if not labels.size:
-        return np.zeros(labels.shape, "uint8")
+        return np.zeros(shape, "uint8")
+    # scipy filters in float64, which does not tell large numbers apart: the objects are counted anew.
+    numbers, labels = np.unique(np.append(0, labels), return_inverse=True)
+    labels = labels.ravel()[1:].reshape(shape).astype("int32")
     largest = ndimage.maximum_filter(labels, size)
-    other = np.where(labels > 0, labels, np.iinfo("int32").max)
+    other = np.where(labels > 0, labels, len(numbers))
     smallest = ndimage.minimum_filter(other, size)
     return ((labels > 0) & (largest == labels) & (smallest == labels)).astype("uint8")
 
@@ -232,4 +236,8 @@ def _checked_labels(labels, caller: str, dimensions: tuple[int, ...]) -> np.ndar
         raise ValueError(f"{caller}: an instance map has shape {labels.shape}; expected (height, width).")
     if labels.dtype.kind not in "iub" or labels.min(initial=0) < 0:
         raise ValueError(f"{caller}: an instance map must hold whole numbers, 0 and more; this is {labels.dtype}.")
-    return labels.astype("int32")
+    if labels.max(initial=0) > np.iinfo("int64").max:
+        raise ValueError(
+            f"{caller}: the number {labels.max()} of an instance is above 2**63 - 1. Is -1 among unsigned ones?"
+        )
+    return labels.astype("int64")

@@ -12,8 +12,9 @@ so that branches, unequal padding, up-sampling and dropped borders come out exac
 unknown.
 """
 
+from cnnlib.arithmetic import count_text
 from cnnlib.trace.effective import effective_receptive_field, effective_size
-from cnnlib.trace.result import Row, Trace, count_text
+from cnnlib.trace.result import Row, Trace
 from cnnlib.trace.walk import trace
 
 __all__ = ["Row", "Trace", "count_text", "effective_receptive_field", "effective_size", "trace"]

@@ -1,10 +1,12 @@
-"""What a trace gives back: rows, and the table, records and figure made of them."""
+"""What a trace gives back: rows, and the table and records made of them."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from cnnlib.arithmetic import count_text
 
 Number = int | float
 PerAxis = Number | tuple[Number | None, ...] | None
@@ -167,12 +169,6 @@ class Trace(Sequence):
             f"<tfoot>{line(footer, 'th')}</tfoot></table>{notes}</div>"
         )
 
-    def plot(self) -> None:
-        """Draw cost and receptive field, layer by layer."""
-        from cnnlib.plotting import receptive
-
-        receptive.architecture(self)
-
     def _title(self) -> str:
         return f"{self.name} · input {shape_text(self.input_shape)}"
 
@@ -194,14 +190,6 @@ def _cells(row: Row) -> list[str]:
         _axis_text(row.jump),
         _axis_text(row.start),
     ]
-
-
-def count_text(count: int) -> str:
-    """A count for people: exact below 10,000, else with three digits: ``count_text(89_915_392)`` is ``"89.9 M"``."""
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= max(size, 10_000):
-            return f"{count / size:.{2 if count < 10 * size else 1}f} {unit}"
-    return f"{count:,}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

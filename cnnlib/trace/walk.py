@@ -35,8 +35,8 @@ def trace(
             ``"global"`` (each output depends on all positions), or the Keras layer class that it reads and costs like.
 
     Returns:
-        A `Trace`, which prints as a table. ``.rows``, ``.records()``, ``.total_macs`` and ``.plot()`` give the same as
-        objects, as plain data, as a sum and as a figure.
+        A `Trace`, which prints as a table. ``.rows``, ``.records()`` and ``.total_macs`` give the same as objects, as
+        plain data and as a sum; `cnnlib.plotting.architecture` draws it.
 
     Raises:
         TypeError: not a Keras model.

@@ -168,6 +168,7 @@ def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
         (0.004, "You took the minimum of the curve"),
         (1e-5, "too slowly"),
         (1e-4, "stay a decade below the minimum"),
+        (0.002 / 50, "a rate from *this* curve is one for the sum already"),
         (-0.0005, "a positive number"),
         (-3, "10 to the power of -3 is 0.001"),
         (0, "a positive number"),
@@ -234,6 +235,14 @@ def rate_at(step, peak, steps, warmup):
         (epoch(labels="y[i : i + 10]"), "Are they still a pair?"),
         (epoch(images="x[i : i + 10]"), "Are they still a pair?"),
         (epoch("order = np.arange(len(x))"), "the same in every epoch"),
+        (
+            epoch(
+                "starts = rng.permutation(np.arange(0, len(x), 10))",
+                count="len(starts) * 10",
+                chosen="slice(starts[i // 10], starts[i // 10] + 10)",
+            ),
+            "the same ten pictures always come together",
+        ),
         (epoch("order = np.random.default_rng(0).permutation(len(x))"), "starts its own generator"),
         (epoch("order = np.random.permutation(len(x))"), "does not come from `rng`"),
         (epoch("order = rng.integers(len(x), size=len(x))"), "not from every picture once"),
@@ -389,7 +398,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
     remedy = {
         "overfitting": "more data",
-        "rate_too_high": "a lower rate",
+        "rate too high": "a lower rate",
         "underfitting": "a higher rate",
         "healthy": "nothing",
     }
@@ -398,7 +407,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
 
 def test_the_figure_of_03_3_leaves_the_reading_to_the_reader(monkeypatch):
-    from cnnlib.plotting import core
+    from cnnlib.plotting import core, optimisation
     from cnnlib.training import RangeTest
 
     rates = np.geomspace(1e-6, 0.1, 100)
@@ -406,11 +415,12 @@ def test_the_figure_of_03_3_leaves_the_reading_to_the_reader(monkeypatch):
     shown = []
     monkeypatch.setattr(core, "show", lambda fig, alt: shown.append((len(fig.axes[0].lines), alt)))
     for advice in (True, False):
-        found.plot(advice=advice)
+        optimisation.range_test(found, advice)
     (lines, told), (lines_alone, told_alone) = shown
     assert lines == lines_alone + 2
     assert "decade below" in told
     assert f"{found.suggestion:.2g}" in told
     assert not any(word in told_alone for word in ("decade", "minimum", f"{found.suggestion:.2g}"))
     assert "at 0.005" in told_alone
-    assert ".plot(advice=False)" in lesson("03").path.read_text(encoding="utf-8").split("### Exercise 03.3")[1][:1500]
+    text = lesson("03").path.read_text(encoding="utf-8").split("### Exercise 03.3")[1][:1500]
+    assert "plotting.range_test(found, advice=False)" in text

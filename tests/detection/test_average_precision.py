@@ -39,6 +39,7 @@ def test_crowds_and_sizes_occur_in_the_random_sets():
     """A comparison that never meets a rule says nothing about it."""
     truth, _ = random_set(np.random.default_rng(1), 50, 3)
     assert any(image["crowd"].any() for image in truth)
+    assert any((image["ignore"] & ~image["crowd"]).any() for image in truth)
     areas = np.concatenate([image["areas"] for image in truth])
     assert all(np.any((areas > low) & (areas < high)) for low, high in ((0, 32**2), (32**2, 96**2), (96**2, 1e9)))
 
@@ -53,10 +54,30 @@ def test_masks_are_judged_like_pycocotools_does(seed):
         shapes = np.stack([np.zeros((40, 50), bool), *(blob(rng) for _ in range(count))])[1:]
         labels = rng.integers(0, 2, count)
         truth.append({"masks": shapes, "labels": labels, "crowd": rng.random(count) < 0.2})
+        truth[-1]["ignore"] = rng.random(count) < 0.2
         source = [shapes[rng.integers(count)] if count else blob(rng) for _ in range(number)]
         shapes = np.stack([shape ^ (rng.random((40, 50)) < 0.1) for shape in source])
         detections.append({"masks": shapes, "labels": rng.integers(0, 2, number), "scores": rng.random(number)})
     compare(truth, detections, 2, masks=True)
+
+
+def test_an_ignored_object_is_neither_rewarded_nor_punished():
+    """One to be found, one set aside: finding it changes nothing, missing it changes nothing, finding it twice does."""
+    truth = [{"boxes": [[0, 0, 10, 10], [20, 20, 40, 40]], "labels": [0, 0], "ignore": [False, True]}]
+    first, aside = [0, 0, 10, 10], [20, 20, 40, 40]
+    for boxes, ap in (([first], 1), ([aside, first], 1), ([aside, aside, first], 1 / 2), ([aside], 0)):
+        scores = np.linspace(0.9, 0.5, len(boxes))
+        found = [{"boxes": boxes, "labels": [0] * len(boxes), "scores": scores}]
+        assert coco_evaluation(truth, found, 1).ap == pytest.approx(ap)
+        compare(truth, found, 1)
+    # A crowd may be found many times, and by a box that is far smaller than itself; an ignored object may not.
+    inside = [[20, 20, 30, 30], [30, 30, 40, 40], first]
+    found = [{"boxes": inside, "labels": [0] * 3, "scores": [0.9, 0.8, 0.7]}]
+    assert coco_evaluation(truth, found, 1).ap == pytest.approx(1 / 3)
+    crowd = [{**truth[0], "crowd": truth[0]["ignore"], "ignore": [False, False]}]
+    assert coco_evaluation(crowd, found, 1).ap == pytest.approx(1)
+    only = [{"boxes": [aside], "labels": [0], "ignore": [True]}]
+    assert coco_evaluation(only, [NOTHING], 1).ap == -1  # nothing was to be found
 
 
 def blob(rng) -> np.ndarray:

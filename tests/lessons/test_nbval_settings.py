@@ -71,9 +71,9 @@ def test_everything_else_is(stored, new):
 def project(tmp_path_factory):
     """A folder with the settings of this one and a notebook, whose stored outputs are right."""
     root = tmp_path_factory.mktemp("project")
-    for name in ("conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, root)
-    (root / "tests").mkdir()
+    (root / "tests" / "support").mkdir(parents=True)
+    for name in ("conftest.py", "pyproject.toml", "tests/support/whole_lesson.py"):
+        shutil.copy(ROOT / name, root / name)
     (root / "tools").mkdir()
     shutil.copy(SETTINGS, root / "tests")
     (root / "tests" / "test_one.py").write_text("def test_one():\n    pass\n", encoding="utf-8")

@@ -241,3 +241,24 @@ def test_splitting_the_true_masks_of_the_nuclei():
     scores = [segmentation.average_precision(labels, found) for found in (together, split)]
     assert scores[0] < 0.8
     assert scores[1] > 0.9
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_numbers_beyond_32_and_53_bits_are_objects_like_any_other(dtype):
+    large = np.zeros((6, 9), dtype)
+    large[1:5, 1:4], large[1:5, 4:8] = 2**40, 2**60
+    near = np.where(large == 2**40, large + 2**60 + 1 - 2**40, large).astype(dtype)  # float64 takes 2**60 + 1 for 2**60
+    small = np.where(large == 2**40, 1, np.where(large > 0, 2, 0))
+    for labels in (large, near):
+        matches = segmentation.match_instances(small, labels)
+        assert sorted(matches.pairs.tolist()) == sorted([[1, int(labels[2, 2])], [2, 2**60]])
+        assert matches.pairs.dtype == np.int64
+        assert segmentation.average_precision(labels, small) == 1
+        assert segmentation.count_error(labels, small) == 0
+        np.testing.assert_array_equal(segmentation.separated(labels), segmentation.separated(small))
+        np.testing.assert_array_equal(segmentation.separated(labels[None])[0], segmentation.separated(small))
+
+
+def test_a_number_that_no_map_can_hold_is_refused():
+    with pytest.raises(ValueError, match=r"above 2\*\*63 - 1. Is -1 among unsigned ones"):
+        segmentation.count_error(np.array([[0, -1]]).astype("uint64"), np.zeros((1, 2), int))

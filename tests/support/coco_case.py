@@ -17,6 +17,7 @@ def as_coco(
             entry |= shape_of(objects, j, masks)
             entry["area"] = float(objects["areas"][j]) if "areas" in objects else entry["area"]
             entry["iscrowd"] = int(objects["crowd"][j]) if "crowd" in objects else 0
+            entry["set_aside"] = bool(objects["ignore"][j]) if "ignore" in objects else False
             annotations.append(entry)
         for j, label in enumerate(np.asarray(found["labels"]).tolist()):
             entry = shape_of(found, j, masks)
@@ -38,11 +39,22 @@ def shape_of(objects: dict, j: int, masks: bool) -> dict:
 
 
 def pycocotools(data: dict, results: list[dict], masks: bool = False):
-    """A COCOeval that has done its work."""
+    """A COCOeval that has done its work.
+
+    Its matching knows objects to be ignored, but its preparation overwrites the flags by those of crowds: here they are
+    put back.
+    """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    return evaluated(COCO, COCOeval, data, results, "segm" if masks else "bbox")
+    class WithIgnored(COCOeval):
+        def _prepare(self):
+            super()._prepare()
+            for objects in self._gts.values():
+                for entry in objects:
+                    entry["ignore"] = int(entry["ignore"] or entry["set_aside"])
+
+    return evaluated(COCO, WithIgnored, data, results, "segm" if masks else "bbox")
 
 
 def evaluated(coco, coco_eval, data: dict, results: list[dict], kind: str = "bbox"):
@@ -58,7 +70,7 @@ def evaluated(coco, coco_eval, data: dict, results: list[dict], kind: str = "bbo
 
 
 def random_set(rng: np.random.Generator, images: int, num_classes: int, objects: int = 7, found: int = 25):
-    """Truth with crowds and areas of its own, and detections near it; sides are quarters, scores repeat."""
+    """Truth with crowds, ignored objects and own areas, and detections near it; sides are quarters, scores repeat."""
     truth, detections = [], []
     for _ in range(images):
         count = int(rng.integers(0, objects + 1))
@@ -70,7 +82,8 @@ def random_set(rng: np.random.Generator, images: int, num_classes: int, objects:
             other = int(rng.integers(count))
             boxes[j] = boxes[other] + rng.choice([0, 20]) * np.array([-1, -1, 1, 1])
             labels[j] = labels[other]
-        truth.append({"boxes": boxes, "labels": labels, "crowd": crowd, "areas": areas})
+        flags = {"crowd": crowd, "ignore": rng.random(count) < 0.15}
+        truth.append({"boxes": boxes, "labels": labels, "areas": areas, **flags})
         number = int(rng.integers(0, found + 1)) if count else int(rng.integers(0, 3))
         source = rng.integers(0, max(1, count), number)
         near = boxes[source] if count else rng.uniform(0, 500, (number, 4))

@@ -66,7 +66,7 @@ from cnnlib.exercises import (
     Result,
     ValueExercise,
     exercises_of,
-    kinds,
+    limits,
     source,
 )
 from cnnlib.exercises.replay import lesson
@@ -303,7 +303,8 @@ def harmless(exercise: Exercise, attack: str, monkeypatch: Any, capsys: Any) -> 
     """Check an answer that attacks, and that the exercise works afterwards as before."""
     right = reference(exercise)
     monkeypatch.setattr(exercise, "time_limit", TIME_LIMIT)
-    monkeypatch.setattr(kinds, "_SLOWER", 1)
+    monkeypatch.setattr(limits, "SLOWER", 1)
+    monkeypatch.setattr(limits, "WAITING", 2)
     act = ATTACKS[attack]
     answers = []
     for each in right:

@@ -8,14 +8,23 @@ a lesson (``solutions/<the same name>.py``) this adds, in the same kernel and th
   on, and its stored outputs must still be what the code produces;
 - at the end: the kernel never took more than 2 GB.
 
-Running each lesson twice, once with stubs and once with answers, took twice the time and found no more. What only a run
-without answers could find is that a later cell needs an answer; `needs_of_answers` finds that in the source, by name,
-without running anything, and the build, which runs the stubs, refuses to store such a page.
+Running each lesson twice, once with stubs and once with answers, took twice the time and found no more:
+
+- A stub, or a check of a stub, that fails or says something else: the cell itself is still run first, and compared.
+- An answer that is refused, or fails: run here, in the state of the page in which a learner gives it.
+- A cell that needs an answer, which only a run without answers meets: `needs_of_answers` finds it in the source, by
+  name, without running anything; and the build, which runs the stubs alone, refuses to store such a page.
+- An answer that changes what later cells work with (a list, a model, a random number generator): the stored
+  outputs come from a run without answers, so the page differs and the comparison fails.
+
+tests/lessons/test_whole_lesson.py breaks a small lesson in each of these ways.
 """
 
 import ast
 import json
 import os
+import re
+import symtable
 import tempfile
 import time
 from pathlib import Path
@@ -92,14 +101,29 @@ class AnsweredExercise(pytest.Item):
 
 
 class Memory(pytest.Item):
-    """What the kernel of a whole lesson took at most."""
+    """What the kernel of a whole lesson and its children took at most, watched from the first cell on."""
 
-    def runtest(self) -> None:
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.watch = None
+
+    def begin(self) -> None:
+        """Watch from now on; the kernel of the notebook must be there."""
         from _execute import _Memory
 
-        watch = _Memory(self.parent.kernel.km.provisioner.pid)
-        watch.sample()
-        assert watch.peak < MEMORY, f"{watch.peak / 1e6:.0f} MB of memory; the budget is {MEMORY / 1e6:.0f} MB"
+        if self.watch is None:
+            self.watch = _Memory(self.parent.kernel.km.provisioner.pid)
+            self.watch.start()
+
+    def runtest(self) -> None:
+        self.begin()
+        self.watch.finish.set()
+        self.watch.sample()
+        peak = self.watch.peak
+        assert peak < MEMORY, f"{peak / 1e6:.0f} MB of memory; the budget is {MEMORY / 1e6:.0f} MB"
+
+    def repr_failure(self, excinfo) -> str:
+        return str(excinfo.value)
 
     def reportinfo(self):
         return self.path, 0, f"{self.path.name}::{self.name}"
@@ -150,6 +174,7 @@ def with_answers(items: list[pytest.Item]) -> list[pytest.Item]:
             )
         if whole and item is last[item.parent]:
             result.append(Memory.from_parent(item.parent, name="memory"))
+            item.parent.memory = result[-1]
     return result
 
 
@@ -163,20 +188,21 @@ def answers_of(lesson) -> dict[int, dict]:
     for number, (answer, stub) in enumerate(zip(answered, stubs)):
         if answer.source != stub.source:
             waiting.append(answer.source)
+            last = number
         if ids := CHECK.findall(stub.source):
             place = f"{lesson.source.name}, code cell {number}"
             found[number] = {"sources": waiting, "check": stub.source, "ids": ids, "place": place}
             waiting = []
     if waiting:
-        raise pytest.UsageError(f"{lesson.source.name}: an answer has no check behind it: {waiting[0].splitlines()[0]}")
+        raise pytest.UsageError(f"{lesson.source.name}, code cell {last}: an answer has no check behind it")
     return found
 
 
 def needs_of_answers(lesson) -> list[str]:
     """Names that only an answer gives a meaning and that a later cell, other than a check, looks up.
 
-    A stub assigns ``name = ...`` or leaves a function that returns ``...``: a cell that uses it would show nonsense, or
-    fail, for a learner who goes on reading.
+    A stub assigns ``name = ...`` or leaves a function that returns nothing, and what else an answer defines or imports
+    is not there at all: a cell that uses it would show nonsense, or fail, for a learner who goes on reading.
     """
     from _execute import CHECK
 
@@ -185,48 +211,91 @@ def needs_of_answers(lesson) -> list[str]:
     open_names: dict[str, int] = {}
     complaints = []
     for number, (answer, stub) in enumerate(zip(answered, stubs)):
-        tree = ast.parse(stub.source)
         if answer.source != stub.source:
-            open_names.update(dict.fromkeys(_bound(tree), number))
-            continue
-        if not CHECK.search(stub.source):
-            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-            for name in sorted(used & set(open_names) - _bound_before_use(tree)):
-                complaints.append(
-                    f"code cell {number} uses {name}, which the answer in cell {open_names[name]} defines"
-                )
-        for name in _bound(tree):
-            open_names.pop(name, None)
+            given, left = _definitions(answer.source), _definitions(stub.source)
+            open_names.update({name: number for name in given | left if given.get(name) != left.get(name)})
+        elif not CHECK.search(stub.source):
+            for statement in ast.parse(stub.source).body:
+                for name in sorted(_looked_up(statement) & set(open_names)):
+                    complaints.append(
+                        f"code cell {number} uses {name}, which the answer in cell {open_names[name]} defines"
+                    )
+                for name in _bound(statement):
+                    open_names.pop(name, None)
     return complaints
 
 
-def _bound(tree: ast.AST) -> set[str]:
-    """The names that the top level of a cell defines."""
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        else:
-            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return names
+def _definitions(source: str) -> dict[str, str]:
+    """The names that a cell defines, each with the statements that do it."""
+    found: dict[str, str] = {}
+    for statement in ast.parse(source).body:
+        for name in _bound(statement):
+            found[name] = found.get(name, "") + ast.dump(statement)
+    return found
 
 
-def _bound_before_use(tree: ast.AST) -> set[str]:
-    """Parameters and local names of the cell's own functions: not the names of the page."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            arguments = node.args
-            names |= {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-        elif isinstance(node, ast.comprehension):
-            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-    return names
+def _table(statement: ast.stmt) -> symtable.SymbolTable:
+    return symtable.symtable(ast.unparse(statement), "cell", "exec")
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names of the page that a statement binds: by assignment, definition, import, loop, or ``global``."""
+
+    def bound(table: symtable.SymbolTable, top: bool) -> set[str]:
+        names = {s.get_name() for s in table.get_symbols() if (s.is_assigned() or s.is_imported())}
+        names = {name for name in names if top or table.lookup(name).is_global()}
+        return names.union(*(bound(child, False) for child in table.get_children()))
+
+    return bound(_table(statement), True)
+
+
+def _looked_up(statement: ast.stmt) -> set[str]:
+    """The names of the page that a statement looks up, within functions and comprehensions too."""
+
+    def looked_up(table: symtable.SymbolTable, top: bool) -> set[str]:
+        names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+        return names.union(*(looked_up(child, False) for child in table.get_children()))
+
+    stored = [node.target for node in ast.walk(statement) if isinstance(node, ast.AugAssign)]
+    return looked_up(_table(statement), True) | {target.id for target in stored if isinstance(target, ast.Name)}
+
+
+def concerns(item: pytest.Item, number: str) -> bool:
+    """Whether a test is about the lesson of that number: by its file, or by a lesson or exercise among its values."""
+    if re.fullmatch(rf"({number}_\w+\.ipynb|test_lesson_{number}\.py)", item.path.name):
+        return True
+    values = item.callspec.params.values() if hasattr(item, "callspec") else []
+    return any(
+        getattr(value, "number", None) == number
+        or (isinstance(value, str) and re.fullmatch(rf"{number}([_.]\S+)?", value) is not None)
+        for value in values
+    )
+
+
+def of_another_lesson(path: Path, number: str) -> bool:
+    """Whether a file holds nothing but tests of another lesson."""
+    found = re.fullmatch(r"(\d\d)_\w+\.ipynb|test_lesson_(\d\d)\.py", path.name)
+    return found is not None and number not in found.groups()
 
 
 # --- pytest ----------------------------------------------------------------------------------------------------------
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lesson", metavar="NN", help="only what concerns this lesson, such as 07")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --lesson, the files of other lessons need not even be read."""
+    number = config.option.lesson
+    return True if number and of_another_lesson(collection_path, number) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    number = config.option.lesson
+    if number and not list((config.rootpath / "solutions").glob(f"{number}_*.py")):
+        known = ", ".join(sorted(path.stem[:2] for path in (config.rootpath / "solutions").glob("[0-9][0-9]_*.py")))
+        raise pytest.UsageError(f"there is no lesson {number!r}; there are: {known or 'none'}")
     config.addinivalue_line("markers", "answers: the answers of a lesson, run behind their checks")
     config.addinivalue_line("markers", "slow: takes seconds; `make check` leaves it out")
     if getattr(config.option, "dist", "no") in ("load", "worksteal"):  # they would spread the cells of a notebook
@@ -234,12 +303,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False  # the order below counts, not the number of tests in a file
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Notebooks first, the longest first: with several workers, the last one to finish is then a short one."""
     items[:] = with_answers(items)
+    if number := config.option.lesson:
+        others = [item for item in items if not concerns(item, number)]
+        items[:] = [item for item in items if concerns(item, number)]
+        config.hook.pytest_deselected(items=others)
     seconds = _seconds()
     order = {item.path: (0, -seconds.get(item.path.stem[:2], 0.0)) for item in items if isinstance(item, IPyNbCell)}
     items.sort(key=lambda item: order.get(item.path, (1, 0.0)))
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Memory is watched from the first cell of a notebook that is run as a whole."""
+    memory = getattr(item.parent, "memory", None)
+    if isinstance(item, IPyNbCell) and memory is not None and item.parent.kernel is not None:
+        memory.begin()
 
 
 def _seconds() -> dict[str, float]:

@@ -381,3 +381,38 @@ def test_an_interrupt_ends_the_tool_and_not_only_the_cell(tmp_path, kind):
 
 def test_stored_notebooks_are_valid(built):
     nbformat.validate(json.loads(built[1]))
+
+
+# --- what a build replaces ---
+
+
+def save_as_jupyterlab_does(path, source="my_answer = 42"):
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].source = source
+    notebook.metadata["language_info"] = {"name": "python", "version": "3.12.1", "file_extension": ".py"}
+    nbformat.write(notebook, path)
+
+
+def test_a_learner_s_notebook_is_kept_when_a_build_replaces_it(notebook, tmp_path, capsys):
+    path, folder = tmp_path / "90_sums.ipynb", tmp_path / "replaced"
+    build.write(notebook, path)
+    assert build.keep_work(path, notebook, folder) is None, "a notebook that was built is nobody's work"
+    for number in (1, 2):
+        save_as_jupyterlab_does(path, f"my_answer = {number}")
+        copy = build.keep_work(path, notebook, folder)
+        assert copy == folder / f"90_sums-{number}.ipynb"
+        assert f"my_answer = {number}" in copy.read_text(encoding="utf-8")
+        assert f"replaced/90_sums-{number}.ipynb" in capsys.readouterr().out
+    path.write_text("{ cut short", encoding="utf-8")
+    assert build.keep_work(path, notebook, folder).read_text(encoding="utf-8") == "{ cut short"
+    path.unlink()
+    assert build.keep_work(path, notebook, folder) is None
+
+
+def test_a_build_asks_for_it(course):
+    lesson = course
+    save_as_jupyterlab_does(lesson.path)
+    build.build(lesson)
+    assert "my_answer" not in lesson.path.read_text(encoding="utf-8")
+    (copy,) = (lesson.root / ".cnnlib" / "replaced").glob("*.ipynb")
+    assert "my_answer = 42" in copy.read_text(encoding="utf-8")

@@ -121,6 +121,22 @@ def test_the_lesson_and_more_arguments_arrive(course):
     assert calls()[-1][1:] == ["tools/build.py", "--lesson", "07", "--check", "-x"]
 
 
+def test_tests_run_in_parallel_and_a_lesson_can_be_chosen(course):
+    assert make(course, "test", "LESSON=07", "ARGS=-n 0 -x").returncode == 0
+    assert calls()[-1][1:] == ["-m", "pytest", "-n", "auto", "--lesson", "07", "-n", "0", "-x"]
+    assert make(course, "test").returncode == 0
+    assert calls()[-1][1:] == ["-m", "pytest", "-n", "auto"]
+
+
+def test_the_quick_check_is_lint_and_tests_without_notebooks(course):
+    assert make(course, "check").returncode == 0
+    assert [call[2:] for call in calls()] == [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["pytest", "-n", "auto", "-m", "not slow", "tests"],
+    ]
+
+
 @pytest.mark.parametrize("where", ["environment", "argument"])
 def test_an_empty_venv_is_an_unset_one(course, monkeypatch, where):
     if where == "environment":
