@@ -561,7 +561,7 @@ claim("all twelve agree to a millionth", np.abs(ours - pycocotools).max() < 1e-6
 # %% [markdown]
 # ## Where to cut
 #
-# AP judges the whole order of scores. In use you must cut somewhere, and that depends on what errors cost. Each missed
+# AP judges the whole order of scores. At inference you must cut somewhere, and that depends on what errors cost. Each missed
 # object costs $c_m$, each false alarm $c_f$; at a threshold $t$ the whole bill is
 # $c_m \cdot \text{missed}(t) + c_f \cdot \text{alarms}(t)$.
 #

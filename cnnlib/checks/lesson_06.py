@@ -124,7 +124,7 @@ FORWARD = FunctionExercise(
         ),
         Misconception(
             _normalised(given=False),
-            "You take the statistics of the batch even when others are given. In use the given ones count.",
+            "You take the statistics of the batch even when others are given. At inference the given ones count.",
         ),
         Misconception(
             _normalised(refuse=False),

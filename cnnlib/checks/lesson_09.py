@@ -585,7 +585,7 @@ DIAGNOSE = ValueExercise(
     ),
     hints=(
         "Each of the five causes is the answer once. Begin with the one that you are surest of.",
-        "Ask for each: is it in training, in evaluation, or in use that something goes wrong? Do weights move?",
+        "Ask for each: is it in training, in evaluation, or at inference that something goes wrong? Do weights move?",
         "Batch statistics depend on the size of the batch. A cache never changes. A rate decides how far weights move.",
     ),
 )
