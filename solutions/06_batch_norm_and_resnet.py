@@ -150,8 +150,8 @@ claim("in training it depends on the company, by more than one standard deviatio
 claim("at inference it does not", np.ptp(came_out(training=False)) < 1e-5)
 
 # %% [markdown]
-# In training this is tolerable, and even welcome as a little noise. At inference, an answer must not depend on who else asks.
-# So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
+# In training this is tolerable, and even welcome as a little noise. At inference, an answer must not depend on who else
+# asks. So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
 # $\mu$,
 #
 # $$r \leftarrow m\,r + (1 - m)\,\mu$$
@@ -242,14 +242,14 @@ claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
 #
 # ## At inference it costs nothing
 #
-# At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number and adds
-# another, and the convolution before it can do both with its own weights. Before a network is deployed it is
+# At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number
+# and adds another, and the convolution before it can do both with its own weights. Before a network is deployed it is
 # **folded** like that: all its normalisations vanish, and its answers stay.
 #
 # ### Exercise 06.3 · Fold it away
 #
-# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation
-# does at inference. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
+# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation does
+# at inference. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
 #
 # For example, a 1x1 kernel of the value 2 without a bias, with $\gamma = 3$, $\beta = 1$, mean 4, variance 4 and
 # $\varepsilon = 0$, becomes the kernel 3 with the bias -5.
@@ -835,8 +835,8 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## Recap
 #
-# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. At inference
-#   running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
+# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. At
+#   inference running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
 # - A bias before it does nothing. At inference it folds into the convolution before it.
 # - Its statistics are noisy for small batches. Group normalisation asks one image alone.
 # - Plain networks degrade with depth: they know fewer *training* pictures, although a solution that copies exists.
