@@ -1,29 +1,37 @@
 # Two commands matter: `make lab` opens the course, `make test` checks all of it. Every target sets up what it needs.
 # PYTHON names the Python to build the environment with; VENV its folder; BACKEND the backend (tensorflow, jax, torch).
 
-VENV ?= $(CURDIR)/.venv
+# An empty VENV is an unset one. Paths reach the shell as variables, in quotes: they may hold spaces.
+ifeq ($(strip $(VENV)),)
+override VENV := $(CURDIR)/.venv
+endif
 KERAS_BACKEND ?= tensorflow
 BACKEND ?= $(KERAS_BACKEND)
-PY := $(VENV)/bin/python
+PY := "$$VENV/bin/python"
 # The first Python on the path whose version TensorFlow supports.
 FIND = for p in python3 python3.13 python3.12 python3.11 python; do \
              $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done
 ifndef PYTHON
 PYTHON := $(or $(shell $(FIND)),python3)
 endif
+ENVIRONMENT = "$(PYTHON)" tools/environment.py
 LESSON ?=
 ARGS ?=
+# What is tested on the oldest versions: the package, and lesson 01 executed.
+OLDEST ?= tests/test_*.py tests/trace tests/detection tests/segmentation tests/plotting tests/models \
+          notebooks/01_convolution_arithmetic.ipynb
 
 export VENV
 export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test build solutions lint timings claims bench progress backends lock env clean distclean
+.PHONY: help lab test check build solutions lint timings claims bench progress backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
-	@echo "make test       run all tests: package, checks of exercises, every notebook"
+	@echo "make test       run all tests: package, checks of exercises, every notebook  (LESSON=07: what concerns one lesson)"
+	@echo "make check      the quick part of it: lint, and the tests without notebooks and what takes long"
 	@echo "make build      build notebooks/ from solutions/      (LESSON=01: one lesson; ARGS=--check: only compare)"
 	@echo "make solutions  build answered, executed notebooks in build/solutions/"
 	@echo "make lint       ruff: lint and format check"
@@ -33,25 +41,30 @@ help:
 	@echo "make progress   show your progress"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
+	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
 	@echo "make clean      remove what was built; make distclean: the environment too"
 
 env:
-	@$(PYTHON) tools/environment.py $(if $(filter-out tensorflow,$(BACKEND)),--backends)
+	@$(ENVIRONMENT) $(if $(filter-out tensorflow,$(BACKEND)),--backends)
 
 backends:
-	@$(PYTHON) tools/environment.py --backends
+	@$(ENVIRONMENT) --backends
 
 lab:
-	@$(PYTHON) tools/environment.py $(if $(filter-out tensorflow,$(BACKEND)),--backends) lab $(ARGS)
+	@$(ENVIRONMENT) $(if $(filter-out tensorflow,$(BACKEND)),--backends) lab $(ARGS)
 
+# As many workers as cores and memory allow; ARGS="-n 0" tests in one process.
 test: env
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+check: lint
+	$(PY) -m pytest -n auto -m "not slow" $(if $(LESSON),--lesson "$(LESSON)") tests $(ARGS)
 
 build: env
-	$(PY) tools/build.py $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
+	$(PY) tools/build.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
 
 solutions: env
-	$(PY) tools/build.py --solutions $(if $(LESSON),--lesson $(LESSON)) $(ARGS)
+	$(PY) tools/build.py --solutions $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
 
 lint: env
 	$(PY) -m ruff check .
@@ -64,20 +77,29 @@ claims: env
 	$(PY) tools/check_claims.py $(ARGS)
 
 bench: env
-	for file in benchmarks/*.py; do echo "== $$file"; $(PY) $$file $(ARGS) || exit 1; done
+	for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" $(ARGS) || exit 1; done
 
 progress: env
 	@$(PY) -m cnnlib.exercises
 
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
 	  --output-file requirements.txt pyproject.toml
-	uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --extra dev --extra jax --extra torch \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev --extra jax --extra torch \
 	  --constraint requirements.txt --output-file requirements-backends.txt pyproject.toml
 
+# The lower bounds of pyproject.toml, in an environment of their own.
+oldest:
+	uv venv --quiet --clear --seed --python 3.11 build/oldest
+	uv pip install --quiet --python build/oldest --resolution lowest-direct --editable ".[dev]"
+	build/oldest/bin/python -m pytest --nbval-lax $(OLDEST) $(ARGS)
+
+# Only what was built: the checkpoints that JupyterLab keeps are the learner's.
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
-	find cnnlib tools tests benchmarks solutions notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find cnnlib tools tests benchmarks solutions notebooks -name __pycache__ -prune -exec rm -rf {} +
 
+# The environment goes only if this course made it.
 distclean: clean
-	rm -rf "$(VENV)" cnnlib.egg-info
+	@$(ENVIRONMENT) remove
+	rm -rf cnnlib.egg-info

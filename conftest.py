@@ -3,6 +3,7 @@
 The settings of the person who runs the tests must not reach them, and theirs must not reach that person: no kernel
 or process started here sees or changes the learner's progress. Notebooks are compared with their stored outputs on
 TensorFlow in the cpu profile with seed 0, where these were made; elsewhere they are executed and their claims checked.
+What is added to nbval's tests of notebooks stands in tests/support/whole_lesson.py.
 """
 
 import atexit
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent
+pytest_plugins = ["whole_lesson"]  # tests/support/whole_lesson.py
 
 STORED_WITH = {"KERAS_BACKEND": "tensorflow", "CNNLIB_PROFILE": "cpu"}
 
@@ -39,5 +41,3 @@ def pytest_configure(config: pytest.Config) -> None:
             config.option.nbval_lax = True  # execute, and compare nothing
         if config.option.nbval_sanitize_with:  # the option names it from here, wherever pytest was called
             config.option.nbval_sanitize_with = str(ROOT / config.option.nbval_sanitize_with)
-    if getattr(config.option, "dist", "no") == "load":  # pytest-xdist would spread the cells of a notebook
-        config.option.dist = "loadfile"

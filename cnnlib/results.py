@@ -1,18 +1,145 @@
-"""Results of experiments: a lesson runs one seed live and draws it among the stored runs of other seeds.
+"""Results of experiments: a lesson runs one seed live and draws it among the stored runs of several seeds.
 
-The lesson's own code is the experiment. It calls `record` with what it measured; `tools/run_experiments.py` executes
-the lesson once for each seed and keeps what was recorded in `data/results/<experiment>.json`, together with the
-command, the device, the versions and the date; `stored` reads it back.
+The lesson's own code is the experiment, and an `Experiment` is all that it needs::
+
+    depth = Experiment("06_depth")
+    layers = depth.pick(stored=["8", "20", "44"], live=["20"])  # the whole is too long to wait for
+    depth.keep(plain={n: accuracy_by_epoch(int(n)) for n in layers})
+
+    plotting.live_over_stored(depth.live, depth.stored, ...)
+    ends = depth.stored["plain"]["20"][:, -1]  # of each stored run, the last epoch
+
+`tools/run_experiments.py` executes the lesson once for each seed, and then the whole experiment is run. What is kept
+goes to `data/results/<experiment>.json`, together with the command, the device, the versions and the date.
 """
 
 import json
 import os
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
 
 RECORD = "CNNLIB_RECORD"
 DIGITS = 6
+
+
+class Runs(list):
+    """Runs of several seeds: a list with one dictionary a run, in order of the seeds, and a table of their values.
+
+    `runs[0]` is the first run, as in any list. A name gives what all runs measured under it: an array with the runs
+    along its first axis, or `Runs` again where each run has a dictionary there, so that names can follow one another::
+
+        >>> runs = Runs([{"right": {"plain": 52.0, "deep": 55.0}}, {"right": {"plain": 53.0, "deep": 57.0}}])
+        >>> runs["right"]["deep"] - runs["right"]["plain"]
+        array([3., 4.])
+
+    Values of different lengths, as of runs that stop early, are given as a list.
+    """
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return Runs(super().__getitem__(key))
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        for run in self:
+            if key not in run:
+                raise KeyError(f"there is no {key!r} in {_which(run)}; it has {', '.join(run) or 'nothing'}")
+        values = [run[key] for run in self]
+        if values and all(isinstance(value, Mapping) for value in values):
+            return Runs(values)
+        try:
+            return np.array(values)
+        except ValueError:  # of different lengths
+            return values
+
+    def columns(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """`{name: runs[name]}` for these names, or for all that the first run has, except its seed."""
+        if names is None:
+            names = [name for name in (self[0] if self else ()) if name != "seed"]
+        return {name: self[name] for name in names}
+
+
+def _which(run: Mapping) -> str:
+    return f"the run of seed {run['seed']}" if "seed" in run else "one of the runs"
+
+
+class Experiment:
+    """One experiment of a lesson: what it runs live, what is stored, and both together.
+
+    While `tools/run_experiments.py` records the experiment, there are no stored runs yet: this run, with all its
+    parts, takes their place in `stored` and `all`.
+
+    Args:
+        name: that of its file in `data/results`, the number of the lesson first: `"06_depth"`.
+
+    Raises:
+        ValueError: the name cannot be that of a file.
+    """
+
+    def __init__(self, name: str):
+        _check_name(name)
+        self.name = name
+        #: what this run has measured so far, by name, as it was given to `keep`
+        self.live: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Experiment({self.name!r}): this run has {', '.join(self.live) or 'measured nothing yet'}"
+
+    def pick(self, *, stored: T, live: T) -> T:
+        """The part of the experiment to run now: that of the stored runs while they are made, else the live one."""
+        return stored if recording() else live
+
+    def keep(self, **values) -> None:
+        """Keep what this run measured: numbers, strings, arrays, or lists and dictionaries of them.
+
+        May be called in several cells, with another name for each value.
+
+        Raises:
+            ValueError: there is no value.
+            TypeError: a value is none that can be stored. Both only tell what was given; nothing is kept.
+        """
+        self.live.update(record(self.name, **values))
+
+    @property
+    def stored(self) -> Runs:
+        """The stored runs, all seeds.
+
+        Raises:
+            FileNotFoundError: there are none.
+            ValueError: their file is damaged.
+        """
+        if recording() and self.live:
+            return Runs([self._this_run()])
+        return Runs(_sorted(load(path(self.name))["runs"]))
+
+    @property
+    def others(self) -> Runs:
+        """The stored runs of other seeds than this run's."""
+        from cnnlib import runtime
+
+        return Runs(run for run in self.stored if run["seed"] != runtime.seed())
+
+    @property
+    def all(self) -> Runs:
+        """This run and the stored runs of other seeds: each seed once.
+
+        It has what this run measured; of what this run left out, or ran shorter, the stored runs alone tell.
+        """
+        return Runs(_sorted([*self.others, self._this_run()]))
+
+    def _this_run(self) -> dict[str, Any]:
+        from cnnlib import runtime
+
+        return {"seed": runtime.seed(), **{name: _plain(value, name) for name, value in self.live.items()}}
+
+
+def _sorted(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(runs, key=lambda run: run["seed"])
 
 
 def record(experiment: str, **values) -> dict:
@@ -95,8 +222,8 @@ def setting() -> dict[str, str]:
     """What the numbers depend on beside the seed: backend, device, profile and versions."""
     from cnnlib import runtime
 
-    report = runtime.report()
-    names = ("backend", "Keras", "NumPy", "Python", "device", "CPU cores")
+    report = runtime.report(measure=False)
+    names = ("backend", "Keras", "NumPy", "Python", "device", "processor", "CPU cores")
     return {**{name: report[name] for name in names}, "profile": runtime.profile()}
 
 

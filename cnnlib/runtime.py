@@ -18,11 +18,9 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
-import ipaddress
 import logging
 import os
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +31,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from cnnlib import speed
+from cnnlib.network import NetworkBlocked  # noqa: F401
+from cnnlib.network import block as block_network
+from cnnlib.network import unblock as unblock_network  # noqa: F401
+
 T = TypeVar("T")
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -40,9 +43,13 @@ PROFILES = ("smoke", "cpu", "gpu")
 
 # Read by the backends while they are imported, so they must be set before. A value that is already set is kept.
 _BEFORE_THE_IMPORT = {
-    # TensorFlow leaves oneDNN off on processors that it does not know to gain by it. Those of most laptops do: lessons
-    # take half the time with it, and the gradient of a dilated convolution has no other kernel on a CPU.
+    # TensorFlow turns oneDNN on by itself only on processors with instructions for neural networks (AVX512_VNNI,
+    # AVX512_BF16, AMX: release notes of 2.9). Those of most laptops have none and gain as much: lessons take half the
+    # time with it, and the gradient of a dilated convolution has no other kernel on a CPU.
     "TF_ENABLE_ONEDNN_OPTS": "1",
+    # JAX compiles its random numbers anew for every shape, in 2 s in the form that can be spread over devices and in
+    # 0.3 s without.
+    "JAX_THREEFRY_PARTITIONABLE": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "ERROR",
     # A lesson shares the GPU with the learner's other notebooks: take memory as it is needed, not all of it at once.
@@ -52,11 +59,6 @@ _BEFORE_THE_IMPORT = {
 _DEPENDENCIES = r"(keras|tensorflow|jax|jaxlib|torch|numpy|ml_dtypes|google|matplotlib|IPython|ipykernel|h5py)(\.|$)"
 
 _seed: int | None = None
-_network: dict[str, object] = {}
-
-
-class NetworkBlocked(ConnectionError):
-    """Raised for every connection beyond this machine after :func:`block_network`."""
 
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
@@ -93,6 +95,28 @@ def setup(seed: int | None = None, *, lesson: str | None = None) -> None:
         keras.utils.set_random_seed(chosen)
     _seed = chosen
     print(f"Keras {keras.__version__} · {backend()} · {profile()} profile · seed {chosen}")
+    if lesson is not None and (line := _what_it_takes(lesson)):
+        print(line)
+
+
+def _what_it_takes(lesson: str) -> str:
+    """How long the lesson's cells will take here, measured in half a second; empty where that is not known.
+
+    Stored outputs and tests do without: they depend on no measurement. The course map holds the seconds of TensorFlow
+    in the cpu profile.
+    """
+    if is_static() or backend() != "tensorflow" or profile() != "cpu":
+        return ""
+    try:
+        timings = speed.load(data_dir() / "timings.json")
+    except FileNotFoundError:
+        return ""
+    seconds = speed.expected(lesson, speed.measure(0.5), timings) if timings else None
+    return "" if seconds is None else f"All cells of this lesson take about {_rounded(seconds)} on this machine."
+
+
+def _rounded(seconds: float) -> str:
+    return f"{max(5, 5 * round(seconds / 5))} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _keras() -> ModuleType:
@@ -312,67 +336,6 @@ def data_dir() -> Path:
     return Path(chosen).expanduser() if chosen else root() / "data"
 
 
-# --- network ---------------------------------------------------------------------------------------------------------
-
-
-def block_network() -> None:
-    """Refuse every connection beyond this machine, with an error that says so. Loopback and local sockets still work.
-
-    The course itself needs no network: this proves it, in the tests and in the build.
-    """
-    if _network:
-        return
-    _network.update(connect=socket.socket.connect, connect_ex=socket.socket.connect_ex, getaddrinfo=socket.getaddrinfo)
-
-    def connect(self: socket.socket, address: object):
-        _refuse_remote(self.family, address)
-        return _network["connect"](self, address)
-
-    def connect_ex(self: socket.socket, address: object):
-        _refuse_remote(self.family, address)
-        return _network["connect_ex"](self, address)
-
-    def getaddrinfo(host: object, *args: object, **kwargs: object):
-        _refuse_remote(socket.AF_INET, (host,))
-        return _network["getaddrinfo"](host, *args, **kwargs)
-
-    socket.socket.connect, socket.socket.connect_ex = connect, connect_ex
-    socket.getaddrinfo = getaddrinfo
-
-
-def unblock_network() -> None:
-    """Undo :func:`block_network`."""
-    if not _network:
-        return
-    socket.socket.connect, socket.socket.connect_ex = _network["connect"], _network["connect_ex"]
-    socket.getaddrinfo = _network["getaddrinfo"]
-    _network.clear()
-
-
-def _refuse_remote(family: int, address: object) -> None:
-    if family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    host = address[0] if isinstance(address, tuple) and address else address
-    if not _is_local(host):
-        raise NetworkBlocked(
-            f"Something tried to reach {host!r}, but the network is blocked (CNNLIB_OFFLINE=1). The lessons run "
-            "without it. For what does need it (full=True, bigger weights), unset CNNLIB_OFFLINE and restart the "
-            "kernel."
-        )
-
-
-def _is_local(host: object) -> bool:
-    if isinstance(host, bytes):
-        host = host.decode(errors="replace")
-    if host in (None, "", "localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(str(host).partition("%")[0])
-    except ValueError:  # a name: looking it up would already be a use of the network
-        return False
-    return address.is_loopback or address.is_unspecified
-
-
 # --- report ----------------------------------------------------------------------------------------------------------
 
 
@@ -392,21 +355,27 @@ class Report:
     __repr__ = __str__
 
 
-def report() -> Report:
-    """What a maintainer needs to know about a bug: systems and versions, device and settings.
+def report(measure: bool = True) -> Report:
+    """What a maintainer needs to know about a bug: systems and versions, device and settings, speed.
 
     It holds no user name and no path, so it can be pasted anywhere.
+
+    Args:
+        measure: whether to measure the speed of this machine, which takes two seconds (:func:`cnnlib.speed.measure`).
     """
+    index = {"speed": f"{speed.measure():.2f} (1 on a fast processor, 0.3 on a slow one)"} if measure else {}
     return Report(
         {
             "cnnlib": _course_version(),
             "Keras": _version("keras"),
-            "backend": f"{backend()} {_version(backend())}",
+            "backend": f"{backend()} {_version(backend())}{_onednn()}",
             "NumPy": _version("numpy"),
             "Python": f"{platform.python_version()} ({platform.python_implementation()})",
             "system": _system(),
             "device": f"{device()} (x{len(devices())})" if len(devices()) > 1 else device(),
+            "processor": " · ".join(filter(None, [speed.processor(), speed.instructions()])),
             "CPU cores": str(_cores()),
+            **index,
             "memory": _memory(),
             "profile": f"{profile()} ({'set' if os.environ.get('CNNLIB_PROFILE') else 'found'})",
             "seed": str(seed()),
@@ -414,6 +383,14 @@ def report() -> Report:
             "settings": _settings(),
         }
     )
+
+
+def _onednn() -> str:
+    """Whether TensorFlow was told to use oneDNN, without which training on a CPU takes about twice as long."""
+    if backend() != "tensorflow":
+        return ""
+    chosen = os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    return f", oneDNN {'as TensorFlow chose' if chosen is None else 'off' if chosen.strip() in ('0', '') else 'on'}"
 
 
 def _version(package: str) -> str:

@@ -321,7 +321,26 @@ def fit(
         options = {"shuffle": False, "validation_batch_size": batch_size, **options}
     if not quiet:
         callbacks.append(Progress(label))
+    _create_variables(model, data)
     return model.fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=0, **options)
+
+
+def _create_variables(model: keras.Model, data) -> None:
+    """Create what a step would create at its first call: the variables of the optimizer, the loss and the metrics.
+
+    TensorFlow traces a step that creates variables twice, which for a small network takes longer than to train it.
+    """
+    if keras.backend.backend() != "tensorflow" or not model.built or not model.trainable_variables:
+        return
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    shape = getattr(model, "output_shape", None)  # a model that is written as a class has none
+    if isinstance(data, Batches) and isinstance(shape, tuple) and None not in shape[1:]:
+        x, y = data.x[:1], data.y[:1]
+        untrained = np.zeros((1, *shape[1:]), "float32")
+        model.compute_loss(x, y, untrained)
+        model.compute_metrics(x, y, untrained)
+        model.reset_metrics()
 
 
 # --- learning rate ---------------------------------------------------------------------------------------------------
@@ -664,6 +683,9 @@ def train_resumable(
     return history
 
 
+_SAVED = ("random.npz", "run.json")  # the files of a save, beside the folder "backup" of BackupAndRestore
+
+
 class _Saves(keras.callbacks.Callback):
     """Keeps, beside what ``BackupAndRestore`` saves, random states and history, and makes each save all or nothing.
 
@@ -684,8 +706,14 @@ class _Saves(keras.callbacks.Callback):
     def check_out(self) -> None:
         """Put the newest complete save where ``BackupAndRestore`` looks for it."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.directory / "next", ignore_errors=True)
-        complete = sorted(self.directory.glob("epoch-*"))
+        unfinished = self.directory / "next"
+        if unfinished.exists() and not {path.name for path in unfinished.glob("*")} <= {"backup", *_SAVED}:
+            raise ValueError(
+                f"The folder {str(unfinished)!r} holds other files than a save of a run, and would be replaced. Choose "
+                "another folder for the run, or move these files away."
+            )
+        shutil.rmtree(unfinished, ignore_errors=True)
+        complete = self._complete()
         if not complete:
             return
         saved = json.loads((complete[-1] / "run.json").read_text(encoding="utf-8"))
@@ -700,6 +728,11 @@ class _Saves(keras.callbacks.Callback):
             self._random = [file[name] for name in sorted(file.files)]
         shutil.copytree(complete[-1], self.directory / "next")
 
+    def _complete(self) -> list[Path]:
+        """The saves of whole epochs, oldest first; other folders of the same name are not ours to delete."""
+        folders = sorted(self.directory.glob("epoch-*"))
+        return [folder for folder in folders if all((folder / name).is_file() for name in _SAVED)]
+
     def on_train_begin(self, logs=None) -> None:
         if self._random is not None:
             for variable, value in zip(_random_states(self.model), self._random):
@@ -713,7 +746,7 @@ class _Saves(keras.callbacks.Callback):
         np.savez(folder / "random.npz", **states)
         run = {"identity": self.identity, "history": self.history}
         (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
-        earlier = list(self.directory.glob("epoch-*"))
+        earlier = self._complete()
         os.replace(folder, self.directory / f"epoch-{epoch + 1:06d}")
         for old in earlier:
             shutil.rmtree(old, ignore_errors=True)
@@ -779,6 +812,7 @@ def _restore(snapshot: list[tuple[keras.Variable, np.ndarray]]) -> None:
 
 def _step(model: keras.Model, inputs: np.ndarray, targets: np.ndarray) -> float:
     """One step of training; the loss of this batch alone, before the step."""
+    model.reset_metrics()  # before 3.15 Keras returned the mean over all batches since the last reset
     return float(model.train_on_batch(inputs, targets, return_dict=True)["loss"])
 
 

@@ -169,7 +169,7 @@ unknown
 # ### Exercise 00.2 · An image from elsewhere
 #
 # PyTorch keeps channels first, and files hold whole numbers from 0 to 255. Write `to_convention`, which takes one such
-# image and returns it as this course keeps it: height, width, channels, with values from 0 to 1.
+# image and returns it as this course keeps it: height, width, channels, as `float32` with values from 0 to 1.
 #
 # An image of shape `(3, 2, 4)` whose values are all 255 becomes one of shape `(2, 4, 3)` full of ones. An array that
 # does not have three axes is no image: raise a `ValueError`.

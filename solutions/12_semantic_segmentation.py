@@ -40,9 +40,10 @@ import numpy as np
 from keras import layers, ops
 from scipy import ndimage
 
-from cnnlib import arithmetic, claim, datasets, exercise, models, plotting, results, segmentation, training
+from cnnlib import arithmetic, claim, datasets, exercise, models, plotting, segmentation, training
 from cnnlib.claims import approx, measured
 from cnnlib.models import deeplab
+from cnnlib.results import Experiment
 
 # %% [markdown]
 # ## One micrograph, and no more
@@ -310,7 +311,8 @@ def seam_found(loss):
     """Recall and precision of a 1x1 convolution, trained with this loss from zero."""
     model = keras.Sequential([keras.Input(seen.shape), layers.Conv2D(1, 1, kernel_initializer="zeros")])
     model.compile(keras.optimizers.Adam(0.3), loss)
-    training.fit(model, seen[None], seam[None], epochs=60, quiet=True)
+    sixty = [np.broadcast_to(part, (60, *part.shape)) for part in (seen, seam)]  # the same image, sixty steps
+    training.fit(model, *sixty, batch_size=1, quiet=True)
     kernel, bias = model.get_weights()
     found = (seen @ kernel[0, 0] + bias)[..., 0] > 0  # what a 1x1 convolution computes
     hits = np.sum(found & (seam == 1))
@@ -351,21 +353,24 @@ claim("and of its pixels more are true", precision["Dice"] > 1.5 * precision["th
 # at the mask as a whole.
 #
 # There is one image, so augmentation has to make the batches: 400 squares of 96 pixels from random places, each turned
-# or mirrored in one of eight ways, and darker or brighter by up to a quarter. Two epochs of these are 200 steps.
+# or mirrored in one of eight ways, and darker or brighter by up to a quarter. Four of them are a batch. You train for
+# one epoch, 100 steps; the stored runs had two.
 
 # %%
+unets = Experiment("12_unet")
+epochs = unets.pick(stored=2, live=1)
 rng = np.random.default_rng(runtime.seed())
 crops, targets = segmentation.random_crops(x[None], segmentation.separated(nuclei)[None], 96, 400, rng)
 crops *= rng.uniform(0.75, 1.25, (400, 1, 1, 1)).astype("float32")
 
 
 def train(model, label, batch_size=4, **options):
-    """200 steps; returns the label map of the held-out part."""
-    rate = keras.optimizers.schedules.CosineDecay(0.003, 200)
+    """100 steps an epoch; returns the logits of the held-out part."""
+    rate = keras.optimizers.schedules.CosineDecay(0.003, 100 * epochs)
     loss = segmentation.SumOfLosses([segmentation.PixelCrossEntropy(), segmentation.DiceLoss()])
     model.compile(keras.optimizers.Adam(rate), loss)
     count = 100 * batch_size
-    training.fit(model, crops[:count], targets[:count], epochs=2, batch_size=batch_size, label=label, **options)
+    training.fit(model, crops[:count], targets[:count], epochs=epochs, batch_size=batch_size, label=label, **options)
     return ops.convert_to_numpy(model.predict_on_batch(new[None]))[0, ..., 0]
 
 
@@ -396,17 +401,11 @@ claim("the outlines gain at least 20 points", with_skips["outline"] > by_thresho
 # What are the skip connections for? Take them out, and change nothing else. The bottom has 12 x 12 places for 96 x 96
 # pixels, and everything must pass through it.
 #
-# **Predict**: which suffers more, Dice or the outlines?
-
-# %%
-blind = segmentation.UNet((None, None, 1), depth=3, width=8, norm="batch", skips=False)
-without_skips = scores((train(blind, "without skips") > 0).astype("uint8"))
-live = {f"{name} {key}": value for name, found_scores in
-        {"U-Net": with_skips, "no skips": without_skips}.items() for key, value in found_scores.items()}  # fmt: skip
-
-# %% [markdown]
-# Three further networks were trained for the stored runs only: one whose decoder uses transposed convolutions, and two
-# that see one square at a time, with batch or with group normalisation. You will need them below.
+# Four further networks were trained for the stored runs only: this one without skips, one whose decoder uses transposed
+# convolutions, and two that see one square at a time, with batch or with group normalisation. You will need all of
+# them.
+#
+# **Predict**: which suffers more without the skips, Dice or the outlines?
 
 
 # %%
@@ -417,21 +416,28 @@ def grid_of(model, doubling):
 
 
 grid = {"resize": grid_of(unet, "up0_conv")}
-if results.recording():
-    transposed = segmentation.UNet((None, None, 1), depth=3, width=8, norm="batch", decoder="transposed")
-    train(transposed, "transposed")
-    grid["transposed"] = grid_of(transposed, "up0_transposed")
-    for norm in ("batch", "group"):
-        model = segmentation.UNet((None, None, 1), depth=3, width=8, norm=norm)
-        whole = train(model, norm, batch_size=1)
+unets.keep(**{f"U-Net {key}": value for key, value in with_skips.items()})
+
+# %% jupyter={"source_hidden": true}
+# The other four networks, for the stored runs: `python tools/run_experiments.py --lesson 12` comes by here.
+for name in unets.pick(stored=("no skips", "transposed", "batch", "group"), live=()):
+    options = {"no skips": {"skips": False}, "transposed": {"decoder": "transposed"}, "group": {"norm": "group"}}
+    model = segmentation.UNet((None, None, 1), 3, 8, **{"norm": "batch", **options.get(name, {})})
+    whole = train(model, name, batch_size=1 if name in ("batch", "group") else 4)
+    if name == "transposed":
+        grid[name] = grid_of(model, "up0_transposed")
+    else:
+        unets.keep(**{f"{name} {key}": value for key, value in scores((whole > 0).astype("uint8")).items()})
+    if name in ("batch", "group"):
         tiles = segmentation.predict_tiled(model.predict_on_batch, new, 96, 72, 32, 8, batch_size=4)[..., 0]
-        live[f"{norm} tiled"] = np.abs(tiles - whole).max()
-        live |= {f"{norm} {key}": value for key, value in scores((whole > 0).astype("uint8")).items()}
-results.record("12_unet", **live, grid=grid)
-runs = results.stored("12_unet") or [{**live, "grid": grid, "seed": runtime.seed()}]
+        unets.keep(**{f"{name} tiled": np.abs(tiles - whole).max()})
+unets.keep(grid=grid)
+
+# %%
+runs = unets.stored
 plotting.recipes(
     runs,
-    live,
+    unets.live,
     rows=("U-Net", "no skips"),
     measures={"Dice": "Dice", "outline": "F-score of outlines"},
     xlabel="score, held-out part",
@@ -439,9 +445,9 @@ plotting.recipes(
 )
 
 # %%
-claim("without skips the outlines lose at least 2 points", without_skips["outline"] < with_skips["outline"] - 0.02)
-lost = {key: np.mean([run[f"U-Net {key}"] - run[f"no skips {key}"] for run in runs]) for key in with_skips}
-claim("in the stored runs they lose at least twice what Dice loses", lost["outline"] > 2 * lost["Dice"])
+lost = {key: runs[f"U-Net {key}"] - runs[f"no skips {key}"] for key in with_skips}
+claim("in each stored run the outlines lose at least 2 points without skips", lost["outline"].min() > 0.02)
+claim("on average at least twice what Dice loses", lost["outline"].mean() > 2 * lost["Dice"].mean())
 
 # %% [markdown]
 # The skips carry the edges. What is nucleus and what is not, the bottom knows without them.
@@ -513,9 +519,8 @@ for run in runs:
     for name, (behind, at_end) in run["grid"].items():
         print(f"seed {run['seed']}, {name:10}: behind the layer {behind:.3f}, in the logits {at_end:.3f}")
 measured("this run, resize, behind the layer", grid["resize"][0], digits=1)
-trained = [run["grid"] for run in runs if "transposed" in run["grid"]]
-claim("transposed, more than a tenth, in each stored run", all(each["transposed"][0] > 0.1 for each in trained))
-claim("resized, less than a fiftieth", max(each["resize"][0] for each in (*trained, grid)) < 0.02)
+claim("transposed, more than a tenth, in each stored run", runs["grid"]["transposed"][:, 0].min() > 0.1)
+claim("resized, less than a fiftieth", max(unets.all["grid"]["resize"][:, 0]) < 0.02)
 
 # %% [markdown]
 # Nearly: a third and more of what varies behind the layer is the grid, and about a hundredth or less of the logits. The
@@ -611,12 +616,12 @@ for norm in (layers.BatchNormalization(), layers.GroupNormalization(1)):
 # values a mean is taken over.
 
 # %%
-single = [(run["batch Dice"], run["group Dice"]) for run in runs if "batch Dice" in run]
-for seed, (by_batch, by_group) in enumerate(single):
-    print(f"seed {seed}: batch {by_batch:.3f}, group {by_group:.3f}")
+by_batch, by_group = runs["batch Dice"], runs["group Dice"]
+for seed, batch, group in zip(runs["seed"], by_batch, by_group):
+    print(f"seed {seed}: batch {batch:.3f}, group {group:.3f}")
 values = [side**2 for side in (96, 48, 24, 12)]
 claim("one square has 9,216 values a channel at the top and 144 at the bottom", (values[0], values[-1]) == (9216, 144))
-claim("in no stored run is batch normalisation more than a point behind", all(a > b - 0.01 for a, b in single))
+claim("in no stored run is batch normalisation more than a point behind", (by_batch > by_group - 0.01).all())
 
 # %% [markdown]
 # Not behind. *One image* is not *one value*: even a mean over 144 values is a good mean. So a batch of one large image
@@ -665,7 +670,7 @@ claim("with overlap and a margin, none by more than 0.05", off[1].max() < 0.05)
 # tile. **Predict**: does overlap help there?
 
 # %%
-apart = {norm: [run[f"{norm} tiled"] for run in runs if f"{norm} tiled" in run] for norm in ("batch", "group")}
+apart = {norm: runs[f"{norm} tiled"] for norm in ("batch", "group")}
 for norm, values in apart.items():
     print(f"{norm}: a logit is wrong by up to {', '.join(f'{value:.2f}' for value in values)}")
 claim("in each stored run, with group normalisation by more than 1", min(apart["group"]) > 1)
@@ -809,20 +814,22 @@ def on_grey(pixels, grey):
     return canvas
 
 
-def mean_animal_iou(model, small):
-    """The mean IoU of the animals, on the photographs or on small ones."""
-    found = []
-    for pet in pets:
-        image, mask = (on_grey(pet.image, 128), on_grey(pet.mask, 0)) if small else (pet.image, pet.mask)
-        animal = deeplab.segment(image, model) == voc[pet.species]
-        found.append(segmentation.iou(mask, animal.astype(int), 2)[1])
-    return np.mean(found)
+def mean_animal_iou(answers, masks):
+    """The mean over the photographs of the IoU of the animal."""
+    animals = [(labels == voc[pet.species]).astype(int) for labels, pet in zip(answers, pets)]
+    return np.mean([segmentation.iou(mask, animal, 2)[1] for mask, animal in zip(masks, animals)])
 
 
 coarse = models.DeepLabV3(output_stride=32, input_shape=(None, None, 3))
 coarse.set_weights(network.get_weights())
-animals = {(stride, small): mean_animal_iou(model, small)
-           for stride, model in {8: network, 32: coarse}.items() for small in (False, True)}  # fmt: skip
+large, masks = [pet.image for pet in pets], [pet.mask for pet in pets]
+small, small_masks = [on_grey(image, 128) for image in large], [on_grey(mask, 0) for mask in masks]
+animals = {
+    (8, False): mean_animal_iou(answers, masks),
+    (8, True): mean_animal_iou([deeplab.segment(image, network) for image in small], small_masks),
+    (32, False): mean_animal_iou([deeplab.segment(image, coarse) for image in large], masks),
+    (32, True): mean_animal_iou([deeplab.segment(image, coarse) for image in small], small_masks),
+}
 plotting.heatmap(
     np.reshape(list(animals.values()), (2, 2)), rows=["an eighth", "a 32nd"], columns=["as is", "small"],
     form="{:.2f}", limits=(0, 1), size=0.9,

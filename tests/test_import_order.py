@@ -5,7 +5,20 @@ import pytest
 
 # Top to bottom: a module may import those above it, and its own package. A new module takes its place here.
 ORDER = [
-    *("_lazy", "cnnlib", "claims", "runtime", "results", "splits", "arithmetic", "reference", "gradients", "trace"),
+    *(
+        "_lazy",
+        "cnnlib",
+        "claims",
+        "network",
+        "speed",
+        "runtime",
+        "results",
+        "splits",
+        "arithmetic",
+        "reference",
+        "gradients",
+        "trace",
+    ),
     *("datasets", "models", "training", "transfer", "explain", "detection", "segmentation", "pipeline", "reliability"),
     *("deploy", "plotting", "exercises", "checks"),
 ]

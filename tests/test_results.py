@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnlib import results, runtime
+from cnnlib.results import Experiment, Runs
 
 
 @pytest.fixture
@@ -150,3 +151,109 @@ def test_the_files_of_the_course_are_whole():
         assert {"lesson", "command", "date", "setting", "runs"} <= set(content), file.name
         assert len({run["seed"] for run in content["runs"]}) == len(content["runs"]) > 0, file.name
         assert file.stat().st_size < 200_000, f"{file.name} is no small file"
+
+
+# --- experiments: what is run live, and what is stored ----------------------------------------------------------------
+
+
+@pytest.fixture
+def seed(monkeypatch):
+    """Give this run a seed."""
+    return lambda number: monkeypatch.setattr(runtime, "_seed", number)
+
+
+def test_a_table_of_runs_has_rows_and_columns():
+    runs = Runs([{"seed": 0, "right": {"a": [1, 2], "b": [3, 4]}}, {"seed": 2, "right": {"a": [5, 6], "b": [7, 9]}}])
+    assert runs[1]["seed"] == 2
+    assert runs["seed"].tolist() == [0, 2]
+    assert runs["right"] == [{"a": [1, 2], "b": [3, 4]}, {"a": [5, 6], "b": [7, 9]}]
+    assert runs["right"]["a"][:, -1].tolist() == [2, 6], "the runs along the first axis"
+    assert (runs["right"]["b"] - runs["right"]["a"])[:, -1].tolist() == [2, 3]
+    assert runs[:1]["right"]["b"].tolist() == [[3, 4]]
+    columns = runs["right"].columns()
+    assert list(columns) == ["a", "b"]
+    assert columns["b"].tolist() == [[3, 4], [7, 9]]
+    assert list(runs["right"].columns(["b"])) == ["b"]
+    assert list(runs.columns()) == ["right"], "a seed is no value"
+
+
+def test_values_of_different_lengths_stay_a_list():
+    assert Runs([{"loss": [1, 2]}, {"loss": [3]}])["loss"] == [[1, 2], [3]]
+
+
+def test_a_table_without_runs_has_empty_columns():
+    assert Runs([])["a"].shape == (0,)
+    assert Runs([]).columns() == {}
+
+
+def test_a_value_that_a_run_lacks_is_named_with_the_run():
+    runs = Runs([{"seed": 0, "a": {"x": 1}, "b": 2}, {"seed": 3, "a": {"x": 1}}])
+    with pytest.raises(KeyError, match="no 'b' in the run of seed 3; it has seed, a"):
+        runs["b"]
+    with pytest.raises(KeyError, match="no 'y' in one of the runs; it has x"):
+        runs["a"]["y"]
+
+
+def test_live_a_part_is_run_and_the_stored_runs_have_the_whole(folder, seed):
+    store(folder, [{"seed": 1, "n": {"8": 5, "20": 6}}, {"seed": 0, "n": {"8": 3, "20": 4}}])
+    seed(0)
+    rates = Experiment("03_rates")
+    assert rates.pick(stored=["8", "20"], live=["8"]) == ["8"]
+    loss = np.array(2.123456789)
+    rates.keep(n={"8": loss})
+    assert rates.live["n"]["8"] is loss, "as it was given"
+    assert rates.stored["seed"].tolist() == [0, 1]
+    assert rates.stored["n"]["20"].tolist() == [4, 6]
+    assert list(folder.iterdir()) == [folder / "03_rates.json"], "a lesson stores nothing"
+
+
+@pytest.mark.parametrize(("own", "others", "values"), [(0, [1], [9, 5]), (1, [0], [3, 9]), (7, [0, 1], [3, 5, 9])])
+def test_each_seed_counts_once(folder, seed, own, others, values):
+    store(folder, [{"seed": 0, "n": 3}, {"seed": 1, "n": 5}])
+    seed(own)
+    rates = Experiment("03_rates")
+    rates.keep(n=9)
+    assert rates.others["seed"].tolist() == others
+    assert rates.all["n"].tolist() == values
+    assert rates.stored["n"].tolist() == [3, 5]
+
+
+def test_what_this_run_left_out_is_no_part_of_all(folder, seed):
+    store(folder, [{"seed": 0, "n": {"8": 5, "20": 6}}, {"seed": 1, "n": {"8": 3, "20": 4}}])
+    seed(0)
+    rates = Experiment("03_rates")
+    rates.keep(n={"8": 1})
+    assert rates.all["n"]["8"].tolist() == [1, 3]
+    with pytest.raises(KeyError, match="no '20' in one of the runs"):
+        rates.all["n"]["20"]
+
+
+def test_while_it_is_recorded_this_run_stands_for_the_stored_ones(folder, recording):
+    store(folder, [{"seed": 0, "n": 3}])
+    rates = Experiment("03_rates")
+    assert rates.pick(stored=["8", "20"], live=["8"]) == ["8", "20"]
+    rates.keep(n=np.float32(1 / 3))
+    rates.keep(m=[1, 2])
+    assert rates.stored == rates.all == [{"seed": 7, "n": 0.333333, "m": [1, 2]}]
+    assert rates.others == []
+    assert [line["values"] for line in recording()] == [{"n": 0.333333}, {"m": [1, 2]}]
+
+
+def test_the_experiment_of_another_lesson_is_read_while_one_is_recorded(folder, recording):
+    store(folder, [{"seed": 0, "n": 3}], name="02_before")
+    assert Experiment("02_before").stored["n"].tolist() == [3]
+
+
+def test_an_experiment_says_what_is_wrong(folder, seed):
+    seed(0)
+    with pytest.raises(ValueError, match="cannot name an experiment"):
+        Experiment("../x")
+    rates = Experiment("03_rates")
+    with pytest.raises(ValueError, match="nothing to record"):
+        rates.keep()
+    for runs in ("stored", "others", "all"):
+        with pytest.raises(FileNotFoundError, match="run_experiments.py --lesson 03"):
+            getattr(rates, runs)
+    assert "measured nothing yet" in repr(rates)
+    rates.keep(n=1)
+    assert repr(rates) == "Experiment('03_rates'): this run has n"

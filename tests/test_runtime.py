@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlib import runtime
+from cnnlib import network, runtime, speed
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ("KERAS_BACKEND", "CNNLIB_PROFILE", "CNNLIB_SEED", "CNNLIB_STATIC", "CNNLIB_OFFLINE", "CNNLIB_DATA")
@@ -26,7 +26,7 @@ def clean(monkeypatch):
     for name in SETTINGS[1:]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(runtime, "_seed", None)
-    blocked = bool(runtime._network)
+    blocked = network.blocked()
     runtime.unblock_network()
     yield monkeypatch
     runtime.unblock_network()
@@ -53,7 +53,7 @@ def test_setup_prints_one_line_and_nothing_else_is_heard(tmp_path):
     configuration = {"floatx": "float16", "epsilon": 1e-7, "backend": "none", "image_data_format": "channels_first"}
     (keras_home / "keras.json").write_text(json.dumps(configuration))
     code = f"""
-        from cnnlib import runtime
+        from cnnlib import network, runtime, speed
         runtime.setup(7)
         import keras, numpy as np, sys, warnings
         assert keras.config.image_data_format() == "channels_last"
@@ -93,7 +93,7 @@ def test_tensorflow_is_imported_only_by_what_needs_it(name):
     if not importlib.util.find_spec(name) or not importlib.util.find_spec("tensorflow"):
         pytest.skip(f"{name} or TensorFlow is not installed")
     code = """
-        from cnnlib import runtime
+        from cnnlib import network, runtime, speed
         runtime.setup(1)
         import keras, numpy as np, sys
         first = float(keras.random.uniform(()))
@@ -177,7 +177,7 @@ def test_a_backend_that_is_not_installed_comes_with_the_command_that_installs_it
         import importlib.util, os
         find = importlib.util.find_spec
         importlib.util.find_spec = lambda name, *rest: None if name == os.environ["KERAS_BACKEND"] else find(name)
-        from cnnlib import runtime
+        from cnnlib import network, runtime, speed
         runtime.setup()
     """
     done = python(code, KERAS_BACKEND=name)
@@ -261,35 +261,6 @@ def test_without_a_checkout_the_error_says_where_to_start(clean, tmp_path):
         runtime.root()
 
 
-# --- network ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_blocked_network_refuses_what_is_not_this_machine(clean):
-    runtime.block_network()
-    runtime.block_network()  # a second call changes nothing
-    for attempt in (
-        lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
-        lambda: socket.create_connection(("example.org", 443), timeout=1),
-        lambda: socket.socket().connect_ex(("192.0.2.1", 80)),
-        lambda: socket.socket(socket.AF_INET6).connect(("2001:db8::1", 80)),
-        lambda: socket.getaddrinfo(b"example.org", 80),
-    ):
-        with pytest.raises(runtime.NetworkBlocked, match="CNNLIB_OFFLINE=1"):
-            attempt()
-
-
-def test_a_blocked_network_still_reaches_this_machine(clean):
-    runtime.block_network()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        for host in ("127.0.0.1", "localhost"):
-            with socket.create_connection((host, server.getsockname()[1]), timeout=5):
-                server.accept()[0].close()
-        with socket.socket() as client:
-            assert client.connect_ex(server.getsockname()) == 0
-    left, right = socket.socketpair()
-    left.close(), right.close()
-
-
 def test_setup_blocks_the_network_when_asked_and_it_can_be_undone(clean, capsys):
     connect, lookup = socket.socket.connect, socket.getaddrinfo
     clean.setenv("CNNLIB_OFFLINE", "1")
@@ -313,6 +284,9 @@ def test_the_report_names_what_a_bug_report_needs(clean):
     assert report["Python"].startswith(".".join(map(str, sys.version_info[:3])))
     assert report["device"].startswith(runtime.device())
     assert int(report["CPU cores"]) >= 1
+    assert report["processor"].split(" · ")[0] == speed.processor()
+    assert 0.01 < float(report["speed"].split()[0]) < 20
+    assert "speed" not in runtime.report(measure=False).entries
     assert report["memory"].endswith(" GiB")
     assert float(report["memory"].split()[0]) >= 1
     assert len(str(report).splitlines()) == len(report.entries)
@@ -342,6 +316,48 @@ def test_without_git_the_report_has_no_commit(clean, tmp_path):
     clean.undo()
     clean.setattr(runtime, "root", lambda: tmp_path)
     assert runtime._commit() == ""
+
+
+@pytest.mark.skipif(runtime.backend() != "tensorflow", reason="oneDNN is switched for TensorFlow")
+@pytest.mark.parametrize(("value", "said"), [("1", "on"), ("0", "off"), (None, "as TensorFlow chose")])
+def test_the_report_says_whether_onednn_is_on(clean, value, said):
+    clean.setenv("TF_ENABLE_ONEDNN_OPTS", value) if value else clean.delenv("TF_ENABLE_ONEDNN_OPTS")
+    assert runtime.report(measure=False)["backend"].endswith(f", oneDNN {said}")
+
+
+@pytest.mark.skipif(runtime.backend() != "tensorflow", reason="oneDNN is switched for TensorFlow")
+def test_setup_turns_onednn_on_before_tensorflow_is_imported_and_keeps_a_choice_that_was_made():
+    code = """
+        import os, sys
+        os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None) if sys.argv[1:] else None
+        from cnnlib import runtime
+        assert "tensorflow" not in sys.modules
+        runtime.setup()
+        print(os.environ["TF_ENABLE_ONEDNN_OPTS"])
+    """
+    assert python(code.replace("if sys.argv[1:] else None", "")).stdout.split()[-1] == "1"
+    assert python(code, TF_ENABLE_ONEDNN_OPTS="0").stdout.split()[-1] == "0"
+
+
+def test_the_opening_says_what_the_lesson_will_take_here(clean, tmp_path, capsys):
+    (tmp_path / "timings.json").write_text(
+        json.dumps({"processors": {"fast": {"index": 1.0, "lessons": {"04": {"seconds": 20.0}}}}})
+    )
+    clean.setenv("CNNLIB_DATA", str(tmp_path))
+    clean.setenv("CNNLIB_PROFILE", "cpu")
+    clean.setattr(speed, "measure", lambda seconds: 0.25)
+    runtime.setup(lesson="04")
+    said = capsys.readouterr().out.splitlines()
+    expected = ["All cells of this lesson take about 80 s on this machine."]
+    assert said[1:] == (expected if runtime.backend() == "tensorflow" else [])
+    clean.setenv("CNNLIB_STATIC", "1")
+    runtime.setup(lesson="04")
+    clean.setenv("CNNLIB_STATIC", "0")
+    runtime.setup(lesson="05")
+    runtime.setup()
+    (tmp_path / "timings.json").write_text("{")
+    runtime.setup(lesson="04")
+    assert len(capsys.readouterr().out.splitlines()) == 4, "no line where nothing is known or nothing may be measured"
 
 
 def test_a_container_s_limit_counts_as_the_memory(clean):

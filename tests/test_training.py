@@ -122,6 +122,46 @@ def test_fit_visits_the_examples_in_that_order_also_from_the_middle():
     assert seen.epochs == [list(range(12))] * 2
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="what is traced, TensorFlow traces")
+def test_a_step_is_traced_once():
+    calls = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, x):
+            calls.append(keras.ops.shape(x)[0])
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), Traced()])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    calls.clear()
+    x, y = np.ones((12, 3), "float32"), np.zeros(12, int)
+    history = training.fit(model, x, y, epochs=2, batch_size=5, quiet=True).history
+    assert len(calls) == 1, calls
+    assert history["accuracy"][1] in (0, 1)  # all examples are alike: nothing was counted beforehand
+
+
+def test_fit_takes_a_model_that_is_written_as_a_class():
+    class Written(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = keras.layers.Dense(2)
+
+        def build(self, shape):
+            self.last.build(shape)
+            self.built = True
+
+        def call(self, x):
+            return self.last(x)
+
+    model = Written()
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = np.ones((12, 3), "float32"), np.zeros((12, 2), "float32")
+    training.fit(model, x, y, quiet=True)  # not built yet
+    model.compile("adam", "mse", metrics=["mae"])
+    assert training.fit(model, x, y, epochs=2, quiet=True).history["mae"][1] > 0
+
+
 def test_fit_takes_what_keras_takes(data, capsys):
     model = make()
     history = training.fit(model, training.Batches(*data, seed=0), epochs=2, label="run")
@@ -385,6 +425,18 @@ def test_a_save_that_was_cut_short_does_not_count(data, uninterrupted, tmp_path,
     model = make()
     training.train_resumable(model, *data, tmp_path, epochs=EPOCHS, seed=2)
     assert difference(model, uninterrupted[0]) <= 1e-6
+
+
+def test_other_folders_of_the_same_names_are_not_deleted(tmp_path, data):
+    mine = tmp_path / "next" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("my own work")
+    with pytest.raises(ValueError, match="next.*other files than a save"):
+        training.train_resumable(make(), *data, tmp_path, epochs=1)
+    assert mine.read_text() == "my own work"
+    mine = mine.parent.rename(tmp_path / "epoch-plots") / "thesis.txt"
+    training.train_resumable(make(), *data, tmp_path, epochs=2)
+    assert mine.read_text() == "my own work"
 
 
 def test_a_process_that_dies_loses_nothing(data, uninterrupted, tmp_path):

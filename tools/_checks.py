@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 from _execute import CHECK
-from _lessons import KERNELSPEC, ROOT, read_opening
+from _lessons import KERNELSPEC, ROOT, is_hidden, read_opening
 from nbformat import NotebookNode
 
 LARGEST = 1_000_000  # bytes of a notebook
@@ -149,8 +149,11 @@ def metadata_is_normal(notebook: NotebookNode) -> list[str]:
     expected = [f"{lesson}-{position:03d}" for position in range(1, len(ids) + 1)]
     complaints += [f"cell {i} has the id {a!r}, not {b!r}" for i, (a, b) in enumerate(zip(ids, expected), 1) if a != b]
     for number, cell in enumerate(notebook.cells, start=1):
-        if set(cell.metadata) - {"tags"}:
-            complaints.append(f"cell {number} has the metadata {', '.join(sorted(set(cell.metadata) - {'tags'}))}")
+        kept = {"tags", "jupyter"} if is_hidden(cell) and cell.cell_type == "code" else {"tags"}
+        if set(cell.metadata) - kept:
+            complaints.append(f"cell {number} has the metadata {', '.join(sorted(set(cell.metadata) - kept))}")
+        elif is_hidden(cell) and CHECK.search(cell.source):
+            complaints.append(f"cell {number} is collapsed and holds the check of an exercise")
     for number, output in outputs(notebook):
         if any("widget" in kind for kind in output.get("data", {})):
             complaints.append(f"cell {number} stores a widget; in stored outputs an explorer shows its static figure")

@@ -43,19 +43,25 @@ class Lesson:
         return self.source.read_text(encoding="utf-8")
 
     def notebook(self, answered: bool = False) -> NotebookNode:
-        """The lesson as a notebook that was not executed: as learners get it, or with its answers."""
+        """The lesson as a notebook that was not executed: as learners get it, or with its answers.
+
+        ValueError if a cell has metadata of Jupyter beside `source_hidden`.
+        """
         raw = jupytext.reads(self.text(), fmt="py:percent")
         cells = []
         for position, cell in enumerate(raw.cells, start=1):
             text = cell.source
+            if "jupyter" in cell.metadata and not is_hidden(cell):
+                raise ValueError(
+                    f"{self.name}, cell {position}: its metadata is jupyter={dict(cell.metadata.jupyter)}; a lesson "
+                    'can collapse a cell, with jupyter={"source_hidden": true}, and nothing else'
+                )
             if cell.cell_type == "code":
                 make = nbformat.v4.new_code_cell
                 text = text if answered else answers.make_stub(text)
             else:
                 make = nbformat.v4.new_markdown_cell
-            tags = cell.metadata.get("tags")
-            metadata = {"tags": list(tags)} if tags else {}
-            cells.append(make(text, id=f"{self.number}-{position:03d}", metadata=metadata))
+            cells.append(make(text, id=f"{self.number}-{position:03d}", metadata=kept_metadata(cell)))
         metadata = {"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
         return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
@@ -73,6 +79,17 @@ class Lesson:
         """
         found = answers.cells(self.source)
         return found[cell - 1].line + (line or 1) - 1 if 1 <= cell <= len(found) else None
+
+
+def is_hidden(cell: NotebookNode) -> bool:
+    """Whether JupyterLab shows this cell collapsed: `# %% jupyter={"source_hidden": true}` in the source."""
+    return cell.metadata.get("jupyter") == {"source_hidden": True}
+
+
+def kept_metadata(cell: NotebookNode) -> dict:
+    """Of a cell's metadata what a notebook keeps: tags, and that the cell is collapsed."""
+    kept = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
+    return {**kept, "jupyter": {"source_hidden": True}} if is_hidden(cell) else kept
 
 
 @dataclass(frozen=True)

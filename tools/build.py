@@ -12,13 +12,14 @@ network blocked, and is stored with its outputs. Nothing in it depends on the ma
 import argparse
 import difflib
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import nbformat
 from _checks import STORED
 from _execute import Run, run_lesson
-from _lessons import ROOT, Lesson, choose, lessons
+from _lessons import ROOT, Lesson, choose, is_hidden, kept_metadata, lessons
 from nbformat import NotebookNode
 
 TIMEOUT = 300.0  # seconds for one cell
@@ -48,7 +49,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        cell.metadata = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
+        cell.metadata = kept_metadata(cell)
         merged: list[NotebookNode] = []
         for output in cell.outputs:
             output.pop("transient", None)
@@ -74,6 +75,7 @@ def build(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> t
     path = lesson.root / "build" / "solutions" / lesson.path.name if answered else lesson.path
     if answered:
         lead_back(notebook)
+    keep_work(path, notebook, lesson.root / ".cnnlib" / "replaced")
     write(notebook, path)
     return path, done
 
@@ -94,9 +96,37 @@ def write(notebook: NotebookNode, path: Path) -> None:
     os.replace(temporary, path)
 
 
+def keep_work(path: Path, notebook: NotebookNode, folder: Path) -> Path | None:
+    """Copy what somebody did in the notebook that is about to be replaced; return the copy, None if there is nothing.
+
+    A notebook that was built holds bare metadata; JupyterLab and other programs add theirs when they save it. No
+    command deletes the folder of the copies.
+    """
+    try:
+        old = nbformat.read(path, as_version=4)
+        if old.metadata.get("language_info") == {"name": "python"} or sources(old) == sources(notebook):
+            return None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+        pass  # not a notebook that can be read: all the more a reason to keep it
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (copy := folder / f"{path.stem}-{number}{path.suffix}").exists():
+        number += 1
+    shutil.copy2(path, copy)
+    where = f"{folder.parent.name}/{folder.name}/{copy.name}"
+    print(f"{path.name} was saved by somebody since it was built; what it held is now in {where}")
+    return copy
+
+
 def sources(notebook: NotebookNode) -> list[tuple[str, str, tuple[str, ...]]]:
-    """What a notebook's cells are, without what they put out: kind, text, tags."""
-    return [(cell.cell_type, cell.source, tuple(cell.metadata.get("tags", []))) for cell in notebook.cells]
+    """What a notebook's cells are, without what they put out: kind, text, tags; "collapsed" among the tags."""
+
+    def marks(cell: NotebookNode) -> tuple[str, ...]:
+        return (*cell.metadata.get("tags", []), *(["collapsed"] if is_hidden(cell) else []))
+
+    return [(cell.cell_type, cell.source, marks(cell)) for cell in notebook.cells]
 
 
 def out_of_step(lesson: Lesson) -> str | None:
@@ -125,7 +155,7 @@ def out_of_step(lesson: Lesson) -> str | None:
 
 def _text(cell: tuple[str, str, tuple[str, ...]]) -> list[str]:
     kind, source, tags = cell
-    return [f"[{kind}{' ' if tags else ''}{' '.join(tags)}]", *source.splitlines()] if kind else []
+    return [f"[{' '.join((kind, *tags))}]", *source.splitlines()] if kind else []
 
 
 def orphans(root: Path = ROOT) -> list[str]:

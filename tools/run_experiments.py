@@ -3,8 +3,10 @@
     python tools/run_experiments.py --lesson 03                       # seeds 0 to 4
     python tools/run_experiments.py --lesson 03 --seeds 0 1 2 --backend jax --profile gpu
 
-The lesson's own code, with its answers, is the experiment: what it gives to `cnnlib.results.record` is collected, one
-file for each experiment, with the command, the date, the device and the versions. A rerun replaces the file.
+The lesson's own code, with its answers, is the experiment: what it gives to `cnnlib.results.Experiment.keep` is
+collected, one file for each experiment, with the command, the date, the device and the versions. A rerun replaces the
+file. A claim that is false in one run does not end the recording, since it may speak of all runs together: it is
+printed, and `tools/check_claims.py` judges it.
 """
 
 import argparse
@@ -24,13 +26,15 @@ TIMEOUT = 4 * 3600.0
 
 
 def collect(lesson: Lesson, seed: int, backend: str, profile: str) -> list[dict]:
-    """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails."""
+    """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails but for a claim."""
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "recorded.jsonl"
         setting = {"backend": backend, "seed": seed, "profile": profile}
-        run = run_lesson(lesson, timeout=TIMEOUT, CNNLIB_RECORD=str(lines), **setting)
-        if run.failures:
-            raise RuntimeError(f"{lesson.name} with seed {seed} on {backend}: {run.failures[0]}")
+        run = run_lesson(lesson, timeout=TIMEOUT, keep_going=True, CNNLIB_RECORD=str(lines), **setting)
+        for failure in run.failures:
+            if failure.name != "ClaimFailed":
+                raise RuntimeError(f"{lesson.name} with seed {seed} on {backend}: {failure}")
+            print(f"{lesson.name} with seed {seed}, cell {failure.cell}: {failure.message.splitlines()[0]}", flush=True)
         if not lines.exists():
             return []
         return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
@@ -40,7 +44,7 @@ def group(recorded: list[dict], lesson: str, command: str, day: str) -> dict[str
     """The content of each experiment's file, from the recorded lines of all seeds.
 
     A seed that records an experiment more than once keeps one run of all its values. ValueError if two lines of a
-    seed give the same value two contents, or if lines stem from different settings.
+    seed give the same value two contents, if lines stem from different settings, or if a seed lacks a value of another.
     """
     files: dict[str, dict] = {}
     for line in recorded:
@@ -57,8 +61,12 @@ def group(recorded: list[dict], lesson: str, command: str, day: str) -> dict[str
         run.update(line["values"])
         if not same:
             file["runs"].append(run)
-    for file in files.values():
+    for name, file in files.items():
         file["runs"].sort(key=lambda run: run["seed"])
+        every = {key for run in file["runs"] for key in run}
+        for run in file["runs"]:
+            if missing := sorted(every - set(run)):
+                raise ValueError(f"{name}: seed {run['seed']} did not record {', '.join(missing)}, other seeds did")
     return files
 
 
@@ -101,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path in written:
         print(f"{path.relative_to(ROOT).as_posix()}  {path.stat().st_size / 1000:.1f} kB")
     if not written:
-        print(f"{lesson.name} records nothing: no cell calls cnnlib.results.record")
+        print(f"{lesson.name} records nothing: no cell calls the keep of a cnnlib.results.Experiment")
     return 0
 
 

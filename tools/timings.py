@@ -1,16 +1,21 @@
-"""Measure every lesson and write the course map of the README.
+"""Measure every lesson on this machine and write the course map of the README.
 
-    python tools/timings.py                       # measure all, rewrite the table
+    python tools/timings.py                       # measure all on the fast kind of processor, rewrite the table
+    python tools/timings.py --kind slow           # the column of the slow kind
     python tools/timings.py --lesson 02           # measure one; the other rows keep their numbers
     python tools/timings.py --backend jax         # measure and print only: the table is that of TensorFlow
+    python tools/timings.py --table               # measure nothing; write the table anew
 
 Seconds are wall clock from the start of a cold kernel to the end of the last cell, the answers filled in; memory is
-the peak of the kernel and its children. Question and minutes come from the lesson itself.
+the peak of the kernel and its children. They are kept in `data/timings.json` together with the processor's name and its
+speed index, from which `runtime.setup` tells a learner what a lesson will take on another machine. Question and minutes
+come from the lesson itself.
 """
 
 import argparse
+import json
 import os
-import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +23,19 @@ from pathlib import Path
 from _execute import run_lesson
 from _lessons import ROOT, Lesson, choose, lessons
 
+from cnnlib import speed
+
 BEGIN, END = "<!-- timings:begin -->", "<!-- timings:end -->"
-HEAD = "| lesson | question | reading | exercises | seconds | memory |\n|---|---|--:|--:|--:|--:|"
+KINDS = ("fast", "slow")
+HEAD = "| lesson | question | reading | exercises | fast | slow | memory |\n|---|---|--:|--:|--:|--:|--:|"
+STORED = ROOT / "data" / "timings.json"
+INDEX = "from cnnlib import runtime, speed; runtime.setup(); print(speed.measure(6))"
 
 
 @dataclass(frozen=True)
 class Cost:
     seconds: float
     megabytes: float
-
-    def cells(self) -> str:
-        return f"{self.seconds:.0f} s | {self.megabytes / 1000:.1f} GB"
 
 
 def measure(lesson: Lesson, backend: str = "tensorflow") -> Cost:
@@ -39,19 +46,57 @@ def measure(lesson: Lesson, backend: str = "tensorflow") -> Cost:
     return Cost(run.seconds, run.peak_megabytes)
 
 
-def row(lesson: Lesson, cost: str) -> str:
-    """A line of the course map; `cost` holds its last two cells."""
+def machine() -> dict:
+    """This machine: processor, instructions, cores, speed index; no lessons yet."""
+    done = subprocess.run([sys.executable, "-c", INDEX], cwd=ROOT, capture_output=True, text=True, check=True)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": speed.processor(),
+        "instructions": speed.instructions(),
+        "cores": cores,
+        "index": round(float(done.stdout.split()[-1]), 2),
+        "lessons": {},
+    }
+
+
+def merge(known: dict, kind: str, here: dict, measured: dict[str, Cost]) -> dict:
+    """The content of data/timings.json with what was measured on this machine as that kind of processor.
+
+    The column of one kind stems from one machine: measured on another, a column starts anew.
+    """
+    processors = dict(known.get("processors", {}))
+    before = processors.get(kind, {})
+    same = all(before.get(name) == here[name] for name in ("processor", "instructions", "cores"))
+    costs = dict(before.get("lessons", {})) if same else {}
+    costs |= {
+        name[:2]: {"seconds": round(cost.seconds, 1), "megabytes": round(cost.megabytes)}
+        for name, cost in measured.items()
+    }
+    # The index is measured beside the lessons: that of a run over all of them counts.
+    index = here["index"] if not same or len(measured) == len(costs) else before["index"]
+    processors[kind] = {**here, "index": index, "lessons": dict(sorted(costs.items()))}
+    return {"processors": {name: processors[name] for name in KINDS if name in processors}}
+
+
+def row(lesson: Lesson, timings: dict) -> str:
+    """A line of the course map."""
     opening = lesson.opening()
     link = f"[{opening.number} {opening.title}](notebooks/{lesson.path.name})"
     exercises = f"{opening.exercises} min" if opening.exercises else "none"
-    return f"| {link} | {opening.question} | {opening.reading} min | {exercises} | {cost} |"
+    costs = [timings.get("processors", {}).get(kind, {}).get("lessons", {}).get(lesson.number) for kind in KINDS]
+    seconds = [f"{cost['seconds']:.0f} s" if cost else "–" for cost in costs]
+    memory = max((cost["megabytes"] for cost in costs if cost), default=None)
+    last = f"{memory / 1000:.1f} GB" if memory else "–"
+    return f"| {link} | {opening.question} | {opening.reading} min | {exercises} | {' | '.join(seconds)} | {last} |"
 
 
-def stored(readme: str) -> dict[str, str]:
-    """The last two cells of each row that the table has: name of the lesson to text."""
-    _, _, table = readme.partition(BEGIN)
-    rows = re.findall(r"\(notebooks/(\w+)\.ipynb\).*\| ([^|\n]+ \| [^|\n]+) \|$", table.partition(END)[0], re.MULTILINE)
-    return dict(rows)
+def legend(timings: dict) -> str:
+    """What the columns were measured on."""
+    said = []
+    for kind, each in timings.get("processors", {}).items():
+        name = " with ".join(filter(None, [each["processor"], each["instructions"]]))
+        said.append(f"*{kind}*: {name}, {each['cores']} cores, speed index {each['index']:.2f}")
+    return f"Seconds of a whole lesson · {' · '.join(said)}." if said else ""
 
 
 def replace_table(readme: str, table: str) -> str:
@@ -62,30 +107,44 @@ def replace_table(readme: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}"
 
 
-def rewrite(readme: Path, found: list[Lesson], measured: dict[str, Cost]) -> None:
-    """Write the table: measured costs, else those that stand there already, else a dash."""
-    text = readme.read_text(encoding="utf-8")
-    costs = {**stored(text), **{name: cost.cells() for name, cost in measured.items()}}
-    rows = [row(lesson, costs.get(lesson.name, "– | –")) for lesson in found]
-    new = replace_table(text, "\n".join([HEAD, *rows]))
-    temporary = readme.with_suffix(".tmp")
-    temporary.write_text(new, encoding="utf-8", newline="\n")
-    os.replace(temporary, readme)
+def rewrite(readme: Path, found: list[Lesson], timings: dict) -> None:
+    """Write the table from what is stored; a dash where nothing is."""
+    rows = [row(lesson, timings) for lesson in found]
+    said = legend(timings)
+    text = "\n".join([HEAD, *rows, *(["", said] if said else [])])
+    store(readme, replace_table(readme.read_text(encoding="utf-8"), text))
+
+
+def store(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(temporary, path)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lesson", action="append", help="number or name; may be given more than once")
+    parser.add_argument("--kind", default="fast", choices=KINDS, help="the column that this machine stands for")
     parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
+    parser.add_argument("--table", action="store_true", help="measure nothing; write the table from what is stored")
     options = parser.parse_args(arguments)
     measured: dict[str, Cost] = {}
+    kept = options.backend == "tensorflow"
     try:
-        for lesson in choose(options.lesson):
-            cost = measured[lesson.name] = measure(lesson, options.backend)
-            print(f"{lesson.name}  {cost.seconds:.1f} s  {cost.megabytes:.0f} MB", flush=True)
-        if options.backend == "tensorflow":
-            rewrite(ROOT / "README.md", lessons(), measured)
-    except (RuntimeError, ValueError) as error:
+        timings = speed.load(STORED)
+        if not options.table:
+            chosen = choose(options.lesson)
+            here = machine() if kept else {}
+            print(" · ".join([speed.processor(), speed.instructions(), f"index {here.get('index', '–')}"]), flush=True)
+            for lesson in chosen:
+                cost = measured[lesson.name] = measure(lesson, options.backend)
+                print(f"{lesson.name}  {cost.seconds:.1f} s  {cost.megabytes:.0f} MB", flush=True)
+            timings = merge(timings, options.kind, here, measured) if kept else timings
+        if kept:
+            store(STORED, json.dumps(timings, indent=1, ensure_ascii=False) + "\n")
+            rewrite(ROOT / "README.md", lessons(), timings)
+    except (RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, ValueExercise
+from cnnlib.exercises.outcome import Outcome, Result
 
 # 00.1 The shape of a batch --------------------------------------------------------------------------------------------
 
@@ -90,13 +91,38 @@ def _image_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((image(3, 5, 5),), about="a square image")
     yield Case((image(3, 3, 3),), about="an image of 3 by 3 pixels")
     yield Case((image(3, height, width, high=90),), about="a dark image")
+    yield Case((np.resize(np.array([0, 1], "uint8"), (3, 3, 5)),), about="a nearly black image, of 0 and 1")
     yield Case((image(4, 6, 2),), about="an image with four channels")
     yield Case((np.zeros((3, 1, 7), "uint8"),), about="a black image")
     yield Case((image(height, width),), raises=ValueError, about="an array with two axes")
     yield Case((image(2, 3, height, width),), raises=ValueError, about="a batch of images")
 
 
-TO_CONVENTION = FunctionExercise(
+class _InFloat32(FunctionExercise):
+    """A function that must return float32. The type is looked at last, when all values are right."""
+
+    def _try(self, answer, cases, sandbox):
+        attempts, changed = super()._try(answer, cases, sandbox)
+        self._came = [attempt.value for attempt, case in zip(attempts, cases) if case.raises is None]
+        return attempts, changed
+
+    def _check(self, answer: object, rng: np.random.Generator) -> Result:
+        self._came: list = []
+        result = super()._check(answer, rng)
+        other = [value for value in self._came if getattr(value, "dtype", None) != np.float32]
+        if result.outcome != Outcome.RIGHT or not other:
+            return result
+        came = f"an array of {other[0].dtype}" if isinstance(other[0], np.ndarray) else "a list"
+        rows = [("Came", came), ("Expected", "an array of float32"), ("Likely", _ABOUT_TYPE)]
+        return self._result(Outcome.WRONG, "All values are right, but not their type.", rows)
+
+
+_ABOUT_TYPE = (
+    "Whole numbers divided by a whole number become float64, twice the memory of float32 for digits that no camera "
+    'has. `.astype("float32")` sets the type of an array, and the course keeps its images in it.'
+)
+
+TO_CONVENTION = _InFloat32(
     "00.2",
     "An image from elsewhere",
     reference=_to_convention,
@@ -132,6 +158,11 @@ TO_CONVENTION = FunctionExercise(
             _model(lambda image: np.moveaxis(image, 0, -1) / max(int(image.max()), 1)),
             "You divide by the brightest value of each image, so a dark photograph becomes a bright one. The divisor "
             "should be the same for all.",
+        ),
+        Misconception(
+            _model(lambda image: np.moveaxis(image, 0, -1) / (255 if image.max() > 1 else 1)),
+            "You divide only where a value is above 1, to spare images that are scaled already. But these are whole "
+            "numbers from a file: one that is nearly black would come out nearly white.",
         ),
         Misconception(
             _model(lambda image: np.moveaxis(image, 0, -1) / 127.5 - 1),

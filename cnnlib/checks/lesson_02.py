@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe, times
+from cnnlib.exercises.compare import describe, difference, times
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise, Wrong
 
 # 02.1 Find the shape bug ----------------------------------------------------------------------------------------------
@@ -21,13 +21,20 @@ _TABLE = (
     ((2048,), 0),
     ((10,), 20_490),
 )
+_OTHERS = ("AveragePooling2D", "BatchNormalization", "ZeroPadding2D", "DepthwiseConv2D", "SeparableConv2D")
 _WITHOUT_SHAPE = ("InputLayer", "Activation", "ReLU", "Relu", "Dropout", "Identity", "Softmax")
+
+_KINDS = ("Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense")
+_INSTEAD = {  # other layers that return the same numbers, or are looked at where the scores are compared
+    "MaxPooling2D": ("AveragePooling2D",),
+    "Flatten": ("Reshape", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
+}
 
 _ABOUT_ROW = {
     0: "The first convolution was right as it stood.",
     1: "By how many pixels does the window of this pooling move? Without a word it moves by its own size.",
-    2: "What does a convolution of Keras pad if you do not say what? And which layer before it is still wrong?",
-    3: "Windows of 2 in steps of 2 halve a map. Is the map before it as it should be?",
+    2: "The map that it reads is right. What does a convolution of Keras pad if you do not say what?",
+    3: "The map that it reads is right. Windows of 2 in steps of 2 halve a map.",
     4: "The dense layer of the small network reads every number of the last map, and not their means.",
     5: "There are ten classes, and a score for each.",
 }
@@ -43,10 +50,21 @@ def _check_repaired(answer: object, rng: np.random.Generator) -> None:
         raise Wrong("`repaired` should return a Keras model.", came=describe(model))
     from cnnlib.trace import trace
 
+    if isinstance(model, keras.Sequential) and not model.built:
+        model.build((None, 32, 32, 3))  # layers without an input are a network too, once they meet an image
+
     rows = [row for row in trace(model) if row.type not in _WITHOUT_SHAPE]
     if trace(model).input_shape != (32, 32, 3):
         raise Wrong("The network should take 32x32x3.", came=str(trace(model).input_shape))
     for number, ((shape, _), row) in enumerate(zip(_TABLE, rows)):
+        kind = _KINDS[number]
+        if row.type != kind and row.type not in _INSTEAD.get(kind, ()) and row.type in {*_KINDS, *_OTHERS}:
+            raise Wrong(
+                f"Layer {number + 1} is another one than in `small_network`.",
+                came=f"`{row.type}`",
+                expected=f"`{kind}`",
+                likely="Both bugs are arguments. No layer is missing, none is too many, and their order is right.",
+            )
         if row.output_shape != shape:
             raise Wrong(
                 f"Layer {number + 1}, `{row.type}`, returns another shape than in `small_network`.",
@@ -124,11 +142,33 @@ def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
     return recognised
 
 
+def _in_another_form(came: dict) -> bool:
+    """The right numbers of a grid, flat or as a map with more axes."""
+    right = {"largest": [4, 6, 8, 5], "average": [2, 3, 3, 3]}
+    return any(
+        np.shape(came[name]) != (2, 2) and np.size(came[name]) == 4 and np.allclose(np.ravel(came[name]), numbers)
+        for name, numbers in right.items()
+    )
+
+
+def _same_pools(came: dict, expected: dict) -> bool:
+    """As usual, but the one window of ``overall`` may stand in brackets, as pooling layers return it."""
+    overall = np.asarray(came.get("overall"))
+    if overall.size == 1 and overall.ndim and overall.dtype.kind in "iuf":
+        came = {**came, "overall": float(overall.ravel()[0])}
+    return difference(came, expected, 5e-3, 1e-9) is None
+
+
 POOL_BY_HAND = ValueExercise(
     "02.2",
     "Pool by hand",
     expected={"largest": [[4, 6], [8, 5]], "average": [[2, 3], [3, 3]], "overall": 2.75},
+    compare=_same_pools,
     misconceptions=(
+        Misconception(
+            _in_another_form,
+            "The numbers are right, in another form: two rows of two numbers, as `[[1, 2], [3, 4]]`.",
+        ),
         Misconception(
             _entry("largest", [[4, 4, 6], [8, 8, 5], [8, 8, 5]]),
             "Your windows move by one pixel. In steps of 2 they do not overlap, and there are four of them.",
@@ -144,6 +184,10 @@ POOL_BY_HAND = ValueExercise(
         Misconception(
             _entry("average", [[2, 2, 3], [3.25, 4.75, 2.5], [3, 4.5, 3]]),
             "Your windows move by one pixel. In steps of 2 they do not overlap, and there are four of them.",
+        ),
+        Misconception(
+            lambda came: float(np.asarray(came["overall"]).ravel()[0]) in (2.8, 3),
+            "That is rounded too far. The mean of whole numbers need not be whole: give all its digits.",
         ),
         Misconception(
             _entry("overall", 8), "That is the largest number, a global *max* pooling. The mean is asked for."
@@ -291,7 +335,7 @@ SHIFT_CONSISTENCY = FunctionExercise(
         ),
         Misconception(
             _shifted(refuse=lambda s, height, width: not 1 <= s < max(height, width)),
-            "The image is wider than it is high: the move must be smaller than both.",
+            "An image need not be square: the move must be smaller than its height *and* its width.",
         ),
         Misconception(
             _shifted(refuse=lambda s, height, width: s < 1),
@@ -340,6 +384,7 @@ def _stack_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((draw(int(rng.integers(2, 9)), (1, 1, 2, 3), (1, 1, 2, 4)),), about="everything at once")
     for bad in ((0, 1, 1), (3, 0, 1), (3, 1, 0), (-2, 1, 1)):
         yield Case(([(3, 1, 1), bad],), raises=ValueError, about=f"a layer {bad}")
+        yield Case(([bad, (3, 1, 1), (2, 2, 1)],), raises=ValueError, about=f"a layer {bad} as the first of three")
 
 
 def _recurrence(
@@ -367,6 +412,12 @@ def _recurrence(
 
 def _backwards(stack):
     return field_of(list(stack)[::-1])
+
+
+def _checks_only_last(stack):
+    if stack and min(stack[-1]) < 1:
+        raise ValueError
+    return _unchecked(stack)
 
 
 def _unchecked(stack):
@@ -423,6 +474,10 @@ STACK_FIELD = FunctionExercise(
         ),
         Misconception(
             _backwards, "You go through the stack from its end. The first layer of the list is the one on the image."
+        ),
+        Misconception(
+            _checks_only_last,
+            "You look at the last layer only. A number below 1 in any layer of the stack is a reason for a ValueError.",
         ),
         Misconception(
             _unchecked,
@@ -543,6 +598,10 @@ def _depth_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((224,), {"kernel": 5}, about="a larger kernel")
     yield Case((1,), {"kernel": 1}, about="one pixel and a kernel of 1")
     yield Case((27,), {"growth": 3}, about="tripling")
+    # Fields that are met exactly, where one or the other quotient of logarithms is a little above a whole number.
+    for pixels, kernel, growth in ((125, 5, 5), (32, 2, 5), (63, 3, 5), (87, 3, 6), (243, 3, 3), (122, 2, 3)):
+        about = f"layers that reach {growth} times as far each, a field that is met exactly"
+        yield Case((pixels,), {"kernel": kernel, "growth": growth}, about=about)
     for _ in range(20):
         settings = {"kernel": int(rng.integers(2, 8)), "growth": int(rng.integers(1, 4))}
         yield Case((int(rng.integers(2, 500)),), settings, about="everything at once")
@@ -591,6 +650,24 @@ def _rounded(rounding: Callable[[float], int]) -> Callable:
     return model
 
 
+def _by_logarithm(logarithm: Callable[[float, float], float]) -> Callable:
+    """The formula for the sum of a geometric series, solved in floating point."""
+
+    def model(pixels, kernel=3, growth=1):
+        count = layers_to_see(pixels, kernel, growth)
+        if growth == 1 or kernel == 1:
+            return count
+        return math.ceil(logarithm(1 + (pixels - 1) * (growth - 1) / (kernel - 1), growth))
+
+    return model
+
+
+_FLOATING = (
+    "Your formula is right on paper. But a logarithm is rounded: where the field is met exactly, a result such as "
+    "3.0000000000000004 is rounded up to a layer too many. Count in whole numbers, layer by layer."
+)
+
+
 def _as_dilated(pixels, kernel=3, growth=1):
     layers_to_see(pixels, kernel, growth)
     if growth == 1 or kernel == 1:
@@ -628,6 +705,7 @@ DEPTH = FunctionExercise(
             _depth(step=lambda dilation, kernel: dilation * 2),
             "Your answer does not change with `kernel`. A layer adds D (K - 1), which is 2 D only for a kernel of 3.",
         ),
+        Misconception(_by_logarithm(lambda a, b: math.log(a) / math.log(b)), _FLOATING),
         Misconception(
             _as_dilated,
             "A logarithm of `pixels` is close, but it leaves the kernel out, and the one pixel at the start. Add the "

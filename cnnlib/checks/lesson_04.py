@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -89,9 +90,12 @@ def _tables(rng: np.random.Generator) -> Iterator[tuple[str, list[tuple], tuple[
     yield "LeNet-1", LENET_1, (28, 28, 1)
     filters, units = (int(n) for n in rng.integers(2, 6, 2))
     table = [("conv", filters, 3), ("conv", filters + 1, 2), ("pool", 3), ("dense", units + 4), ("dense", units)]
-    yield "two convolutions in a row, a pooling of 3", table, (int(rng.integers(12, 17)), int(rng.integers(18, 24)), 3)
+    # Sizes that leave a remainder behind the convolutions, so that a pooling that pads is told apart.
+    shape = (int(rng.choice([13, 14, 16])), int(rng.choice([19, 20, 22, 23])), 3)
+    yield "two convolutions in a row, a pooling of 3", table, shape
     yield "a last row that equals the one before it", [("conv", 3, 3), ("dense", units), ("dense", units)], (7, 6, 1)
     yield "dense layers alone", [("dense", 7), ("dense", 3)], (4, 5, 2)
+    yield "a convolution as the last row", [("conv", filters, 3), ("pool", 2), ("conv", 4, 2)], (9, 10, 1)
 
 
 def _check_builder(answer: object, rng: np.random.Generator) -> None:
@@ -105,6 +109,12 @@ def _check_builder(answer: object, rng: np.random.Generator) -> None:
             raise Wrong("`network_of` returns nothing. Is a `return` missing?", tried=about)
         if not isinstance(model, keras.Model):
             raise Wrong("`network_of` should return a Keras model.", tried=about, came=describe(model))
+        if not model.built:
+            raise Wrong(
+                "The network has no weights yet, since it does not know the shape of its images.",
+                tried=about,
+                likely="Its layers come without an input. Begin with `keras.Input(input_shape)`.",
+            )
         _compare_network(model, about, table, shape, rng)
     for row in (("norm", 3), ("dropout", 1)):
         try:
@@ -154,7 +164,9 @@ def _compare_network(
         tried=f"{about}, with random weights and images",
         came=describe(came[0, :4] if came.ndim == 2 else came),
         expected=describe(right[0, :4]),
-        likely=_about_scores(came, table, weights, images),
+        likely="Here the last row is a convolution, and what it returns are the scores: maps, as they are."
+        if came.shape != right.shape and table[-1][0] == "conv"
+        else _about_scores(came, table, weights, images),
     )
 
 
@@ -179,7 +191,12 @@ def _about_weights(came: list, expected: list, wrong: int) -> str:
 
 def _about_scores(came: np.ndarray, table: list[tuple], weights: list, images: np.ndarray) -> str:
     models = (
-        ({"last": "tanh"}, "The last row has a tanh. Scores may be anything, so they are left as they are."),
+        (
+            {"last": "tanh"},
+            "The last row is a convolution here, and it has a tanh. The last row has none, whatever its kind."
+            if table[-1][0] == "conv"
+            else "The last row has a tanh. Scores may be anything, so they are left as they are.",
+        ),
         ({"last": "softmax"}, "The last row has a softmax. Scores are asked for, and the loss does the rest."),
         ({"hidden": "relu"}, "That is ReLU. These networks use tanh."),
         ({"hidden": None}, "There is no activation. Without one, all layers together are one linear layer."),
@@ -283,6 +300,11 @@ def _ablation(
     return model
 
 
+def _ablation_cut_to_variant(runs, variant, baseline):
+    """Refuses a variant with more runs than the baseline, and leaves runs of a longer baseline out."""
+    return _ablation()({**runs, baseline: runs[baseline][: len(runs[variant])]}, variant, baseline)
+
+
 def _by_spread_of(which: Callable) -> Callable:
     """The comparison with the spread of accuracies in place of that of their differences."""
 
@@ -317,6 +339,7 @@ def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
             base, other = (np.round(4 * v) / 4 for v in (base, base + gain + rng.normal(0, 1, count)))
             yield case(other, base, f"{count} seeds")
     yield case([84, 86, 88], [82, 85], "three runs against two", raises=ValueError)
+    yield case([82, 85], [84, 86, 88], "two runs against three", raises=ValueError)
     yield case([84], [82], "a single seed", raises=ValueError)
 
 
@@ -377,6 +400,10 @@ ABLATE = FunctionExercise(
         Misconception(
             _ablation(refuse=lambda a, b: len(a) != len(b)),
             "One seed has no spread, so nothing can be said: raise a ValueError for fewer than two runs.",
+        ),
+        Misconception(
+            _ablation_cut_to_variant,
+            "Two runs against three cannot be paired either. Raise a ValueError whichever of the two has more runs.",
         ),
         Misconception(
             lambda runs, variant, baseline: _ablation()(
@@ -545,6 +572,7 @@ EXPLAIN = ValueExercise(
 # 04.6 Beat it with a fifth --------------------------------------------------------------------------------------------
 
 BUDGET, WANTED = 12_341, 0.81
+KNOWS = 0.6  # first weights, drawn at random, are never right as often as this
 
 
 def _check_small(answer: object, rng: np.random.Generator) -> None:
@@ -553,12 +581,22 @@ def _check_small(answer: object, rng: np.random.Generator) -> None:
 
     if isinstance(answer, keras.Model) or not callable(answer):
         raise Wrong("The check needs the function, since it trains a new network.", came=describe(answer))
+    before = answer()
     keras.utils.set_random_seed(0)
     model = answer()
     if model is None:
         raise Wrong("`my_network` returns nothing. Is a `return` missing?")
     if not isinstance(model, keras.Model):
         raise Wrong("`my_network` should return a Keras model.", came=describe(model))
+    if isinstance(before, keras.Model) and {id(w) for w in before.weights} & {id(w) for w in model.weights}:
+        raise Wrong(
+            "`my_network` does not return a new network.",
+            tried="two calls",
+            came="networks that share their weights",
+            expected="a new network each time",
+            likely="The layers are made outside the function, so that each call goes on with what the last training "
+            "left. Make them inside.",
+        )
     images = np.random.default_rng(0).random((4, 32, 32, 1)).astype("float32")
     try:
         scores = ops.convert_to_numpy(model(ops.convert_to_tensor(images), training=False))
@@ -590,6 +628,14 @@ def _check_small(answer: object, rng: np.random.Generator) -> None:
             expected="scores, which may be anything",
             likely="The last layer has a softmax. The loss has one too, and two of them learn slowly.",
         )
+    untrained = _accuracy(model)
+    if untrained > KNOWS:
+        raise Wrong(
+            "The network is trained before the check trains it.",
+            came=f"{100 * untrained:.1f} % right before the first step",
+            expected="about 10 %, as by guessing",
+            likely="Weights of an earlier training are loaded into it. Return the network as its layers make it.",
+        )
     key = _fingerprint(model, scores)
     accuracy = _trained[key] = _trained.get(key) or _short_training(model)
     if not accuracy >= WANTED:
@@ -617,17 +663,30 @@ def _short_training(model) -> float:
     """The lesson's short_training: 200 steps of Adam on 2,000 pictures, then 1,000 others."""
     import keras
 
-    from cnnlib import datasets, training
+    from cnnlib import training
 
-    x, y = datasets.fashion_mnist(size=3000, test_size=1)[:2]
-    x = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    x, y = _pictures()
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.003, 200)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     training.fit(model, x[:2000], y[:2000], epochs=5, batch_size=50, seed=0, quiet=True)
-    said = model.predict(x[2000:], batch_size=500, verbose=0).argmax(axis=-1)
-    return float(np.mean(said == y[2000:]))
+    return _accuracy(model)
+
+
+@functools.cache
+def _pictures() -> tuple[np.ndarray, np.ndarray]:
+    from cnnlib import datasets
+
+    x, y = datasets.fashion_mnist(size=3000, test_size=1)[:2]
+    return np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0))), y
+
+
+def _accuracy(model) -> float:
+    """The share of the 1,000 other pictures that a network is right on."""
+    x, y = _pictures()
+    said = np.concatenate([np.asarray(model.predict_on_batch(x[n : n + 500])) for n in (2000, 2500)])
+    return float(np.mean(said.argmax(axis=-1) == y[2000:]))
 
 
 def _advice(model) -> str:

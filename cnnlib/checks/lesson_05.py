@@ -139,6 +139,7 @@ def _check_features(answer: object, rng: np.random.Generator) -> None:
     blocks, filters = _table(rng, longest=3)
     blocks, filters = (*blocks[:2], 1), (*(n // 4 + 2 for n in filters[:2]), 5)
     _check_built(answer, blocks, filters, (16, 24, int(rng.integers(1, 5))), rng)
+    _check_built(answer, (1, 1), (4, 6), (15, 22, 3), rng)
 
 
 def _check_built(build: Callable, blocks: tuple, filters: tuple, shape: tuple, rng: np.random.Generator) -> None:
@@ -152,6 +153,12 @@ def _check_built(build: Callable, blocks: tuple, filters: tuple, shape: tuple, r
         raise Wrong("`vgg_features` returns nothing. Is a `return` missing?", tried=tried)
     if not isinstance(model, keras.Model):
         raise Wrong("`vgg_features` should return a Keras model.", tried=tried, came=describe(model))
+    if not model.built:
+        raise Wrong(
+            "The network has no weights yet, since it does not know the shape of its images.",
+            tried=tried,
+            likely="Its layers come without an input. Begin with `keras.Input(input_shape)`.",
+        )
     rows = list(trace(model))
     if rows[0].output_shape != shape:
         raise Wrong(
@@ -209,7 +216,7 @@ def _check_outputs(model, blocks: tuple, filters: tuple, shape: tuple, tried: st
     weights = [(rng.normal(size=np.shape(w)) / np.sqrt(np.prod(np.shape(w)[:-1]) or 1)) for w in model.get_weights()]
     weights = [weight.astype("float32") for weight in weights]
     model.set_weights(weights)
-    image = rng.normal(size=shape).astype("float32")
+    image = rng.normal(0, 40, size=shape).astype("float32")  # so large that a ReLU with a ceiling shows it
     came = np.asarray(ops.convert_to_numpy(model(image[None], training=False)))[0]
     right = _forward(image, weights, blocks)
     if came.shape != right.shape:
@@ -218,11 +225,13 @@ def _check_outputs(model, blocks: tuple, filters: tuple, shape: tuple, tried: st
             tried=tried,
             came=times(came.shape),
             expected=times(right.shape),
-            likely=_about_shape(came.shape, right.shape, blocks),
+            likely=_about_shape(came.shape, right.shape, shape, blocks),
         )
-    if np.allclose(came, right, rtol=1e-3, atol=1e-3):
+    close = 1e-3 * np.abs(right).max()
+    if np.allclose(came, right, rtol=1e-3, atol=close):
         return
     ideas = (
+        ({"ceiling": 6.0}, "Your activation cuts off at 6: that is ReLU6. A ReLU has no ceiling."),
         ({"activate": False}, "It returns what a network without ReLUs would return."),
         ({"pool": "average"}, "Your pooling averages. VGG takes the largest number under the window."),
         ({"pool": "stride"}, "Every second place is kept, without a look at its neighbours. A pooling takes the "
@@ -232,7 +241,7 @@ def _check_outputs(model, blocks: tuple, filters: tuple, shape: tuple, tried: st
     )  # fmt: skip
     likely = "The layers have the right shapes. Look at the order, at the activations, and at the kind of pooling."
     for change, message in ideas:
-        if np.allclose(came, _forward(image, weights, blocks, **change), rtol=1e-3, atol=1e-3):
+        if np.allclose(came, _forward(image, weights, blocks, **change), rtol=1e-3, atol=close):
             likely = message
     raise Wrong(
         "The shapes are right. But with given weights and a given image the maps have other values.",
@@ -243,7 +252,7 @@ def _check_outputs(model, blocks: tuple, filters: tuple, shape: tuple, tried: st
     )
 
 
-def _forward(x, weights, blocks, activate=True, pool="max", every=True, last=False):
+def _forward(x, weights, blocks, activate=True, pool="max", every=True, last=False, ceiling=np.inf):
     """What the network should return, in NumPy; or what it returns with one thing changed."""
     from cnnlib import reference
 
@@ -255,7 +264,7 @@ def _forward(x, weights, blocks, activate=True, pool="max", every=True, last=Fal
             stride = 2 if pool == "stride" and n == repeats - 1 else 1
             x = reference.conv2d(x, kernel, bias, stride=stride, padding="same")
             if activate and (every or n == repeats - 1) and not (last and done == sum(blocks)):
-                x = reference.relu(x)
+                x = np.minimum(reference.relu(x), ceiling)
         if pool == "max":
             x = reference.max_pool2d(x, 2)
         elif pool == "average":
@@ -263,9 +272,12 @@ def _forward(x, weights, blocks, activate=True, pool="max", every=True, last=Fal
     return x[0]
 
 
-def _about_shape(came: tuple[int, ...], right: tuple[int, ...], blocks: tuple) -> str:
+def _about_shape(came: tuple[int, ...], right: tuple[int, ...], shape: tuple[int, ...], blocks: tuple) -> str:
     if len(came) != len(right):
         return "The output are maps, height x width x channels. A head comes later."
+    up = tuple(-(-n // 2 ** len(blocks)) for n in shape[:2])
+    if came[:2] == up != right[:2]:
+        return "Your poolings pad an odd size and so round up. A pooling drops an odd last row or column."
     if came[0] == 2 * right[0]:
         return "It is twice as large. One pooling follows each block, the last one too."
     if came[0] > right[0]:
@@ -610,6 +622,15 @@ def _check_head(answer: object, rng: np.random.Generator) -> None:
     model = _head(answer, channels, classes, tried)
     maps = rng.normal(size=(3, 4, 6, channels)).astype("float32")
     came = _scores(model, maps, tried)
+    if came.shape[-1:] == (classes,) and came.size == classes:
+        raise Wrong(
+            "Three images should get three rows of logits.",
+            tried=f"{tried} on a batch of 3 maps",
+            came=times(came.shape),
+            expected=f"3x{classes}",
+            likely="You average over the images of the batch as well. Each image keeps its own mean: only height and "
+            "width, axes 1 and 2, are averaged.",
+        )
     if came.shape != (3, classes):
         raise Wrong(
             "Each image should get one logit for each class.",
@@ -622,6 +643,20 @@ def _check_head(answer: object, rng: np.random.Generator) -> None:
         )
     _check_mean(model, maps, came, tried)
     _check_linear(model, maps, tried)
+    if np.allclose(came, came[:1], rtol=1e-4, atol=1e-4):
+        raise Wrong(
+            "Three different images get the same logits.",
+            tried=f"{tried} on a batch of 3 maps",
+            likely="You average over the images of the batch as well, or the maps take no part. Each image keeps its "
+            "own mean.",
+        )
+    one = _scores(model, maps[:1], tried)
+    if one.shape == (1, classes) and not np.allclose(one, came[:1], rtol=1e-3, atol=1e-3):
+        raise Wrong(
+            "An image gets other logits when other images stand beside it in the batch.",
+            tried=f"{tried} on a batch of 3 maps, and on the first of them alone",
+            likely="Something is averaged or normalised over the batch. Each image keeps its own mean.",
+        )
     other = _scores(model, rng.normal(size=(1, 7, 2, channels)).astype("float32"), tried)
     if other.shape != (1, classes):
         raise Wrong("Maps of 7x2 give another shape.", tried=tried, came=times(other.shape), expected=f"1x{classes}")
@@ -634,6 +669,30 @@ def _check_head(answer: object, rng: np.random.Generator) -> None:
             expected=f"{expected:,}",
             likely="There is no hidden layer, and each class has one weight for each channel and one bias.",
         )
+    _check_scale(model, maps, came, tried)
+
+
+def _check_scale(model, maps: np.ndarray, came: np.ndarray, tried: str) -> None:
+    """With one matrix and one bias the logits are known: a sum, or a sum over a fixed number, gives others."""
+    matrix = next((w for w in model.get_weights() if w.ndim > 1), None)
+    bias = next((w for w in model.get_weights() if w.ndim == 1), None)
+    if matrix is None or bias is None:
+        return
+    sums = maps.sum(axis=(1, 2)) @ matrix.reshape(maps.shape[-1], -1)
+    places = maps.shape[1] * maps.shape[2]
+    if np.allclose(came, sums / places + bias, rtol=1e-3, atol=1e-3):
+        return
+    divisor = float((sums * sums).sum() / (sums * (came - bias)).sum())
+    summed = abs(divisor - 1) < 1e-2
+    raise Wrong(
+        "The logits are not those of the mean of each map.",
+        tried=f"{tried} on maps of {maps.shape[1]}x{maps.shape[2]}",
+        came=f"the sum of each map{'' if summed else f', divided by {divisor:.3g}'}",
+        expected=f"the sum divided by {places}, the number of places",
+        likely="A sum grows with the size of the maps. A mean does not."
+        if summed
+        else "The number of places is another for maps of another size: count them, or let a layer average.",
+    )
 
 
 def _head(answer: Callable, channels: int, classes: int, tried: str):
@@ -644,6 +703,12 @@ def _head(answer: Callable, channels: int, classes: int, tried: str):
         raise Wrong("`gap_head` returns nothing. Is a `return` missing?", tried=tried)
     if not isinstance(model, keras.Model):
         raise Wrong("`gap_head` should return a Keras model.", tried=tried, came=describe(model))
+    if not model.built:
+        raise Wrong(
+            "The head has no weights yet, since it does not know how many channels it reads.",
+            tried=tried,
+            likely="Its layers come without an input. Begin with `keras.Input`, and leave height and width open.",
+        )
     shape = tuple(model.input_shape[1:])
     if shape != (None, None, channels):
         raise Wrong(

@@ -1,8 +1,8 @@
-"""``python -m cnnlib.exercises``: print the table of progress."""
+"""``python -m`` and the name of this package: print the table of progress."""
 
 import sys
 
-from cnnlib.exercises import progress
+from . import progress
 
 if __name__ == "__main__":
     if hasattr(sys.stdout, "reconfigure"):

@@ -4,11 +4,10 @@ import ast
 import functools
 import importlib
 import re
-from pathlib import Path
 
-from cnnlib.exercises.kinds import Exercise
+from . import course as _course
+from .kinds import Exercise
 
-_FOLDER = Path(__file__).parents[1] / "checks"
 _KINDS = ("FunctionExercise", "ValueExercise", "CheckExercise")
 
 
@@ -18,13 +17,15 @@ def exercise(id: str) -> Exercise:
     Raises:
         TypeError: the id is not a text.
         ValueError: there is no such exercise; the message lists those there are.
+        LookupError: no course was told.
     """
     if not isinstance(id, str):
         raise TypeError(f'an exercise is named by a text, exercise("01.2"); {id!r} was given')
+    folder = _course.current().checks_folder()
     match = re.fullmatch(r"\s*(\d\d?)\.(\d+)\s*", id)
     if match:
         lesson, number = match[1].zfill(2), str(int(match[2]))
-        if (_FOLDER / f"lesson_{lesson}.py").is_file():
+        if (folder / f"lesson_{lesson}.py").is_file():
             found = exercises_of(lesson).get(f"{lesson}.{number}")
             if found is not None:
                 return found
@@ -33,14 +34,18 @@ def exercise(id: str) -> Exercise:
     raise ValueError(f"there is no exercise {id!r}; there are: {', '.join(near) or 'none'}")
 
 
-@functools.cache
 def exercises_of(lesson: str) -> dict[str, Exercise]:
     """The exercises of one lesson, ``"01"``, by id; imports its checks.
 
     Raises:
         ValueError: the list of the lesson is not well formed.
     """
-    module = importlib.import_module(f"cnnlib.checks.lesson_{lesson}")
+    return _exercises_of(_course.current().checks, lesson)
+
+
+@functools.cache
+def _exercises_of(checks: str, lesson: str) -> dict[str, Exercise]:
+    module = importlib.import_module(f"{checks}.lesson_{lesson}")
     found: dict[str, Exercise] = {}
     for each in module.EXERCISES:
         if each.id in found or not each.id.startswith(f"{lesson}."):
@@ -52,7 +57,7 @@ def exercises_of(lesson: str) -> dict[str, Exercise]:
 def listed() -> dict[str, str]:
     """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
     found: dict[str, str] = {}
-    for path in sorted(_FOLDER.glob("lesson_[0-9][0-9].py")):
+    for path in sorted(_course.current().checks_folder().glob("lesson_[0-9][0-9].py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         kinds = {*_KINDS, *_own_kinds(tree)}
         for node in ast.walk(tree):

@@ -1,7 +1,8 @@
 """Turn whatever a learner's code returns into plain data, compare it with what was expected, and describe it.
 
-The data that a check works with are Python numbers, strings, lists, dictionaries and NumPy arrays of exactly these
-types, never of a subclass, so that no method of the learner's objects takes part in the comparison.
+The data that a check works with are Python numbers (fractions and decimals too), strings, lists, dictionaries and NumPy
+arrays of exactly these types, never of a subclass, so that no method of the learner's objects takes part in the
+comparison.
 """
 
 import contextlib
@@ -9,8 +10,10 @@ import inspect
 import math
 import numbers
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,7 +50,7 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
     kind = type(value)
     if value is Ellipsis or kind in _EXACT:
         return value
-    for base, exact in ((int, int.__index__), (float, float.__pos__), (complex, complex.__pos__), (str, str.__str__)):
+    for base, exact in _EXACTLY:
         if issubclass(kind, base):
             return exact(value)
     if issubclass(kind, (np.ndarray, np.generic)):
@@ -69,7 +72,37 @@ def _plain(value: Any, left: list[int], depth: int) -> Any:
     array = _tensor(value)
     if array is not None:
         return _plain_array(array, left, depth)
+    number = _number_of_another_kind(value)
+    if number is not None:
+        return number
     return Opaque(_what(value))
+
+
+def _fraction(value: Fraction) -> Fraction:
+    return Fraction(*(int.__index__(part.__get__(value)) for part in (Fraction._numerator, Fraction._denominator)))
+
+
+# Kinds of numbers and texts, each with what makes of a subclass the thing itself, without a method of the subclass.
+_EXACTLY: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (int, int.__index__),
+    (float, float.__pos__),
+    (complex, complex.__pos__),
+    (str, str.__str__),
+    (Fraction, _fraction),
+    (Decimal, Decimal),
+)
+
+
+def _number_of_another_kind(value: Any) -> Any:
+    """A number of a class that says it is one, such as those of a library for symbols; None if it is none."""
+    try:
+        if isinstance(value, numbers.Rational):
+            return Fraction(int(value.numerator), int(value.denominator))
+        if isinstance(value, numbers.Real):
+            return float(value)
+        return complex(value) if isinstance(value, numbers.Complex) else None
+    except Exception:
+        return None
 
 
 def _compact(items: list) -> Any:
@@ -164,7 +197,7 @@ def _what(value: Any) -> str:
 
 
 def times(shape: Iterable[int]) -> str:
-    """A shape as the lessons write it: (8, 8, 32) is 8x8x32."""
+    """A shape in short: (8, 8, 32) is 8x8x32."""
     return "x".join(map(str, shape))
 
 
@@ -225,7 +258,7 @@ def _differ_list(came: Any, expected: list, rtol: float, atol: float, where: str
     if len(came) != len(expected):
         return _at(where, f"{len(came)} values instead of {len(expected)}")
     if len(expected) > 2000:
-        arrays = _as_numeric(came), _as_numeric(expected)
+        arrays = as_numeric(came), as_numeric(expected)
         if arrays[0] is not None and arrays[1] is not None:
             return _differ_array(*arrays, rtol, atol, where)
     for index, (left, right) in enumerate(zip(came, expected, strict=True)):
@@ -236,7 +269,7 @@ def _differ_list(came: Any, expected: list, rtol: float, atol: float, where: str
 
 
 def _differ_array(came: Any, expected: np.ndarray, rtol: float, atol: float, where: str) -> str | None:
-    array = _as_numeric(came)
+    array = as_numeric(came)
     if array is None:
         return _at(where, f"{describe(came)} instead of an array of shape {expected.shape}")
     if array.shape != expected.shape:
@@ -266,7 +299,7 @@ def _differ_number(came: Any, expected: Any, rtol: float, atol: float, where: st
         return _at(where, f"{describe(came)} instead of {describe(expected)}")
     if isinstance(came, bool) and not isinstance(expected, bool):
         return _at(where, f"{came}, a truth value, instead of a number")
-    if isinstance(came, int) and isinstance(expected, int):
+    if isinstance(came, (int, Fraction)) and isinstance(expected, int):
         same = came == expected
     else:
         same = bool(_close(_wide(came), _wide(expected), rtol, atol))
@@ -274,9 +307,14 @@ def _differ_number(came: Any, expected: Any, rtol: float, atol: float, where: st
 
 
 def _wide(value: Any) -> np.ndarray:
-    """A Python number as an array; whole numbers beyond 64 bits as floats."""
+    """A Python number as an array; whole numbers beyond 64 bits, fractions and decimals as floats."""
     array = np.asarray(value)
-    return array if array.dtype.kind != "O" else np.asarray(float(value)) if abs(value) < 1e300 else np.asarray(np.inf)
+    if array.dtype.kind != "O":
+        return array
+    try:
+        return np.asarray(float(value))
+    except (OverflowError, ValueError):  # beyond all floats, or a decimal's signal
+        return np.asarray(np.nan if isinstance(value, Decimal) else np.inf if value > 0 else -np.inf)
 
 
 def _close(came: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> np.ndarray:
@@ -292,7 +330,7 @@ def _close(came: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> 
         return (same & np.isfinite(right)) | (left == right) | (np.isnan(left) & np.isnan(right))
 
 
-def _as_numeric(value: Any) -> np.ndarray | None:
+def as_numeric(value: Any) -> np.ndarray | None:
     """Plain data as an array of numbers; None if it is none, a ragged list for example."""
     if isinstance(value, np.ndarray):
         return value
@@ -305,7 +343,7 @@ def _as_numeric(value: Any) -> np.ndarray | None:
         array = np.array(value)
         if array.dtype.kind != "O":
             return array
-    parts = [_as_numeric(item) for item in value]
+    parts = [as_numeric(item) for item in value]
     if any(part is None for part in parts) or len({part.shape for part in parts}) > 1:
         return None
     return np.stack(parts) if parts else np.zeros((0,))
@@ -343,7 +381,7 @@ def describe(value: Any, limit: int = 160) -> str:
 
 
 def _describe_list(value: list) -> str:
-    array = _as_numeric(value)
+    array = as_numeric(value)
     if array is not None and array.size > 16:
         return f"a list of shape {array.shape}{_range(array)}"
     inside = ", ".join(describe(item, 60) for item in value[:16])

@@ -1,7 +1,6 @@
 """The learner's progress: one file of this machine, never sent anywhere.
 
-The file is ``.cnnlib/progress.json`` in the checkout, or what ``CNNLIB_PROGRESS`` names; ``CNNLIB_PROGRESS=off`` keeps
-nothing. While outputs are made to be stored (``CNNLIB_STATIC=1``) nothing is kept either, unless it names a file.
+The file is the one that the course names, or what ``<prefix>_PROGRESS`` names; there ``off`` keeps nothing.
 
 Every change is read, merged and written under a lock and put in place in one step, so several notebooks can be open at
 once and a crash leaves the old file. A damaged file is moved aside and named. A folder that cannot be written is said
@@ -19,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .course import current
+
 VERSION = 1
 _LOCK_SECONDS = 5.0
 
@@ -28,17 +29,58 @@ _warned: set[str] = set()
 
 def file() -> Path | None:
     """Where progress is kept; None if it is not."""
-    from cnnlib import runtime
-
-    named = os.environ.get("CNNLIB_PROGRESS", "")
-    if named.lower() == "off" or (not named and runtime.is_static()):
+    course = current()
+    named = course.setting("PROGRESS")
+    if named.lower() == "off":
         return None
-    if named:
-        return Path(named).expanduser()
     try:
-        return runtime.root() / ".cnnlib" / "progress.json"
-    except FileNotFoundError:
-        return Path.home() / ".cnnlib" / "progress.json"
+        found = Path(named).expanduser() if named else course.progress_file()
+    except RuntimeError:  # from pathlib, for a user who is not known
+        name = course.variable("PROGRESS")
+        what = f"{name}={named}: there is no such user" if named else "this user has no home folder"
+        _warn_once(
+            f"progress cannot be written ({what}). Checks work as before; progress is kept until Python ends. "
+            f"{name} names another file."
+        )
+        return None
+    return _followed(found) if found is not None else None
+
+
+def own_file(folder: Path | None, name: str) -> Path:
+    """The file of that name that is this user's: in a folder that several people may share, or in their home.
+
+    Args:
+        folder: of the course, None if it was not found.
+        name: within the folder, and within the home.
+
+    Raises:
+        RuntimeError: the file would be in the home, and this user has none.
+    """
+    home = Path("~", name)
+    if folder is None:
+        return home.expanduser()
+    return folder / name if _is_mine(folder, folder / name) else home.expanduser()
+
+
+def _is_mine(folder: Path, inside: Path) -> bool:
+    """Whether the file in the folder is this user's.
+
+    Who owns the file, or the folder as long as there is no file, tells. An administrator (and the only user of a
+    container) may take a folder of someone else, but not their file. Windows does not tell: there a folder outside the
+    home counts as shared, unless progress is kept in it already.
+    """
+    if not hasattr(os, "geteuid"):
+        return inside.exists() or Path.home() in folder.parents
+    user = os.geteuid()
+    try:
+        return inside.stat().st_uid == user
+    except OSError:
+        return user in (0, folder.stat().st_uid)
+
+
+def _followed(path: Path) -> Path:
+    """What the file is a link to, so that the link stays where the file is replaced; the file itself if it is none."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def entries() -> dict[str, dict[str, Any]]:
@@ -90,7 +132,7 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
-            content = _read(path)
+            content = _read(path, to_change=True)
             if path.exists() and not os.access(path, os.W_OK):
                 raise PermissionError(f"{path} is write-protected")
             change(content["exercises"].setdefault(exercise_id, _blank()))
@@ -99,7 +141,7 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
         change(_memory.setdefault(exercise_id, _blank()))
         _warn_once(
             f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
-            "kept until the kernel ends. CNNLIB_PROGRESS names another file."
+            f"kept until Python ends. {current().variable('PROGRESS')} names another file."
         )
 
 
@@ -116,8 +158,12 @@ def _merged(kept: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The content of the file; empty if there is none. A damaged file is moved aside."""
+def _read(path: Path, to_change: bool = False) -> dict[str, Any]:
+    """The content of the file; empty if there is none. A damaged file is moved aside.
+
+    Raises:
+        OSError: the file is there, cannot be read, and was to be changed: it must not be replaced by an empty one.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
@@ -125,6 +171,8 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         return _set_aside(path)
     except OSError as error:
+        if to_change:
+            raise
         _warn_once(f"progress in {path} cannot be read ({error.strerror or error})")
         return _empty()
     try:

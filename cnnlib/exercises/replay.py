@@ -1,6 +1,6 @@
 """What an answer sees of its lesson: run an answer in the place of the exercise's cell, without the rest of the lesson.
 
-For the tests of the checks and for ``tools/mutate.py``.
+For the tests of the checks, and for tools that try many answers.
 """
 
 import ast
@@ -11,7 +11,7 @@ import symtable
 from pathlib import Path
 from typing import Any
 
-from cnnlib.exercises import source
+from . import course, source
 
 
 class Lesson:
@@ -19,7 +19,7 @@ class Lesson:
 
     Args:
         number: of the lesson, ``"01"``.
-        path: of its source, if that is not the one in ``solutions/``.
+        path: of its source, if that is not the one in the course's folder.
     """
 
     def __init__(self, number: str, path: Path | None = None):
@@ -120,7 +120,11 @@ def _bound(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@functools.cache
 def lesson(number: str) -> Lesson:
     """The lesson of that number, read once."""
+    return _lesson(course.current(), number)
+
+
+@functools.cache
+def _lesson(of: course.Course, number: str) -> Lesson:
     return Lesson(number)

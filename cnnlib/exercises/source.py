@@ -1,8 +1,8 @@
 """Lessons as text: their cells, the reference answer of an exercise, and the stub that is left of it.
 
-A lesson is one file ``solutions/NN_name.py`` in jupytext's percent format. An answer stands between two comments of
-their own lines, ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the next cell asks for its check with
-``exercise("NN.n").check(name)``. ``tools/build.py`` makes the notebooks with :func:`make_stub`,
+A lesson is one file ``NN_name.py`` in jupytext's percent format, in the course's folder of lessons. An answer stands
+between two comments of their own lines, ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the next cell asks for its
+check with ``exercise("NN.n").check(name)``. Whoever builds notebooks from it uses :func:`make_stub`,
 ``exercise(...).answer()`` shows :func:`answer_source`, and the tests of the checks work from the same functions, so
 that the three cannot differ.
 """
@@ -14,6 +14,8 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from . import course
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
@@ -93,10 +95,7 @@ def lesson_file(exercise_id: str, folder: str | Path | None = None) -> Path:
     Raises:
         FileNotFoundError: the checkout has no such lesson.
     """
-    if folder is None:
-        from cnnlib import runtime
-
-        folder = runtime.root() / "solutions"
+    folder = course.current().lessons_folder() if folder is None else folder
     number = exercise_id.split(".")[0]
     found = sorted(Path(folder).glob(f"{number}_*.py"))
     if not found:

@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-from cnnlib.exercises import catalogue, journal, source
+from . import catalogue, journal, source
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _remark(row: Row) -> str:
 
 
 def _lesson_title(lesson: str) -> str:
-    """The title in the lesson's heading, ``# 01 · Convolution arithmetic``; empty if the lesson is not there."""
+    """The title in the lesson's heading, ``# 01 · Title``; empty if the lesson is not there."""
     try:
         cells = source.cells(source.lesson_file(f"{lesson}.1"))
     except OSError:

@@ -1,6 +1,7 @@
 """A figure with sliders where there is a kernel to answer them, and the same figure without elsewhere."""
 
 import html
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -24,11 +25,12 @@ def explore(draw: Callable[..., Figure], alt: str | Callable[..., str] | None = 
             - ``True`` or ``False``: a box to tick;
             - any ipywidget with a ``value``.
 
-    In a script, and where ``CNNLIB_STATIC=1``, the figure at the start values is all that appears.
+    In a script, where ``CNNLIB_STATIC=1``, and where ipywidgets is not installed (``pip install "cnnlib[lab]"`` brings
+    it), the figure at the start values is all that appears.
     """
     starts = {name: _start(name, slider) for name, slider in sliders.items()}
     describe = _describer(draw, alt)
-    if runtime.is_static() or not runtime.in_notebook():
+    if runtime.is_static() or not runtime.in_notebook() or importlib.util.find_spec("ipywidgets") is None:
         core.show(draw(**starts), describe(**starts))
         return
     _explore_live(draw, describe, sliders, starts)

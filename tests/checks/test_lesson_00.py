@@ -39,6 +39,14 @@ WRONG = {
         (convention(REFUSE + "return (image.transpose(1, 2, 0) / 255).astype('uint8')"), "not fully white"),
         (convention(REFUSE + "return image.transpose(1, 2, 0) / 256"), "the highest of them should become 1"),
         (convention(REFUSE + "x = image.transpose(1, 2, 0)\nreturn x / max(x.max(), 1)"), "a dark photograph becomes"),
+        (
+            convention(REFUSE + "x = image.transpose(1, 2, 0).astype('float32')\nreturn x / 255 if x.max() > 1 else x"),
+            "would come out nearly white",
+        ),
+        (convention(REFUSE + "return np.transpose(image, (1, 2, 0)) / 255"), "become float64"),
+        (convention(REFUSE + "return np.einsum('chw->hwc', image).astype('float64') / 255.0"), "array of float64"),
+        (convention(REFUSE + "return (np.moveaxis(image, 0, -1) / 255).tolist()"), "a list"),
+        (convention(REFUSE + "return (np.moveaxis(image, 0, -1) / 255).astype('float16')"), "Difference"),
         (convention(REFUSE + "return image.transpose(1, 2, 0) / 127.5 - 1"), "go from -1 to 1"),
         (convention(REFUSE + "return (image.transpose(1, 2, 0) - 127.0) / 128"), "what the network of this page wants"),
         (convention(REFUSE + "return image.transpose(1, 2, 0)[..., ::-1] / 255"), "red and blue have changed places"),
@@ -63,11 +71,11 @@ EQUIVALENT = {
         np.array([32, 240, 320, 3]),
     ],
     "00.2": [
-        convention(REFUSE + "return np.transpose(image, (1, 2, 0)) / 255"),
-        convention("channels, height, width = image.shape\nreturn np.stack([c / 255 for c in image], axis=-1)"),
+        convention(REFUSE + "return np.transpose(image, (1, 2, 0)) / np.float32(255)"),
+        convention("c, h, w = image.shape\nreturn np.stack([np.float32(p) / 255 for p in image], axis=-1)"),
         convention(REFUSE + "import keras\nreturn keras.ops.transpose(image, (1, 2, 0)) / 255"),
-        convention(REFUSE + "return np.einsum('chw->hwc', image).astype('float64') / 255.0"),
-        convention(REFUSE + "return [[[int(v) / 255 for v in p] for p in row] for row in image.transpose(1, 2, 0)]"),
+        convention(REFUSE + "return (np.einsum('chw->hwc', image).astype('float64') / 255.0).astype('float32')"),
+        convention(REFUSE + "return np.divide(np.rollaxis(image, 0, 3), 255, dtype=np.float32)"),
     ],
 }
 

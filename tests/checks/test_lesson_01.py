@@ -59,6 +59,17 @@ def conv2d(x, w, b=None, stride=1, padding=0):
 """)
 
 
+def same_refusing(what: str) -> cell:
+    """An answer to 01.2 that refuses more than it should."""
+    return cell(f"""
+def same_padding(size, kernel, stride=1, dilation=1):
+    if min(size, kernel, stride, dilation) < 1 or {what}:
+        raise ValueError
+    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return total // 2, total - total // 2
+""")
+
+
 def kernel_gradient(step: str, refusal: str = "dy.shape[:2] != (oh, ow)", result: str = "dw") -> cell:
     """An answer to 01.6 in loops, from its parts."""
     return cell(f"""
@@ -132,6 +143,9 @@ WRONG = {
         ),
     ],
     "01.2": [
+        (same_refusing("kernel > size"), "wider than the image"),
+        (same_refusing("dilation * (kernel - 1) + 1 > size"), "spans more than the image"),
+        (same_refusing("stride > size"), "a stride longer than the image"),
         (lambda size, kernel, stride=1, dilation=1: ((kernel - 1) // 2,) * 2, "Half a kernel on each side"),
         (
             cell("""
@@ -203,6 +217,17 @@ def same_padding(size, kernel, stride=1, dilation=1):
         ),
     ],
     "01.3": [
+        (
+            cell("""
+def conv_cost(input_shape, filters, kernel_size, stride=1, padding=0, bias=True):
+    oh, ow = (int((n + 2 * padding - k) / stride) + 1 for n, k in zip(input_shape, kernel_size))
+    if min(oh, ow) < 1:
+        raise ValueError
+    weights = kernel_size[0] * kernel_size[1] * input_shape[2] * filters
+    return weights + bias * filters, oh * ow * weights
+"""),
+            "which looks like one place",
+        ),
         (conv_cost(RIGHT_COUNT), "Your parameters never include biases"),
         (conv_cost(f"{RIGHT_COUNT} + filters"), "even for a layer without them"),
         (conv_cost(f"{RIGHT_COUNT} + (1 if bias else 0)"), "one bias for the whole layer"),
@@ -300,6 +325,12 @@ def conv2d(x, w, b=None, stride=1, padding=0):
             "A kernel that does not fit into the padded image has no output",
         ),
         (conv2d(pad="np.pad(x, padding)"), "Error"),
+        (conv2d(array="np.zeros((oh, ow, cout), dtype=x.dtype)"), "Your output has the type of `x`"),
+        (conv2d(array="np.zeros((oh, ow, cout), dtype=w.dtype)"), "Your output has the type of `w`"),
+        (
+            conv2d(value="np.sum(window * w[:, :, :, f]) + (b[f] if b is not None and all(b) else 0)"),
+            "A bias of 0 is a number like any other",
+        ),
         (conv2d(pad="np.pad(x, ((padding, 0), (padding, 0), (0, 0)))", size=PADDED_SIZE), "above and to the left"),
         (conv2d(pad="x", size=PADDED_SIZE), "does not change with the padding"),
         (
@@ -355,6 +386,50 @@ def find_kernel(image, output):
         (
             cell("""
 def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    n = shape[0] * shape[1]
+    if min(shape) < 1 or output.size < n:
+        raise ValueError
+    return np.linalg.solve(unroll(image, shape)[:n], output.ravel()[:n]).reshape(shape)
+"""),
+            "only as many output pixels as there are weights",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    n = shape[0] * shape[1]
+    if min(shape) < 1 or output.size < n:
+        raise ValueError
+    return np.linalg.lstsq(unroll(image, shape)[:n], output.ravel()[:n])[0].reshape(shape)
+"""),
+            "only as many output pixels as there are weights",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(shape) < 1 or output.size < shape[0] * shape[1]:
+        raise ValueError
+    kernel = np.zeros(shape, image.dtype)
+    kernel[:] = np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape)
+    return kernel
+"""),
+            "the type of the image",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(shape) < 1 or output.size < shape[0] * shape[1]:
+        raise ValueError
+    return np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape).round(2)
+"""),
+            "any number of digits",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
     if image.shape < output.shape or output.size < 9:
         raise ValueError
     return np.linalg.lstsq(unroll(image, (3, 3)), output.ravel())[0].reshape(3, 3)
@@ -377,6 +452,12 @@ def find_kernel(image, output):
         (kernel_gradient(ADD, result="dw / (oh * ow)"), "You average over the positions"),
         (kernel_gradient(ADD, result="dw[::-1, ::-1]"), "turned by 180 degrees"),
         (kernel_gradient(ADD, result="dw.transpose(0, 1, 3, 2)"), "The two channel axes are exchanged"),
+        (
+            kernel_gradient("dw = dw.astype(x.dtype) + (window[:, :, :, None] * dy[i, j]).astype(x.dtype)"),
+            "Difference",
+        ),
+        (kernel_gradient(ADD, result="dw.astype(x.dtype)"), "has the type of `x`"),
+        (kernel_gradient(ADD, result="dw.astype(dy.dtype)"), "has the type of `dy`"),
         (kernel_gradient(ADD, result="-dw"), "The gradient points uphill"),
         (kernel_gradient("dw += x[i : i + kh, j : j + kw][:, :, :, None] * dy[i, j]"), "begins at i * stride"),
         (kernel_gradient("dw += window.sum(2)[:, :, None, None] * dy[i, j]"), "each slice meets its own channel only"),

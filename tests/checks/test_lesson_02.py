@@ -91,6 +91,22 @@ def layers_to_see(pixels, kernel=3, growth=1):
 """)
 
 
+def by_logarithm(quotient: str) -> cell:
+    """An answer to 02.6 in one formula, in floating point."""
+    return cell(f"""
+import math
+def layers_to_see(pixels, kernel=3, growth=1):
+    if min(pixels, kernel, growth) < 1 or kernel == 1 < pixels:
+        raise ValueError("never")
+    if kernel == 1:
+        return 0
+    if growth == 1:
+        return -(-(pixels - 1) // (kernel - 1))
+    a = 1 + (pixels - 1) * (growth - 1) / (kernel - 1)
+    return math.ceil({quotient})
+""")
+
+
 WRONG = {
     "02.1": [
         (
@@ -109,8 +125,10 @@ WRONG = {
             network(pool1='layers.MaxPooling2D(2)(layers.Activation("tanh")(x))'),
             "an activation, or the kind of pooling",
         ),
-        (network(pool1="layers.MaxPooling2D(2)(layers.Conv2D(16, 1)(x))"), "By how many pixels does the window"),
-        (network(flatten="layers.Flatten()(layers.ZeroPadding2D(0)(x))"), "and not their means"),
+        (network(pool1="layers.MaxPooling2D(2)(layers.Conv2D(16, 1)(x))"), "Layer 2 is another one"),
+        (network(flatten="layers.Flatten()(layers.ZeroPadding2D(0)(x))"), "Layer 5 is another one"),
+        (network(pool1="layers.BatchNormalization()(layers.MaxPooling2D(2)(x))"), "none is too many"),
+        (network(conv2="32, 3"), "The map that it reads is right"),
         (
             cell("def repaired():\n    keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten()])"),
             "Is a `return` missing?",
@@ -142,6 +160,10 @@ WRONG = {
         (pooled(average="[[2, 2, 3], [3.25, 4.75, 2.5], [3, 4.5, 3]]"), "In steps of 2 they do not overlap"),
         (pooled(overall="8"), "a global *max* pooling"),
         (pooled(overall="44"), "That is the sum"),
+        (pooled(overall="3"), "rounded too far"),
+        (pooled(largest="[4, 6, 8, 5]"), "The numbers are right, in another form"),
+        (pooled(average="[[[[2], [3]], [[3], [3]]]]"), "The numbers are right, in another form"),
+        (pooled(overall="'2.75'"), "look at `'overall'`"),
         (pooled(overall="5.75"), "the mean of the four maxima"),
         (pooled(overall="11"), "How many numbers does the one window hold?"),
         (pooled(largest="[[3, 6], [8, 5]]"), "2 of 3 entries are right; look at `'largest'`"),
@@ -159,10 +181,26 @@ WRONG = {
         (consistency(here="images[:, :-1, :-1]", there="images[:, 1:, 1:]"), "one pixel apart, whatever"),
         (consistency(refusal="shift < 1"), "leaves no window"),
         (consistency(refusal="shift >= min(images.shape[1:3])"), "is no move"),
-        (consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"), "must be smaller than both"),
+        (
+            consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"),
+            "smaller than its height *and* its width",
+        ),
         (consistency(result="np.mean(predict(here).argmax(0) == predict(there).argmax(0))"), "Came"),
     ],
     "02.4": [
+        (
+            cell("""
+def field_of(stack):
+    size, jump, bad = 1, 1, False
+    for kernel, stride, dilation in stack:
+        bad = min(kernel, stride, dilation) < 1
+        size, jump = size + dilation * (kernel - 1) * jump, jump * stride
+    if bad:
+        raise ValueError
+    return size, jump
+"""),
+            "You look at the last layer only",
+        ),
         (field(size="size + dilation * (kernel - 1)"), "`jump` times as far"),
         (field(order="jump = {jump}; size = {size}"), "You multiply the jump too early"),
         (field(size="size + (kernel - 1) * jump"), "does not change with the dilation"),
@@ -214,6 +252,14 @@ def layers_to_see(pixels, kernel=3, growth=1):
         (depth(step="dilation * 2"), "does not change with `kernel`"),
         (depth(refusal="min(pixels, kernel, growth) < 1"), "sees no neighbours"),
         (cell("def layers_to_see(pixels, kernel=3, growth=1):\n    return (pixels - 1) // 2"), "Came"),
+        *(
+            (by_logarithm(quotient), fragment)
+            for quotient, fragment in (
+                ("math.log(a, growth)", "a logarithm is rounded"),
+                ("np.log(a) / np.log(growth)", "a logarithm is rounded"),
+                ("math.log2(a) / math.log2(growth)", "a field that is met exactly"),
+            )
+        ),
     ],
 }
 
@@ -229,9 +275,19 @@ def repaired():
     ])
 """),
         network(pool1='layers.MaxPooling2D(2, strides=2, padding="same")(x)'),
+        cell("""
+def repaired():
+    return keras.Sequential([
+        layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(32, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Flatten(), layers.Dense(10),
+    ])
+"""),
     ],
     "02.2": [
         pooled("np.array([[4, 6], [8, 5]])", "((2.0, 3.0), (3.0, 3.0))", "44 / 16"),
+        pooled(overall="[[2.75]]"),
+        pooled(overall="np.array([2.75])"),
         pooled("grid.reshape(2, 2, 2, 2).max(axis=(1, 3))", "grid.reshape(2, 2, 2, 2).mean((1, 3))", "grid.mean()"),
     ],
     "02.3": [

@@ -168,6 +168,7 @@ def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
         (0.004, "You took the minimum of the curve"),
         (1e-5, "too slowly"),
         (1e-4, "stay a decade below the minimum"),
+        (0.002 / 50, "a rate from *this* curve is one for the sum already"),
         (-0.0005, "a positive number"),
         (-3, "10 to the power of -3 is 0.001"),
         (0, "a positive number"),
@@ -234,6 +235,14 @@ def rate_at(step, peak, steps, warmup):
         (epoch(labels="y[i : i + 10]"), "Are they still a pair?"),
         (epoch(images="x[i : i + 10]"), "Are they still a pair?"),
         (epoch("order = np.arange(len(x))"), "the same in every epoch"),
+        (
+            epoch(
+                "starts = rng.permutation(np.arange(0, len(x), 10))",
+                count="len(starts) * 10",
+                chosen="slice(starts[i // 10], starts[i // 10] + 10)",
+            ),
+            "the same ten pictures always come together",
+        ),
         (epoch("order = np.random.default_rng(0).permutation(len(x))"), "starts its own generator"),
         (epoch("order = np.random.permutation(len(x))"), "does not come from `rng`"),
         (epoch("order = rng.integers(len(x), size=len(x))"), "not from every picture once"),
@@ -389,7 +398,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
     remedy = {
         "overfitting": "more data",
-        "rate_too_high": "a lower rate",
+        "rate too high": "a lower rate",
         "underfitting": "a higher rate",
         "healthy": "nothing",
     }

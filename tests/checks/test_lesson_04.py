@@ -1,6 +1,8 @@
 """The exercises of lesson 04: wrong answers as learners write them, and right ones in other styles."""
 
-from exercise_harness import cell, standard_tests
+from exercise_harness import cell, check, says, standard_tests
+
+from cnnlib.exercises import Outcome, exercises_of
 
 
 def count(width: object = 4, parameters: object = 30_840, total: object = 44_426, macs: object = 153_600) -> dict:
@@ -137,6 +139,15 @@ WRONG = {
         (builder(conv="layers.Conv2D(*numbers)(z)"), "The convolutions have no tanh"),
         (builder(activation='"sigmoid" if number < len(table) else None'), "Check the activation of each row"),
         (builder(activation='"tanh" if (kind, *numbers) != table[-1] else None'), "Tell it by its place"),
+        (
+            builder(conv='layers.Conv2D(*numbers, activation="tanh")(z)'),
+            "it has a tanh. The last row has none, whatever its kind",
+        ),
+        (builder(pool='layers.AveragePooling2D(*numbers, padding="same")(z)'), "number"),
+        (
+            builder(result="z = layers.Flatten()(z) if len(z.shape) > 2 else z\n    return keras.Model(image, z)"),
+            "maps, as they are",
+        ),
         (builder(otherwise="pass"), "An unknown kind of row passes"),
         (builder(result="keras.Model(image, z)"), "Is a `return` missing?"),
         (builder(result="return z"), "should return a Keras model"),
@@ -148,12 +159,25 @@ WRONG = {
             "The input has another shape",
         ),
         ([1], "needs the function"),
+        (
+            cell(
+                "def network_of(table, input_shape):\n    return keras.Sequential([layers.Flatten(), layers.Dense(10)])"
+            ),
+            "Begin with `keras.Input(input_shape)`",
+        ),
     ],
     "04.3": [
         (compared(differences="np.array(runs[baseline]) - np.array(runs[variant])"), "the other way round"),
         (
             compared(differences="np.sort(runs[variant]) - np.sort(runs[baseline])"),
             "You sort before you compare",
+        ),
+        (
+            compared(
+                differences="np.array(runs[variant]) - np.array(runs[baseline])[: len(runs[variant])]",
+                refusal="len(runs[variant]) > len(runs[baseline]) or len(runs[variant]) < 2",
+            ),
+            "Two runs against three cannot be paired either",
         ),
         (compared(mean="np.median(d)"), "the median"),
         (compared(mean="d.sum()"), "the sum of the differences"),
@@ -250,6 +274,20 @@ WRONG = {
         (cell("def my_network():\n    return 'small'"), "should return a Keras model"),
         (
             cell(
+                "network = keras.Sequential([keras.Input((32, 32, 1)), layers.Conv2D(2, 5), layers.Flatten(), "
+                "layers.Dense(10)])\ndef my_network():\n    return network"
+            ),
+            "a new network each time",
+        ),
+        (
+            cell(
+                "stack = [layers.Conv2D(2, 5), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(10)]\n"
+                "def my_network():\n    return keras.Sequential([keras.Input((32, 32, 1)), *stack])"
+            ),
+            "The layers are made outside the function",
+        ),
+        (
+            cell(
                 "def my_network():\n    return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), "
                 "layers.Dense(7)])"
             ),
@@ -316,3 +354,26 @@ def my_network():
 }
 
 globals().update(standard_tests("04", WRONG, EQUIVALENT))
+
+
+def test_weights_of_an_earlier_training_are_noticed():
+    """A network that knows the pictures before its short training has been trained already."""
+    import keras
+
+    from cnnlib.checks import lesson_04
+
+    def build() -> keras.Model:
+        make = [keras.layers.Flatten(), keras.layers.Dense(10)]
+        return keras.Sequential([keras.Input((32, 32, 1)), keras.layers.AveragePooling2D(2), *make])
+
+    taught = build()
+    assert lesson_04._short_training(taught) > lesson_04.KNOWS
+
+    def my_network() -> keras.Model:
+        network = build()
+        network.set_weights(taught.get_weights())
+        return network
+
+    result = check(exercises_of("04")["04.6"], my_network)
+    assert result.outcome == Outcome.WRONG
+    assert says(result, "trained before the check trains it"), result

@@ -146,6 +146,10 @@ WRONG = {
         (features(inside="x = layers.MaxPooling2D(2)(x)", pooling="x"), "It is too small"),
         (features('layers.Conv2D(number, 3, activation="relu")(x)'), 'A convolution with `padding="same"` keeps'),
         (features(pooling="x"), "It is too large"),
+        (features(pooling='layers.MaxPooling2D(2, padding="same")(x)'), "drops an odd last row or column"),
+        (features('layers.ReLU(6)(layers.Conv2D(number, 3, padding="same")(x))'), "that is ReLU6"),
+        (features('layers.Conv2D(number, 3, padding="same", activation="relu6")(x)'), "that is ReLU6"),
+        (features('layers.Conv2D(number, 3, padding="same", activation="leaky_relu")(x)'), "Look at the order"),
         (features(pooling="layers.MaxPooling2D(2)(x) if number != filters[-1] else x"), "the last one too"),
         (features(repeats="1"), "Repeat it `blocks` times"),
         (features('layers.Conv2D(repeat, 3, padding="same", activation="relu")(x)', repeats="number"), "`blocks` says"),
@@ -175,6 +179,13 @@ WRONG = {
             "A block has as many convolutions as",
         ),
         (3, "needs the function"),
+        (
+            cell(
+                "def vgg_features(blocks, filters, input_shape):\n"
+                "    return keras.Sequential([layers.Conv2D(n, 3, padding='same') for n in filters])"
+            ),
+            "Begin with `keras.Input(input_shape)`",
+        ),
         (features(RELU, inside="x = layers.Activation('tanh')(x)"), "Look at the order, at the activations"),
         (
             features(
@@ -277,6 +288,20 @@ def replace_large(convolutions):
         (head(pooling="layers.Flatten()(maps)", shape="(7, 7, channels)"), "Leave height and width open"),
         (head(pooling="maps"), "Average over the places first"),
         (head(dense="layers.Dense(channels)(x)"), "is the number of classes"),
+        (head(pooling="keras.ops.sum(maps, axis=(1, 2))"), "A sum grows with the size of the maps"),
+        (head(pooling="keras.ops.sum(maps, axis=(1, 2)) / 49"), "divided by 49"),
+        (head(pooling="keras.ops.mean(maps, axis=(0, 1, 2), keepdims=True)"), "over the images of the batch as well"),
+        (head(pooling="keras.ops.mean(maps, axis=(0, 1, 2), keepdims=True)[0, 0]"), "images of the batch as well"),
+        (
+            head(pooling="keras.ops.mean(maps * 0 + keras.ops.mean(maps, axis=(0, 1, 2)), axis=(1, 2))"),
+            "over the images of the batch as well",
+        ),
+        (
+            head(
+                pooling="keras.ops.mean(maps, axis=(1, 2)) - keras.ops.mean(maps, axis=(0, 1, 2), keepdims=True)[0, 0]"
+            ),
+            "normalised over the batch",
+        ),
         (
             head(pooling="layers.GlobalAveragePooling2D()(layers.ReLU()(maps))"),
             "before anything that is not linear",
@@ -284,6 +309,13 @@ def replace_large(convolutions):
         (cell("def gap_head(channels, classes):\n    layers.Dense(classes)"), "Is a `return` missing?"),
         (cell("def gap_head(channels, classes):\n    return layers.Dense(classes)"), "should return a Keras model"),
         ("a head", "needs the function"),
+        (
+            cell(
+                "def gap_head(channels, classes):\n"
+                "    return keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(classes)])"
+            ),
+            "leave height and width open",
+        ),
     ],
 }
 
@@ -348,6 +380,8 @@ def activation_bytes(blocks, filters, size, batch=32):
     ],
     "05.5": [flops(4.0, 0.25, 0.799, 66), flops(4, 0.2500001, 0.79918, 65.952)],
     "05.6": [
+        head(pooling="keras.ops.mean(maps, axis=(1, 2))"),
+        head(pooling="keras.ops.mean(keras.ops.mean(maps, axis=1), axis=1)"),
         cell("""
 def gap_head(channels, classes):
     maps = keras.Input((None, None, channels))

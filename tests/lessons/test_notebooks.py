@@ -133,6 +133,15 @@ def swap(position, old, new):
     return change
 
 
+def collapsed(position, hidden=True):
+    """Give a code cell the mark with which JupyterLab shows it collapsed."""
+
+    def change(notebook):
+        code(notebook)[position].metadata["jupyter"] = {"source_hidden": hidden}
+
+    return change
+
+
 def put(position, *outputs):
     """Give a code cell other outputs."""
 
@@ -229,6 +238,8 @@ BROKEN = [
     (_checks.metadata_is_normal, kernel_of_a_person, "my-env"),
     (_checks.metadata_is_normal, widget_state, "widgets"),
     (_checks.metadata_is_normal, timestamps, "cell 2 has the metadata execution"),
+    (_checks.metadata_is_normal, collapsed(1, False), "cell 4 has the metadata jupyter"),
+    (_checks.metadata_is_normal, collapsed(6), "cell 10 is collapsed and holds the check of an exercise"),
     (_checks.metadata_is_normal, random_id, "cell 3 has the id '1f6a0b3c', not '90-003'"),
     (
         _checks.metadata_is_normal,

@@ -423,6 +423,15 @@ def test_explore_static_is_the_figure_at_the_start_values(monkeypatch, shown):
     assert [alt for _, alt in shown] == ["x"]
 
 
+def test_explore_without_ipywidgets_is_the_figure_at_the_start_values(monkeypatch, shown):
+    monkeypatch.setenv("CNNLIB_STATIC", "0")
+    monkeypatch.setattr(runtime, "in_notebook", lambda: True)
+    monkeypatch.setattr(explorer.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    plotting.explore(lambda **values: parabola(), alt="x", power=(2, 5))
+    assert [alt for _, alt in shown] == ["x"]
+
+
 @pytest.mark.parametrize(
     ("slider", "start"),
     [((1, 5), 1), ((1, 5, 2, 3), 3), (["a", "b"], "a"), ({"A": 10, "B": 20}, 10), (True, True), (False, False)],

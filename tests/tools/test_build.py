@@ -79,6 +79,25 @@ def test_metadata_holds_no_more_than_it_must(notebook):
     assert [dict(cell.metadata) for cell in notebook.cells if cell.metadata] == [{"tags": ["nbval-ignore-output"]}]
 
 
+COLLAPSED = ("# %%\ntotal = 2 + 3", '# %% jupyter={"source_hidden": true}\ntotal = 2 + 3')
+
+
+def test_a_collapsed_cell_stays_collapsed(tmp_path):
+    lesson = sample(tmp_path, QUICK, COLLAPSED)
+    build.build(lesson)
+    cell = next(c for c in nbformat.read(lesson.path, 4).cells if c.source.startswith("total"))
+    assert cell.metadata == {"jupyter": {"source_hidden": True}}
+    assert build.out_of_step(lesson) is None
+    opened = sample(tmp_path, QUICK)
+    assert "-[code collapsed]\n+[code]\n" in build.out_of_step(opened)
+
+
+def test_a_lesson_may_ask_for_nothing_else_of_jupyter(tmp_path):
+    lesson = sample(tmp_path, ("# %%\ntotal = 2 + 3", '# %% jupyter={"outputs_hidden": true}\ntotal = 2 + 3'))
+    with pytest.raises(ValueError, match="90_sums, cell 4: its metadata is jupyter={'outputs_hidden': True}"):
+        lesson.notebook()
+
+
 def test_streams_are_merged_and_their_order_kept(tmp_path):
     lines = "for i in range(3):\n    print(i, flush=True)\ndisplay(1)\nprint(3)"
     lesson = sample(tmp_path, QUICK, ('print("✔ the sum is 5")', lines))
@@ -362,3 +381,38 @@ def test_an_interrupt_ends_the_tool_and_not_only_the_cell(tmp_path, kind):
 
 def test_stored_notebooks_are_valid(built):
     nbformat.validate(json.loads(built[1]))
+
+
+# --- what a build replaces ---
+
+
+def save_as_jupyterlab_does(path, source="my_answer = 42"):
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].source = source
+    notebook.metadata["language_info"] = {"name": "python", "version": "3.12.1", "file_extension": ".py"}
+    nbformat.write(notebook, path)
+
+
+def test_a_learner_s_notebook_is_kept_when_a_build_replaces_it(notebook, tmp_path, capsys):
+    path, folder = tmp_path / "90_sums.ipynb", tmp_path / "replaced"
+    build.write(notebook, path)
+    assert build.keep_work(path, notebook, folder) is None, "a notebook that was built is nobody's work"
+    for number in (1, 2):
+        save_as_jupyterlab_does(path, f"my_answer = {number}")
+        copy = build.keep_work(path, notebook, folder)
+        assert copy == folder / f"90_sums-{number}.ipynb"
+        assert f"my_answer = {number}" in copy.read_text(encoding="utf-8")
+        assert f"replaced/90_sums-{number}.ipynb" in capsys.readouterr().out
+    path.write_text("{ cut short", encoding="utf-8")
+    assert build.keep_work(path, notebook, folder).read_text(encoding="utf-8") == "{ cut short"
+    path.unlink()
+    assert build.keep_work(path, notebook, folder) is None
+
+
+def test_a_build_asks_for_it(course):
+    lesson = course
+    save_as_jupyterlab_does(lesson.path)
+    build.build(lesson)
+    assert "my_answer" not in lesson.path.read_text(encoding="utf-8")
+    (copy,) = (lesson.root / ".cnnlib" / "replaced").glob("*.ipynb")
+    assert "my_answer = 42" in copy.read_text(encoding="utf-8")

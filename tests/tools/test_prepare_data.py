@@ -28,7 +28,7 @@ import pytest
 from cnnlib import datasets, runtime
 
 DATA = runtime.root() / "data"
-UNLISTED = ("README.md", "LICENSE", "LICENSE-APACHE-2.0", ".gitattributes", "manifest.json")
+UNLISTED = ("README.md", "LICENSE", "LICENSE-APACHE-2.0", ".gitattributes", "manifest.json", "timings.json")
 
 
 # --- data/ as it stands ----------------------------------------------------------------------------------------------

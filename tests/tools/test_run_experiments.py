@@ -38,8 +38,8 @@ def test_runs_are_sorted_by_seed_and_experiments_kept_apart():
 
 
 def test_values_recorded_in_several_cells_become_one_run():
-    files = grouped(line(a=1), line(b=2), line(seed=1, a=3))
-    assert files["90_sums"]["runs"] == [{"seed": 0, "a": 1, "b": 2}, {"seed": 1, "a": 3}]
+    files = grouped(line(a=1), line(b=2), line(seed=1, a=3, b=4))
+    assert files["90_sums"]["runs"] == [{"seed": 0, "a": 1, "b": 2}, {"seed": 1, "a": 3, "b": 4}]
 
 
 def test_contradictions_are_errors():
@@ -47,6 +47,8 @@ def test_contradictions_are_errors():
         grouped(line(a=1), line(a=2))
     with pytest.raises(ValueError, match="different settings"):
         grouped(line(a=1), line(seed=1, a=2, setting={"device": "gpu"}))
+    with pytest.raises(ValueError, match="seed 1 did not record b, other seeds did"):
+        grouped(line(a=1, b=2), line(seed=1, a=2))
 
 
 def test_files_are_small_stable_and_read_back(tmp_path, monkeypatch):
@@ -85,16 +87,27 @@ def test_a_lesson_that_fails_leaves_the_stored_results_alone(course, capsys):
     assert not folder.exists()
 
 
+def test_a_false_claim_is_told_and_the_runs_are_kept(course, capsys):
+    claiming = (
+        "from cnnlib.claims import claim\nfrom cnnlib.results import Experiment\n\n"
+        "Experiment('90_sums').keep(total=5)\nclaim('runs differ from seed to seed', False)"
+    )
+    folder = course(("total = 2 + 3\ntotal", "total = 5"), ('print("✔ the sum is 5")', claiming))
+    assert run_experiments.main(["--lesson", "90", "--seeds", "1"]) == 0
+    assert "90_sums with seed 1, cell 7: ✘ runs differ from seed to seed\n" in capsys.readouterr().out
+    assert json.loads((folder / "90_sums.json").read_text(encoding="utf-8"))["runs"] == [{"seed": 1, "total": 5}]
+
+
 def test_a_lesson_is_run_once_for_each_seed(course, capsys):
     recording = (
-        "from cnnlib import results\n\n"
-        "before = results.stored('90_sums')\n"
-        "results.record('90_sums', total=5 * runtime.seed(), before=len(before))\ntotal"
+        "from cnnlib.results import Experiment\n\n"
+        "sums = Experiment('90_sums')\n"
+        "sums.keep(total=5 * runtime.seed(), parts=sums.pick(stored=2, live=1))\ntotal"
     )
     folder = course(("total = 2 + 3\ntotal", "total = 5"), ('print("✔ the sum is 5")', recording))
     assert run_experiments.main(["--lesson", "90", "--seeds", "3", "1"]) == 0
     content = json.loads((folder / "90_sums.json").read_text(encoding="utf-8"))
-    assert content["runs"] == [{"seed": 1, "total": 5, "before": 0}, {"seed": 3, "total": 15, "before": 0}]
+    assert content["runs"] == [{"seed": 1, "total": 5, "parts": 2}, {"seed": 3, "total": 15, "parts": 2}]
     assert content["command"].endswith("--lesson 90 --seeds 1 3 --backend tensorflow --profile cpu")
     assert content["setting"]["profile"] == "cpu"
     assert "tensorflow" in content["setting"]["backend"]

@@ -8,6 +8,7 @@ from sample_lesson import SETUP, sample
 
 README = "# Course\n\n<!-- timings:begin -->\n<!-- timings:end -->\n\nMore text | with | bars |.\n"
 FIRST = timings.Cost(seconds=12.6, megabytes=812.4)
+HERE = {"processor": "Some Chip", "instructions": "AVX2", "cores": 2, "index": 1.0, "lessons": {}}
 
 
 @pytest.fixture
@@ -19,21 +20,42 @@ def readme(tmp_path):
 
 def test_the_table_stands_between_the_markers_and_nothing_else_changes(tmp_path, readme):
     lesson = sample(tmp_path)
-    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
+    known = timings.merge({}, "fast", HERE, {"90_sums": FIRST})
+    timings.rewrite(readme, [lesson], known)
     text = readme.read_text(encoding="utf-8")
-    row = "| [90 Sums](notebooks/90_sums.ipynb) | What does a sum cost? | 3 min | 5 min | 13 s | 0.8 GB |"
-    assert text == README.replace("begin -->\n", f"begin -->\n{timings.HEAD}\n{row}\n")
-    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
+    row = "| [90 Sums](notebooks/90_sums.ipynb) | What does a sum cost? | 3 min | 5 min | 13 s | – | 0.8 GB |"
+    said = "Seconds of a whole lesson · *fast*: Some Chip with AVX2, 2 cores, speed index 1.00."
+    assert text == README.replace("begin -->\n", f"begin -->\n{timings.HEAD}\n{row}\n\n{said}\n")
+    timings.rewrite(readme, [lesson], known)
     assert readme.read_text(encoding="utf-8") == text
+
+
+def test_each_kind_of_processor_has_its_column_and_memory_is_the_larger(tmp_path, readme):
+    slow = {**HERE, "index": 0.25, "instructions": ""}
+    known = timings.merge({}, "slow", slow, {"90_sums": timings.Cost(44.4, 900.0)})
+    known = timings.merge(known, "fast", HERE, {"90_sums": FIRST})
+    assert list(known["processors"]) == ["fast", "slow"]
+    timings.rewrite(readme, [sample(tmp_path)], known)
+    assert "| 13 s | 44 s | 0.9 GB |" in readme.read_text(encoding="utf-8")
 
 
 def test_what_was_not_measured_keeps_its_numbers(tmp_path, readme):
     lesson = sample(tmp_path)
     timings.rewrite(readme, [lesson], {})
-    assert "| – | – |" in readme.read_text(encoding="utf-8")
-    timings.rewrite(readme, [lesson], {"90_sums": FIRST})
-    timings.rewrite(readme, [sample(tmp_path, ("does a sum cost?**", "is a sum?**"))], {})
-    assert "| What is a sum? | 3 min | 5 min | 13 s | 0.8 GB |" in readme.read_text(encoding="utf-8")
+    assert "| – | – | – |" in readme.read_text(encoding="utf-8")
+    assert "Seconds of" not in readme.read_text(encoding="utf-8")
+    both = timings.merge({}, "fast", HERE, {"90_sums": FIRST, "91_more": FIRST})
+    again = timings.merge(both, "fast", {**HERE, "index": 3.0}, {"91_more": timings.Cost(1.0, 1.0)})
+    assert again["processors"]["fast"]["lessons"]["90"] == {"seconds": 12.6, "megabytes": 812}
+    assert again["processors"]["fast"]["lessons"]["91"]["seconds"] == 1.0
+    assert again["processors"]["fast"]["index"] == 1.0, "the index of one lesson's run replaced that of all"
+
+
+def test_a_column_stems_from_one_machine(tmp_path):
+    known = timings.merge({}, "fast", HERE, {"90_sums": FIRST})
+    other = timings.merge(known, "fast", {**HERE, "processor": "Another Chip", "index": 2.0}, {"91_more": FIRST})
+    assert list(other["processors"]["fast"]["lessons"]) == ["91"]
+    assert other["processors"]["fast"]["index"] == 2.0
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ from train_weights import RECIPES, Recipe, Split
 from cnnlib import datasets, runtime
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+# The optimizers of PyTorch import Triton, and where TensorFlow is in the process already, that ends it (a segmentation
+# fault): the tool keeps to one framework, and so do these tests.
+trains = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None or keras.backend.backend() != "torch", reason="needs KERAS_BACKEND=torch"
+)
 
 
 @pytest.fixture
@@ -188,7 +193,7 @@ def trained(folder: Path, recipe: Recipe = SMALL, log=lambda line: None):
     return model, run
 
 
-@needs_torch
+@trains
 def test_it_learns(tmp_path):
     model, run = trained(tmp_path, SMALL._replace(epochs=12))
     assert train_weights.accuracy(model, stripes(seed=1)) > 0.9
@@ -201,7 +206,7 @@ class Killed(Exception):
     pass
 
 
-@needs_torch
+@trains
 @pytest.mark.parametrize("after", [1, 2, 3, 5])
 def test_a_killed_run_ends_where_it_would_have_ended(tmp_path, monkeypatch, after):
     monkeypatch.setattr(train_weights, "SAVE_EVERY", 3)
@@ -225,7 +230,7 @@ def test_a_killed_run_ends_where_it_would_have_ended(tmp_path, monkeypatch, afte
         np.testing.assert_allclose(array, expected, atol=1e-5)
 
 
-@needs_torch
+@trains
 def test_a_run_may_be_made_longer_until_its_rate_falls(tmp_path, monkeypatch):
     def kill(line):
         if line.startswith("epoch 2/3"):
@@ -254,7 +259,7 @@ def data(tmp_path, monkeypatch) -> Path:
     return tmp_path / "data"
 
 
-@needs_torch
+@trains
 def test_from_the_command_line_to_the_card(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(RECIPES, "small", SMALL)
     monkeypatch.setattr(train_weights, "load", lambda name, packages: (stripes(), stripes(64, seed=1)))
