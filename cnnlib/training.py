@@ -334,9 +334,10 @@ def _create_variables(model: keras.Model, data) -> None:
         return
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    if isinstance(data, Batches) and isinstance(model.output_shape, tuple):
+    shape = getattr(model, "output_shape", None)  # a model that is written as a class has none
+    if isinstance(data, Batches) and isinstance(shape, tuple) and None not in shape[1:]:
         x, y = data.x[:1], data.y[:1]
-        untrained = np.zeros((len(x), *(size or 1 for size in model.output_shape[1:])), "float32")
+        untrained = np.zeros((1, *shape[1:]), "float32")
         model.compute_loss(x, y, untrained)
         model.compute_metrics(x, y, untrained)
         model.reset_metrics()

@@ -143,8 +143,8 @@ claim("outside training the layers change nothing", np.allclose(augment(frog[Non
 # dense layers cannot learn photographs by heart, pixel by pixel.
 #
 # **Dropout.** In training each unit of the first two dense layers is set to zero with a chance of one half, anew for
-# each photograph. No unit can rely on one other unit being there. At test time all units work. So that a sum keeps its
-# size on average, Keras doubles in training what is left; AlexNet halved at test time, which comes to the same.
+# each photograph. No unit can rely on one other unit being there. At inference all units work. So that a sum keeps its
+# size on average, Keras doubles in training what is left; AlexNet halved at inference, which comes to the same.
 #
 # **Predict**: 10,000 units all say 1. What is their mean behind dropout of 0.5, and which values occur?
 
@@ -154,7 +154,7 @@ ones = np.ones((1, 10_000), dtype="float32")
 dropped = keras.ops.convert_to_numpy(dropout(ones, training=True))
 claim("in training a unit says 0 or 2", set(np.unique(dropped)) == {0.0, 2.0})
 claim("the mean is still 1, to within 5 %", abs(dropped.mean() - 1) < 0.05)
-claim("at test time every unit says 1", np.array_equal(dropout(ones, training=False), ones))
+claim("at inference every unit says 1", np.array_equal(dropout(ones, training=False), ones))
 
 # %% [markdown]
 # **Two graphics cards.** A step of training costs about three times the forward pass. The paper goes about 90 times
@@ -643,7 +643,7 @@ claim("but with them the gap is smaller in each stored run", all(gaps["dropout a
 # use.
 #
 # On the way a test curve may stumble while the training curve climbs. That is not overfitting, which does not go away.
-# A likely cause is batch normalisation. At test time it uses averages over past batches, which lag behind while the
+# A likely cause is batch normalisation. At inference it uses averages over past batches, which lag behind while the
 # weights move fast, and catch up when the learning rate falls toward the end. Lesson 06 measures this lag.
 #
 # ## What the full recipe reaches

@@ -16,7 +16,7 @@
 # **Why does a network get worse when you make it deeper, and what put an end to it?**
 #
 # When you have worked through this page you can
-# - compute batch normalisation by hand, in training and in use, and say where each of its numbers comes from
+# - compute batch normalisation by hand, in training and at inference, and say where each of its numbers comes from
 # - recognise the two ways in which it goes wrong: statistics that lag behind, and batches that are too small
 # - measure degradation, and tell it from overfitting
 # - build residual blocks, and count the layers and weights of any ResNet from its table
@@ -147,16 +147,16 @@ def came_out(training):
 
 for_training = came_out(training=True)
 claim("in training it depends on the company, by more than one standard deviation", np.ptp(for_training) > 1)
-claim("in use it does not", np.ptp(came_out(training=False)) < 1e-5)
+claim("at inference it does not", np.ptp(came_out(training=False)) < 1e-5)
 
 # %% [markdown]
-# In training this is tolerable, and even welcome as a little noise. In use, an answer must not depend on who else asks.
-# So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
+# In training this is tolerable, and even welcome as a little noise. At inference, an answer must not depend on who else
+# asks. So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
 # $\mu$,
 #
 # $$r \leftarrow m\,r + (1 - m)\,\mu$$
 #
-# and likewise for the variance. The mean starts at 0 and the variance at 1. In use, they stand in for $\mu$ and
+# and likewise for the variance. The mean starts at 0 and the variance at 1. At inference, they stand in for $\mu$ and
 # $\sigma^2$. These are the *non-trainable* weights of the summary: no gradient reaches them.
 #
 # **Predict**: Keras has $m = 0.99$. After 10 batches, how much of the running mean stems from data?
@@ -240,16 +240,16 @@ claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
 # normalisation. It is no error to forget it: you pay for numbers that never learn, as you will see below in a famous
 # network.
 #
-# ## In use it costs nothing
+# ## At inference it costs nothing
 #
-# In use $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number and adds
-# another, and the convolution before it can do both with its own weights. Before a network is deployed it is
+# At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number
+# and adds another, and the convolution before it can do both with its own weights. Before a network is deployed it is
 # **folded** like that: all its normalisations vanish, and its answers stay.
 #
 # ### Exercise 06.3 · Fold it away
 #
-# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation
-# does in use. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
+# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation does
+# at inference. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
 #
 # For example, a 1x1 kernel of the value 2 without a bias, with $\gamma = 3$, $\beta = 1$, mean 4, variance 4 and
 # $\varepsilon = 0$, becomes the kernel 3 with the bias -5.
@@ -755,7 +755,7 @@ exercise("06.6").check({"last": moved_if_last_is_zero, "first": moved_if_first_i
 # If a block may copy, it may also be absent. **Stochastic depth** (Huang and others 2016) leaves out the body of a
 # block at random while training: in the paper for a whole batch, today mostly for each image anew. Keras has it:
 # dropout with one decision for each image. What remains is scaled up, so that the mean stays right and nothing need
-# change in use.
+# change at inference.
 
 # %%
 drop = layers.Dropout(0.5, noise_shape=(None, 1, 1, 1), seed=runtime.seed())
@@ -763,7 +763,7 @@ bodies = ops.convert_to_numpy(drop(np.ones((1000, 2, 2, 3), "float32"), training
 claim("an image's body is there or absent as a whole", np.ptp(bodies.reshape(1000, -1), axis=1).max() == 0)
 claim("and doubled where it is there", set(bodies.ravel().tolist()) == {0, 2})
 claim("half of the bodies are absent, within 6 %", abs((bodies[:, 0, 0, 0] == 0).mean() - 0.5) < 0.06)
-claim("in use nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), training=False))) == 1)
+claim("at inference nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), training=False))) == 1)
 
 # %% [markdown]
 # Late blocks refine, early ones lay the ground, so the rate grows linearly with depth, up to 0.5 at the last.
@@ -776,7 +776,7 @@ claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 
 # %% [markdown]
 # A quarter of the work is saved, and the authors found the result *better*. Their picture of it: each
-# step trains another, shallower network, and in use you average over them all.
+# step trains another, shallower network, and at inference you average over them all.
 #
 # ## The full recipe
 #
@@ -835,9 +835,9 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## Recap
 #
-# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. In use
-#   running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
-# - A bias before it does nothing. In use it folds into the convolution before it.
+# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. At
+#   inference running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
+# - A bias before it does nothing. At inference it folds into the convolution before it.
 # - Its statistics are noisy for small batches. Group normalisation asks one image alone.
 # - Plain networks degrade with depth: they know fewer *training* pictures, although a solution that copies exists.
 # - A shortcut makes copying the default, and gives the gradient a way on which no weight multiplies it.
@@ -846,11 +846,11 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## Explain it
 #
-# **A model is 94 % accurate in training mode and 11 % in evaluation mode, on the same images. What do you look at?**
+# **A model is 94 % accurate in training mode and 11 % in inference mode, on the same images. What do you look at?**
 #
 # <details><summary>Model answer</summary>
 #
-# The running statistics of batch normalisation. Training mode uses those of the batch and evaluation mode the running
+# The running statistics of batch normalisation. Training mode uses those of the batch and inference mode the running
 # ones. They are wrong after few steps with a momentum near 1, if the batches are not random samples (sorted by class,
 # say), if the inputs are prepared in another way, or if they were left out when the weights were saved. Compare the
 # running mean of the first layer with the mean of its input. To mend it, lower the momentum or pass some hundred

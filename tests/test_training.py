@@ -141,6 +141,27 @@ def test_a_step_is_traced_once():
     assert history["accuracy"][1] in (0, 1)  # all examples are alike: nothing was counted beforehand
 
 
+def test_fit_takes_a_model_that_is_written_as_a_class():
+    class Written(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = keras.layers.Dense(2)
+
+        def build(self, shape):
+            self.last.build(shape)
+            self.built = True
+
+        def call(self, x):
+            return self.last(x)
+
+    model = Written()
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = np.ones((12, 3), "float32"), np.zeros((12, 2), "float32")
+    training.fit(model, x, y, quiet=True)  # not built yet
+    model.compile("adam", "mse", metrics=["mae"])
+    assert training.fit(model, x, y, epochs=2, quiet=True).history["mae"][1] > 0
+
+
 def test_fit_takes_what_keras_takes(data, capsys):
     model = make()
     history = training.fit(model, training.Batches(*data, seed=0), epochs=2, label="run")

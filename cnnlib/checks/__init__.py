@@ -1,5 +1,8 @@
 """What this course asks: one module a lesson, ``lesson_NN.py``, with its exercises as a list ``EXERCISES``.
 
+Where one file would grow too long, a part stands in a module beside it, ``lesson_12_images.py``, that
+``lesson_12.py`` imports.
+
 Each exercise says how cases are drawn, what the reference is, which wrong models learners have in mind and what to say
 to each, and its hints. What it is made of is :mod:`cnnlib.exercises`, the engine, which knows nothing of these. A
 module is imported when one of its exercises is first asked for.
@@ -8,8 +11,8 @@ module is imported when one of its exercises is first asked for.
 from pathlib import Path
 
 from cnnlib import runtime
+from cnnlib.exercises import journal
 from cnnlib.exercises.course import Course
-from cnnlib.exercises.journal import own_file
 
 
 def _lessons() -> Path:
@@ -17,9 +20,9 @@ def _lessons() -> Path:
 
 
 def _progress() -> Path | None:
-    """``.cnnlib/progress.json`` in the checkout; none while outputs are made to be stored.
+    """``.cnnlib/progress.json`` in the checkout, or in the home where the checkout is someone else's.
 
-    Where several people use one checkout, the file in it is its owner's; everyone else's is in their home.
+    None while outputs are made to be stored.
     """
     if runtime.is_static():
         return None
@@ -27,7 +30,7 @@ def _progress() -> Path | None:
         checkout = runtime.root()
     except FileNotFoundError:
         checkout = None
-    return own_file(checkout, ".cnnlib/progress.json")
+    return journal.own_file(checkout, ".cnnlib/progress.json")
 
 
 COURSE = Course(checks=__name__, lessons=_lessons, progress=_progress, prefix="CNNLIB")

@@ -35,28 +35,31 @@ def file() -> Path | None:
         return None
     try:
         found = Path(named).expanduser() if named else course.progress_file()
-        return None if found is None else _followed(found)
     except RuntimeError:  # from pathlib, for a user who is not known
-        variable = course.variable("PROGRESS")
-        what = f"{variable}={named}: there is no such user" if named else "this user has no home folder"
+        name = course.variable("PROGRESS")
+        what = f"{name}={named}: there is no such user" if named else "this user has no home folder"
         _warn_once(
-            f"progress cannot be written ({what}). Checks work as before; progress is kept until the kernel ends. "
-            f"{variable} names another file."
+            f"progress cannot be written ({what}). Checks work as before; progress is kept until Python ends. "
+            f"{name} names another file."
         )
         return None
+    return _followed(found) if found is not None else None
 
 
-def own_file(folder: Path | None, inside: str) -> Path:
-    """The file of this user where several may share a folder: in it if it is theirs, else in their home.
+def own_file(folder: Path | None, name: str) -> Path:
+    """The file of that name that is this user's: in a folder that several people may share, or in their home.
 
     Args:
-        folder: the folder, as the checkout of a course; None if there is none.
-        inside: the file's place in it, and in the home: ``".course/progress.json"``.
+        folder: of the course, None if it was not found.
+        name: within the folder, and within the home.
+
+    Raises:
+        RuntimeError: the file would be in the home, and this user has none.
     """
-    home = Path("~", inside)
+    home = Path("~", name)
     if folder is None:
         return home.expanduser()
-    return folder / inside if _is_mine(folder, folder / inside) else home.expanduser()
+    return folder / name if _is_mine(folder, folder / name) else home.expanduser()
 
 
 def _is_mine(folder: Path, inside: Path) -> bool:
