@@ -358,12 +358,12 @@ def as_weights(vector):
 
 
 def loss_at(vector):
-    """Loss of 100 pictures, with all weights in one vector."""
-    return reference.cross_entropy(forward(as_weights(vector), x_train[:100])[0], y_train[:100])
+    """Loss of 50 pictures, with all weights in one vector."""
+    return reference.cross_entropy(forward(as_weights(vector), x_train[:50])[0], y_train[:50])
 
 
 def slope_at(vector):
-    return as_vector(loss_and_gradient(as_weights(vector), x_train[:100], y_train[:100])[1])
+    return as_vector(loss_and_gradient(as_weights(vector), x_train[:50], y_train[:50])[1])
 
 
 # %%
@@ -441,7 +441,7 @@ def descend(optimizer, steps=40):
     for _ in range(steps + 1):
         path.append(keras.ops.convert_to_numpy(position.value).copy())
         place = origin + path[-1][0] * along + path[-1][1] * across
-        value, gradient = loss_and_gradient(as_weights(place), x_train[:100], y_train[:100])
+        value, gradient = loss_and_gradient(as_weights(place), x_train[:50], y_train[:50])
         values.append(value)
         slope = np.array([as_vector(gradient) @ along, as_vector(gradient) @ across], "float32")
         optimizer.apply([keras.ops.convert_to_tensor(slope)], [position])
