@@ -306,7 +306,8 @@ def architecture(trace: Any) -> None:
 
 def _total(trace: Any) -> str:
     parameters, macs = map(arithmetic.count_text, (trace.total_parameters, trace.total_macs))
-    return f"{parameters} parameters, {macs} multiply-accumulates"
+    least = "at least " if trace.uncounted else ""
+    return f"{parameters} parameters, {least}{macs} multiply-accumulates"
 
 
 def _largest(size: object) -> float:
