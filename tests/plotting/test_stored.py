@@ -15,7 +15,8 @@ def test_rows_of_stored_settings_that_this_run_left_out(shown):
     ((fig, alt),) = shown
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a", "b"]
     assert diamonds(fig.axes[0]) == [1]
-    assert alt == "right, in %. a: stored runs from ≈ 1.00 to ≈ 3.00; b: this run ≈ 2.50, stored runs from ≈ 2.00 to ≈ 4.00."
+    told = "a: stored runs from ≈ 1.00 to ≈ 3.00; b: this run ≈ 2.50, stored runs from ≈ 2.00 to ≈ 4.00"
+    assert alt == f"right, in %. {told}."
 
 
 def test_a_setting_that_is_not_stored_has_a_row_too(shown):
