@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import layers
 
+from cnnlib.trace.call import Call, Tensor
 from cnnlib.trace.windows import Axis, Field, NotKnown, Taps, Unknown, union
-
-if TYPE_CHECKING:
-    from cnnlib.trace.layers import Call, Tensor
 
 # Attention ------------------------------------------------------------------------------------------------------------
 

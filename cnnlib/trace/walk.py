@@ -13,7 +13,8 @@ import numpy as np
 from keras import tree
 
 from cnnlib.trace import sequences
-from cnnlib.trace.layers import GIVEN, LAYERS, NO_RULES, Call, Rule, Rules, Tensor, rules_for
+from cnnlib.trace.call import Call, Tensor
+from cnnlib.trace.layers import GIVEN, LAYERS, NO_RULES, Rule, Rules, rules_for
 from cnnlib.trace.result import Number, PerAxis, Row, Trace, shape_text
 from cnnlib.trace.symbols import untouched
 from cnnlib.trace.windows import PIXELS, Axis, Field, NotKnown, Unknown
