@@ -49,7 +49,7 @@ def _ending(model: keras.Model, images: np.ndarray, output, from_logits: bool | 
             model(ops.convert_to_tensor(images[:1]))
         found = endings.ending(model, output, images.shape[1:])
         if from_logits:
-            return endings.Ending()
+            return _AS_IT_IS
         if from_logits is False:
             return found if found.squash else endings.Ending("activation that cannot be taken away")
         if found.reason:
@@ -60,7 +60,8 @@ def _ending(model: keras.Model, images: np.ndarray, output, from_logits: bool | 
             )
         return found
 
-    return _compiled(model, ("ending", output, from_logits), find)
+    shape = None if endings.output_names(model) else images.shape[1:]  # a class is read at one size
+    return _compiled(model, ("ending", output, from_logits, shape), find)
 
 
 def _outputs(model: keras.Model, images: np.ndarray, output) -> np.ndarray:
@@ -91,6 +92,7 @@ def _tap(layer: keras.Layer, delta, seen: list, at_input: bool):
 
 
 _COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> what was compiled for it
+_AS_IT_IS = endings.Ending()
 _SAID: weakref.WeakSet = weakref.WeakSet()  # models whose softmax was mentioned
 
 
@@ -115,7 +117,7 @@ def _score(model: keras.Model, images, classes, ending: endings.Ending, output):
     return ops.sum(ops.one_hot(chosen, scores.shape[-1], dtype=scores.dtype) * scores), scores
 
 
-def _image_gradient(model: keras.Model, ending: endings.Ending, output, from_logits) -> Callable:
+def _image_gradient(model: keras.Model, ending: endings.Ending, output) -> Callable:
     """Compiled: (images, classes) -> (value, gradient by the images, scores)."""
 
     def make(reference):
@@ -124,11 +126,11 @@ def _image_gradient(model: keras.Model, ending: endings.Ending, output, from_log
 
         return gradients.value_and_grad(run, has_aux=True)
 
-    return _compiled(model, ("images", output, from_logits), make)
+    return _compiled(model, ("images", output, id(ending)), make)
 
 
 def _head_gradient(
-    model: keras.Model, layer: keras.Layer, ending: endings.Ending, output, from_logits, at_input: bool = False
+    model: keras.Model, layer: keras.Layer, ending: endings.Ending, output, at_input: bool = False
 ) -> Callable:
     """Compiled: (zeros, images, classes) -> (value, gradient by the layer's output, (its output, scores)).
 
@@ -147,7 +149,7 @@ def _head_gradient(
 
         return gradients.value_and_grad(run, has_aux=True)
 
-    return _compiled(model, (id(layer), at_input, output, from_logits), make)
+    return _compiled(model, (id(layer), at_input, output, id(ending)), make)
 
 
 def _shape_at(model: keras.Model, layer: keras.Layer, images: np.ndarray, at_input: bool = False) -> tuple[int, ...]:
@@ -246,7 +248,7 @@ def image_gradient(
     images, classes = _checked(model, images, classes, value_range, output)
     ending = _ending(model, images, output, from_logits)
     _mention_softmax(model, ending)
-    run = _image_gradient(model, ending, output, from_logits)
+    run = _image_gradient(model, ending, output)
     return np.concatenate([run(images[part], classes[part])[1] for part in _batches(len(images), batch_size)])
 
 
@@ -372,7 +374,7 @@ def grad_cam(
             f"layer {layer.name!r} returns {shape} for an image, without height and width, so there is no map. "
             f"Take one before the pooling, such as {last_convolution(model).name!r}."
         )
-    run = _head_gradient(model, layer, ending, output, from_logits)
+    run = _head_gradient(model, layer, ending, output)
     found = []
     for part in _batches(len(images), batch_size):
         batch = images[part]
@@ -418,7 +420,7 @@ def penultimate(model, images, batch_size: int = 32) -> np.ndarray:
 def _seen(model, layer, images, classes, batch_size: int, at_input: bool) -> np.ndarray:
     shape = _shape_at(model, layer, images, at_input)
     first = 0 if len(endings.output_names(model)) > 1 else None  # the score plays no part
-    run = _head_gradient(model, layer, endings.Ending(), first, True, at_input)
+    run = _head_gradient(model, layer, _AS_IT_IS, first, at_input)
     parts = [
         run(np.zeros((len(images[part]), *shape), "float32"), images[part], classes[part])[2][0]
         for part in _batches(len(images), batch_size)

@@ -361,8 +361,8 @@ class CachedFeatures(training.Batches):
     """Batches of what a frozen backbone makes of the images, computed once: a head then trains in seconds.
 
     Args:
-        backbone: run in use (``training=False``) on every image, once. Augmentation has no place here: what is cached
-            does not change.
+        backbone: run for inference (``training=False``) on every image, once. Augmentation has no place here: what is
+            cached does not change.
         x: images (n, height, width, channels), as the backbone wants them.
         y: labels (n, ...).
         batch_size, seed: as in `training.Batches`.

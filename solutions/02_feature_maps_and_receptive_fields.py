@@ -38,9 +38,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnlib import arithmetic, claim, datasets, exercise, plotting, reference, results, training
+from cnnlib import arithmetic, claim, datasets, exercise, plotting, reference, training
 from cnnlib.claims import approx, measured
 from cnnlib.models import efficientnet_lite
+from cnnlib.results import Experiment
 from cnnlib.trace import effective_receptive_field, effective_size, trace
 
 # %% [markdown]
@@ -512,15 +513,18 @@ claim("the stride costs 0.4 M multiply-accumulates, pooling 0.7 M", millions == 
 
 # %% [markdown]
 # **Predict**: which one is the most accurate? Which one is the steadiest when the image moves by one pixel?
+#
+# Here you train the two that differ most. Stored runs with other seeds have all three.
 
 # %%
+halving = Experiment("02_halving")
 cifar = datasets.cifar10()
 x_train, x_test = (reference.avg_pool2d(images, 2) for images in (cifar.x_train, cifar.x_test))
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 epochs = runtime.pick(smoke=1, cpu=6, gpu=20)
-for kind, model in networks.items():
-    model.compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
-    training.fit(model, x_train, cifar.y_train, epochs=epochs, batch_size=128, label=kind)
+for kind in halving.pick(stored=kinds, live=("stride", "blur pooling")):
+    networks[kind].compile(keras.optimizers.Adam(0.005), loss, metrics=["accuracy"])
+    training.fit(networks[kind], x_train, cifar.y_train, epochs=epochs, batch_size=128, label=kind)
 
 # %%
 here, there = x_test[:, :15, :15], x_test[:, 1:, 1:]
@@ -531,29 +535,29 @@ def class_of(model, images):
 
 
 accuracy, steady = {}, {}
-for kind, model in networks.items():
-    accuracy[kind] = 100 * np.mean(class_of(model, x_test) == cifar.y_test)
-    steady[kind] = 100 * np.mean(class_of(model, here) == class_of(model, there))
-live = results.record("02_halving", accuracy=accuracy, steady=steady)
+for kind in halving.pick(stored=kinds, live=("stride", "blur pooling")):
+    accuracy[kind] = 100 * np.mean(class_of(networks[kind], x_test) == cifar.y_test)
+    steady[kind] = 100 * np.mean(class_of(networks[kind], here) == class_of(networks[kind], there))
+halving.keep(accuracy=accuracy, steady=steady)
 
 # %%
-stored = results.stored("02_halving")  # the same cells, run with other seeds
+runs = halving.stored
 plotting.live_among_stored(
     {
-        "test accuracy, in %": ([run["accuracy"] for run in stored], accuracy),
-        "same class after a move by one pixel, in %": ([run["steady"] for run in stored], steady),
+        "test accuracy, in %": (runs["accuracy"], accuracy),
+        "same class after a move by one pixel, in %": (runs["steady"], steady),
     },
     alt="Accuracy and steadiness of three networks in percent, this run among stored ones. "
-    + " ".join(f"{k}: {approx(accuracy[k], 2)} and {approx(steady[k], 2)}." for k in kinds),
+    + " ".join(f"{k}: {approx(accuracy[k], 2)} and {approx(steady[k], 2)}." for k in accuracy),
 )
 
 # %%
 gain = steady["blur pooling"] - steady["stride"]
 claim("blur pooling is steadier than a stride, by more than 4 points", gain > 4)
-most_accurate = {max(kinds, key=run["accuracy"].get) for run in stored}
-claim("which one is the most accurate depends on the seed", len(most_accurate) != 1)
-steadiest = {max(kinds, key=run["steady"].get) for run in stored}
-claim("in every stored run blur pooling is the steadiest", steadiest <= {"blur pooling"})
+most_accurate = {max(run, key=run.get) for run in runs["accuracy"]}
+claim("which one is the most accurate depends on the seed", len(most_accurate) > 1)
+steadiest = {max(run, key=run.get) for run in runs["steady"]}
+claim("in every stored run blur pooling is the steadiest", steadiest == {"blur pooling"})
 
 # %% [markdown]
 # Accuracy does not decide between them: the dots overlap. Steadiness does. Max pooling alone gains little over the

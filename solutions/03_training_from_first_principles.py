@@ -40,8 +40,9 @@ import ipywidgets
 import keras
 import numpy as np
 
-from cnnlib import claim, datasets, exercise, gradients, plotting, reference, results, training
+from cnnlib import claim, datasets, exercise, gradients, plotting, reference, training
 from cnnlib.claims import approx, measured
+from cnnlib.results import Experiment
 
 # %% [markdown]
 # ## Ten scores and one label
@@ -405,8 +406,9 @@ def jumps(rate, steps=8):
 
 limit = 2 / curvature["across"]
 measured("the limit of the rate", limit, digits=2)
-claim("at 0.8 times the limit the jumps get shorter", jumps(0.8 * limit)[-1] < jumps(0.8 * limit)[0] / 2)
-claim("at 1.25 times the limit they get longer", jumps(1.25 * limit)[-1] > 2 * jumps(1.25 * limit)[0])
+below, above = jumps(0.8 * limit), jumps(1.25 * limit)
+claim("at 0.8 times the limit the jumps get shorter", below[-1] < below[0] / 2)
+claim("at 1.25 times the limit they get longer", above[-1] > 2 * above[0])
 
 # %% [markdown]
 # **Momentum** (Polyak 1964) remembers: it adds up gradients in a **velocity** $v$, in which what points to and fro
@@ -439,8 +441,9 @@ def descend(optimizer, steps=40):
     for _ in range(steps + 1):
         path.append(keras.ops.convert_to_numpy(position.value).copy())
         place = origin + path[-1][0] * along + path[-1][1] * across
-        values.append(loss_at(place))
-        slope = np.array([slope_at(place) @ along, slope_at(place) @ across], "float32")
+        value, gradient = loss_and_gradient(as_weights(place), x_train[:100], y_train[:100])
+        values.append(value)
+        slope = np.array([as_vector(gradient) @ along, as_vector(gradient) @ across], "float32")
         optimizer.apply([keras.ops.convert_to_tensor(slope)], [position])
     return np.array(path), values
 
@@ -453,7 +456,7 @@ optimizers = {
 runs = {name: descend(optimizer) for name, optimizer in optimizers.items()}
 
 # %%
-grid = np.linspace(-1, 7.5, 18), np.linspace(-1.2, 1.2, 13)
+grid = np.linspace(-1, 7.5, 15), np.linspace(-1.2, 1.2, 11)
 surface = [[loss_at(origin + a * along + b * across) for a in grid[0]] for b in grid[1]]
 paths, path_losses = {n: r[0] for n, r in runs.items()}, {n: r[1] for n, r in runs.items()}
 plotting.loss_surface(*grid, surface, paths, path_losses, "along the valley", "across")
@@ -551,9 +554,9 @@ plotting.explore(
 
 # %%
 ends = {rate: float(np.mean(losses[-20:])) for rate, losses in rate_runs.items()}
-results.record("03_learning_rates", ends={f"{rate:g}": end for rate, end in ends.items()})
-others = [run["ends"] for run in results.stored("03_learning_rates") if run["seed"] != runtime.seed()]
-plotting.rate_summary(ends, [{float(rate): end for rate, end in run.items()} for run in others])
+rates = Experiment("03_learning_rates")
+rates.keep(ends={f"{rate:g}": end for rate, end in ends.items()})
+plotting.rate_summary(rates.live["ends"], rates.others["ends"])
 
 best = min(ends, key=ends.get)
 claim("the best rate lies between 0.003 and 0.1", 0.003 <= best <= 0.1)
@@ -619,9 +622,8 @@ histories = {}
 for name, rate_or_schedule in {"constant": 0.2, "cosine": cosine}.items():
     model.set_weights(start)
     model.compile(keras.optimizers.SGD(rate_or_schedule, momentum=0.9), loss, metrics=["accuracy"])
-    history = training.fit(
-        model, x_train, y_train, epochs=8, batch_size=50, validation_data=(x_val, y_val), label=f"{name:8}"
-    )
+    options = {"validation_data": (x_val, y_val), "validation_batch_size": 500, "label": f"{name:8}"}
+    history = training.fit(model, x_train, y_train, epochs=8, batch_size=50, **options)
     histories[name] = history.history
 cosine_weights = model.get_weights()
 
@@ -817,7 +819,8 @@ exercise("03.5").check(epoch)
 # ## Reading curves
 #
 # A training tells you what it needs, if you draw two curves: the loss on the pictures that it trains on, and the loss
-# on the **validation set**, pictures that it never trains on. Here are four runs of the same network.
+# on the **validation set**, pictures that it never trains on. Here are four runs of the same network. You train the one
+# that overfits. The other three are drawn from the first of five stored runs.
 
 
 # %%
@@ -829,22 +832,28 @@ def full_run(rate, pictures=2000, batch_size=50, epochs=12, label="", callbacks=
     return {name: [float(value) for value in values] for name, values in history.history.items()}
 
 
-curves = {
-    "healthy": full_run(0.03, label="healthy"),
-    "underfitting": full_run(0.0002, label="underfitting"),
-    "overfitting": full_run(0.03, pictures=100, batch_size=20, epochs=60, label="overfitting"),
-    "rate too high": full_run(0.8, label="too high"),
+recipes = {
+    "healthy": {"rate": 0.03},
+    "underfitting": {"rate": 0.0002},
+    "overfitting": {"rate": 0.03, "pictures": 100, "batch_size": 20, "epochs": 60},
+    "rate too high": {"rate": 0.8},
 }
+four = Experiment("03_curves")
+for name in four.pick(stored=recipes, live=["overfitting"]):
+    four.keep(**{name: full_run(**recipes[name], label=name)})
 
 # %%
+curves = {name: four.live.get(name, four.stored[0][name]) for name in recipes}
 plotting.histories(curves, limits=(0, 3))
-low, last = {n: min(c["val_loss"]) for n, c in curves.items()}, {n: c["val_loss"][-1] for n, c in curves.items()}
-claim("healthy: both losses fall below 0.9", max(curves["healthy"]["loss"][-1], last["healthy"]) < 0.9)
-gap = abs(curves["underfitting"]["loss"][-1] - last["underfitting"])
-claim("underfitting: both stay above 1.2, and close to each other", last["underfitting"] > 1.2 and gap < 0.3)
-claim("overfitting: training below 0.05", curves["overfitting"]["loss"][-1] < 0.05)
-claim("while validation rises again by at least 0.2", last["overfitting"] > low["overfitting"] + 0.2)
-claim("rate too high: no better than guessing", not last["rate too high"] < 2.2)
+loss_of, val_of = ({name: four.stored[name][key] for name in recipes} for key in ("loss", "val_loss"))  # (runs, epochs)
+ends = {name: np.maximum(loss_of[name][:, -1], val_of[name][:, -1]) for name in recipes}
+claim("healthy: both losses fall below 0.9, in each stored run", ends["healthy"].max() < 0.9)
+gap = np.abs(loss_of["underfitting"] - val_of["underfitting"])[:, -1]
+claim("underfitting: both stay above 1.2, and close", val_of["underfitting"].min() > 1.2 and gap.max() < 0.3)
+claim("rate too high: no better than guessing", not (ends["rate too high"] < 2.2).any())
+low, last = min(curves["overfitting"]["val_loss"]), curves["overfitting"]["val_loss"][-1]
+claim("overfitting, in your run: training below 0.05", curves["overfitting"]["loss"][-1] < 0.05)
+claim("while validation rises again by at least 0.2", last > low + 0.2)
 
 # %% [markdown]
 # | you see | it means | what helps |
@@ -887,8 +896,7 @@ claim("and their gradient holds NaN", any(np.isnan(keras.ops.convert_to_numpy(s)
 # form `{"A": "…", "B": "…", "C": "…", "D": "…"}`.
 
 # %%
-results.record("03_curves", **{name.replace(" ", "_"): run for name, run in curves.items()})
-plotting.unlabelled_curves(results.stored("03_curves") or [curves])
+plotting.unlabelled_curves(four.stored)
 
 # %%
 ### BEGIN SOLUTION
@@ -910,10 +918,10 @@ stopped = full_run(0.03, pictures=100, batch_size=20, epochs=60, label="early st
 at_best = model.evaluate(x_val, y_val, batch_size=500, verbose=0)[0]
 measured("epochs run", len(stopped["loss"]))
 measured("validation loss at the weights that are kept", at_best)
-measured("validation loss after 60 epochs", curves["overfitting"]["val_loss"][-1])
+measured("validation loss after 60 epochs", last)
 claim("it stops before the 60 epochs are over", len(stopped["loss"]) < 60)
 claim("the weights that are kept have the best validation loss", abs(at_best - min(stopped["val_loss"])) < 1e-3)
-claim("at least 0.2 lower than at the end of the long run", at_best < curves["overfitting"]["val_loss"][-1] - 0.2)
+claim("at least 0.2 lower than at the end of the long run", at_best < last - 0.2)
 
 # %% [markdown]
 # Note what you have done: you *chose* with the validation set, so its loss now flatters. That is why a third set, the
@@ -937,15 +945,12 @@ claim("epoch 1 has another order", list(order.order(1)) != list(order.order(0)))
 # the other?
 
 # %%
-accuracies = {name: history["val_accuracy"][-1] for name, history in histories.items()}
-results.record("03_seeds", **accuracies)
-stored = [run for run in results.stored("03_seeds") if run["seed"] != runtime.seed()]
-others = {name: [run[name] for run in stored] for name in accuracies}
-plotting.seed_spread(accuracies, others, xlabel="validation accuracy after 8 epochs")
-everyone = {name: [*others[name], accuracies[name]] for name in accuracies}
-for name, values in everyone.items():
+seeds = Experiment("03_seeds")
+seeds.keep(**{name: history["val_accuracy"][-1] for name, history in histories.items()})
+plotting.seed_spread(seeds.live, seeds.others.columns(), xlabel="validation accuracy after 8 epochs")
+for name, values in seeds.all.columns().items():
     measured(f"{name:8}: mean of {len(values)} runs", np.mean(values), f"· spread {approx(np.std(values), 2)}")
-claim("on average the cosine is better", np.mean(everyone["cosine"]) > np.mean(everyone["constant"]))
+claim("on average the cosine is better", seeds.all["cosine"].mean() > seeds.all["constant"].mean())
 
 # %% [markdown]
 # A single run of each would prove nothing, because the spread of one recipe is as large as many a gain that papers
@@ -962,9 +967,9 @@ claim("on average the cosine is better", np.mean(everyone["cosine"]) > np.mean(e
 # %%
 model.set_weights(cosine_weights)
 _, test_accuracy = model.evaluate(x_test, y_test, batch_size=500, verbose=0)
-measured("validation accuracy of the recipe with the cosine", accuracies["cosine"])
+measured("validation accuracy of the recipe with the cosine", seeds.live["cosine"])
 measured("its test accuracy", test_accuracy)
-claim("on pictures that nobody chose by, it is within 6 points", abs(test_accuracy - accuracies["cosine"]) < 0.06)
+claim("on pictures that nobody chose by, it is within 6 points", abs(test_accuracy - seeds.live["cosine"]) < 0.06)
 
 # %% [markdown]
 # ## Killed in the middle
@@ -996,7 +1001,7 @@ class PowerCut(keras.callbacks.Callback):
 
 # %%
 folder = tempfile.TemporaryDirectory()
-data = {"x": x_train[:1000], "y": y_train[:1000], "epochs": 4, "batch_size": 50}
+data = {"x": x_train[:500], "y": y_train[:500], "epochs": 4, "batch_size": 50}
 whole = fresh()
 training.train_resumable(whole, **data, directory=f"{folder.name}/whole", label="uninterrupted")
 
@@ -1041,7 +1046,7 @@ claim("that is more than a thousand times the difference with it", distance(whol
 whole.save(f"{folder.name}/whole.keras")
 loaded = keras.models.load_model(f"{folder.name}/whole.keras")
 claim("the loaded network has the same weights", distance(whole, loaded) == 0)
-claim("and its optimizer knows that it took 80 steps", int(loaded.optimizer.iterations) == 80)
+claim("and its optimizer knows that it took 40 steps", int(loaded.optimizer.iterations) == 40)
 folder.cleanup()
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 # **Why does a network get worse when you make it deeper, and what put an end to it?**
 #
 # When you have worked through this page you can
-# - compute batch normalisation by hand, in training and in use, and say where each of its numbers comes from
+# - compute batch normalisation by hand, in training and at inference, and say where each of its numbers comes from
 # - recognise the two ways in which it goes wrong: statistics that lag behind, and batches that are too small
 # - measure degradation, and tell it from overfitting
 # - build residual blocks, and count the layers and weights of any ResNet from its table
@@ -40,9 +40,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnlib import claim, datasets, exercise, gradients, models, plotting, reference, results, training
+from cnnlib import claim, datasets, exercise, gradients, models, plotting, reference, training
 from cnnlib.claims import approx, measured
 from cnnlib.models import resnet
+from cnnlib.results import Experiment
 from cnnlib.trace import trace
 
 # %% [markdown]
@@ -146,16 +147,16 @@ def came_out(training):
 
 for_training = came_out(training=True)
 claim("in training it depends on the company, by more than one standard deviation", np.ptp(for_training) > 1)
-claim("in use it does not", np.ptp(came_out(training=False)) < 1e-5)
+claim("at inference it does not", np.ptp(came_out(training=False)) < 1e-5)
 
 # %% [markdown]
-# In training this is tolerable, and even welcome as a little noise. In use, an answer must not depend on who else asks.
-# So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
+# In training this is tolerable, and even welcome as a little noise. At inference, an answer must not depend on who else
+# asks. So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
 # $\mu$,
 #
 # $$r \leftarrow m\,r + (1 - m)\,\mu$$
 #
-# and likewise for the variance. The mean starts at 0 and the variance at 1. In use, they stand in for $\mu$ and
+# and likewise for the variance. The mean starts at 0 and the variance at 1. At inference, they stand in for $\mu$ and
 # $\sigma^2$. These are the *non-trainable* weights of the summary: no gradient reaches them.
 #
 # **Predict**: Keras has $m = 0.99$. After 10 batches, how much of the running mean stems from data?
@@ -239,16 +240,16 @@ claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
 # normalisation. It is no error to forget it: you pay for numbers that never learn, as you will see below in a famous
 # network.
 #
-# ## In use it costs nothing
+# ## At inference it costs nothing
 #
-# In use $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number and adds
-# another, and the convolution before it can do both with its own weights. Before a network is deployed it is
+# At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number
+# and adds another, and the convolution before it can do both with its own weights. Before a network is deployed it is
 # **folded** like that: all its normalisations vanish, and its answers stay.
 #
 # ### Exercise 06.3 · Fold it away
 #
-# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation
-# does in use. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
+# Return the kernel and the bias of one convolution that does what a convolution followed by a batch normalisation does
+# at inference. Kernels are (height, width, channels in, channels out). `bias` is None for a convolution without one.
 #
 # For example, a 1x1 kernel of the value 2 without a bias, with $\gamma = 3$, $\beta = 1$, mean 4, variance 4 and
 # $\varepsilon = 0$, becomes the kernel 3 with the bias -5.
@@ -297,8 +298,8 @@ claim("16 times the images, a quarter of the noise, within 10 %", abs(noise[0] /
 # cost?
 #
 # The test: a small network on Fashion-MNIST, with one or the other, for batches of 2 up to 64. All see the same 1,024
-# pictures twice, and the learning rate is proportional to the batch. Live you train the two with batches of 2 and of
-# 32. The other sizes are from stored runs.
+# pictures twice, and the learning rate is proportional to the batch. Here you train the two with batches of 32. The
+# other sizes are from stored runs.
 
 # %%
 clothes = datasets.fashion_mnist(size=1024)
@@ -332,19 +333,16 @@ def accuracy_with(normalisation, size):
     return 100 * history.history["accuracy"][-1], 100 * new
 
 
-tried = sizes if results.recording() else [2, 32]
+small = Experiment("06_batch_sizes")
+tried = small.pick(stored=sizes, live=[32])
 reached = {name: [accuracy_with(kind, size) for size in tried] for name, kind in kinds.items()}
+learnt, new = ({name: [pair[i] for pair in pairs] for name, pairs in reached.items()} for i in (0, 1))
+small.keep(learnt=learnt, new=new)
 
 # %%
-live = {
-    part: {name: [pair[place] for pair in pairs] for name, pairs in reached.items()}
-    for place, part in enumerate(("learnt", "new"))
-}
-results.record("06_batch_sizes", **live)
-stored = results.stored("06_batch_sizes")
 plotting.live_over_stored(
-    live,
-    stored,
+    small.live,
+    small.stored,
     x=sizes,
     live_x=tried,
     titles={"learnt": "training pictures", "new": "new pictures"},
@@ -357,17 +355,19 @@ plotting.live_over_stored(
 )
 
 # %%
-gain = np.subtract(*live["learnt"].values())
-measured("batches of 2: batch normalisation learns more by", gain[0], "points", digits=2)
-measured("batches of 32: batch normalisation learns more by", gain[tried.index(32)], "points", digits=2)
-claim("with 2 images in a batch group normalisation learns more", gain[0] < 0)
-claim("with 32 batch normalisation does", gain[tried.index(32)] > 0)
+runs = small.stored  # for each kind (runs, sizes)
+gain = runs["learnt"]["batch normalisation"] - runs["learnt"]["group normalisation"]
+measured("batches of 2: batch normalisation learns more by", gain[:, 0].mean(), "points", digits=2)
+measured("batches of 32: batch normalisation learns more by", gain[:, sizes.index(32)].mean(), "points", digits=2)
+claim("with 2 images in a batch group normalisation learns more, in each stored run", max(gain[:, 0]) < 0)
+claim("with 32 batch normalisation does", min(gain[:, sizes.index(32)]) > 0)
+here = tried.index(32)
+claim("and in yours", learnt["batch normalisation"][here] > learnt["group normalisation"][here])
 
 # %%
-more = {name: [run["new"][name][0] - run["learnt"][name][0] for run in stored] for name in kinds}
-by_batch, by_group = more.values()  # in points, for batches of 2
-claim("batch normalisation, stored runs: 5 points more of the *new* pictures", min(by_batch, default=6) > 5)
-claim("group normalisation: less than 5", max(by_group, default=4) < 5)
+by_batch, by_group = (runs["new"][name][:, 0] - runs["learnt"][name][:, 0] for name in kinds)  # points, batches of 2
+claim("batch normalisation, stored runs: 5 points more of the *new* pictures", min(by_batch) > 5)
+claim("group normalisation: less than 5", max(by_group) < 5)
 
 # %% [markdown]
 # Larger batches leave fewer steps for the same pictures, and group normalisation falls from left to
@@ -399,18 +399,20 @@ def accuracy_by_epoch(depth, residual, epochs):
     return [100 * accuracy for accuracy in history.history["accuracy"]]
 
 
-depths, epochs = ((8, 20, 44), 5) if results.recording() else ((20,), 3)  # the rest comes from stored runs
-plain = {str(depth): accuracy_by_epoch(depth, False, epochs) for depth in depths}
+depth = Experiment("06_depth")
+
+# %% jupyter={"source_hidden": true}
+# The plain networks are trained for the stored runs only.
+plain = {n: accuracy_by_epoch(int(n), False, epochs=5) for n in depth.pick(stored=("8", "20", "44"), live=())}
+depth.keep(plain=plain)
 
 # %% [markdown]
-# That was one of them. A network of 44 layers takes a laptop a minute, so its curves come from three stored runs, one
-# for each seed.
+# A network of 44 layers is long to wait for, so the curves come from three stored runs, one for each seed.
 
 # %%
-results.record("06_depth", plain=plain)
-stored = results.stored("06_depth")
+stored = depth.stored
 plotting.live_over_stored(
-    {"plain": plain},
+    depth.live,
     stored,
     label="{} layers",
     xlabel="epoch",
@@ -420,9 +422,9 @@ plotting.live_over_stored(
 )
 
 # %%
-ends = {depth: np.array([run["plain"][depth][-1] for run in stored]) for depth in ("8", "20", "44")}
-claim("in every stored run 20 layers know at least 10 points less than 8", (ends["8"] - ends["20"] > 10).all())
-claim("and 44 layers at least 15 points less than 20", (ends["20"] - ends["44"] > 15).all())
+ends = {n: stored["plain"][n][:, -1] for n in ("8", "20", "44")}
+claim("in every stored run 20 layers know at least 10 points less than 8", min(ends["8"] - ends["20"]) > 10)
+claim("and 44 layers at least 15 points less than 20", min(ends["20"] - ends["44"]) > 15)
 
 # %% [markdown]
 # This is **degradation**. It is not overfitting: an overfitted network knows its training pictures by heart, and these
@@ -455,15 +457,18 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 # the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no weights
 # and costs one addition.
 #
-# **Predict**: the same depths, the same pictures, the same steps. What changes?
+# **Predict**: the same depths, the same pictures, the same steps. What changes? Train the one of 20 layers for three
+# epochs. The stored runs have all, for five.
 
 # %%
-residual = {str(depth): accuracy_by_epoch(depth, True, epochs) for depth in depths}
+layer_counts, epochs = depth.pick(stored=(("8", "20", "44"), 5), live=(("20",), 3))
+residual = {n: accuracy_by_epoch(int(n), True, epochs) for n in layer_counts}
+depth.keep(residual=residual)
 
 # %%
-results.record("06_depth", residual=residual)
+stored = depth.stored
 plotting.live_over_stored(
-    {"plain": plain, "residual": residual},
+    depth.live,
     stored,
     label="{} layers",
     xlabel="epoch",
@@ -471,19 +476,20 @@ plotting.live_over_stored(
     alt="Training accuracy over five epochs. Left, the plain networks fan out downwards with depth. Right, the "
     "residual ones of 8, 20 and 44 layers lie close together, as high as the best plain one, and 20 layers highest.",
 )
-last = min(len(plain["20"]), 3) - 1
-difference = residual["20"][last] - plain["20"][last]
-measured("this run, 20 layers: the shortcuts gain", difference, "points", digits=2)
-claim("with shortcuts 20 layers know at least 5 points more after three epochs", difference > 5)
+gain = residual["20"][2] - max(stored["plain"]["20"][:, 2])
+measured(
+    "20 layers, after three epochs: with shortcuts you are ahead of the best plain one by", gain, "points", digits=2
+)
+claim("with shortcuts 20 layers know at least 5 points more after three epochs", gain > 5)
 
 # %%
-tops = {depth: np.array([run["residual"][depth][-1] for run in stored]) for depth in ("8", "20", "44")}
-for depth, values in tops.items():
-    measured(f"stored runs, {depth} layers: plain", np.mean(ends[depth]), "%", digits=2)
-    measured(f"stored runs, {depth} layers: residual", np.mean(values), "%", digits=2)
-claim("in every stored run 20 residual layers know more than 8", (tops["20"] > tops["8"]).all())
-claim("44 know as much as 8, within a point, or more", (tops["44"] > tops["8"] - 1).all())
-claim("and more than twice as much as 44 plain ones", (tops["44"] > 2 * ends["44"]).all())
+tops = {n: stored["residual"][n][:, -1] for n in ends}
+for n, values in tops.items():
+    measured(f"stored runs, {n} layers: plain", np.mean(ends[n]), "%", digits=2)
+    measured(f"stored runs, {n} layers: residual", np.mean(values), "%", digits=2)
+claim("in every stored run 20 residual layers know more than 8", min(tops["20"] - tops["8"]) > 0)
+claim("44 know as much as 8, within a point, or more", min(tops["44"] - tops["8"]) > -1)
+claim("and more than twice as much as 44 plain ones", min(tops["44"] / ends["44"]) > 2)
 
 # %% [markdown]
 # The degradation is nearly gone. Not all of it: in each stored run 44 layers know a little less than 20.
@@ -574,15 +580,13 @@ def number_of_weights(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
-counts = {}
 with models.common.without_drawing():  # only to count: no random numbers
-    for depth in (20, 32, 56):
-        identity, projection = (models.CifarResNet(depth, shortcut=kind) for kind in ("identity", "projection"))
-        counts[depth] = number_of_weights(identity), number_of_weights(projection)
+    identity = {n: number_of_weights(models.CifarResNet(n, shortcut="identity")) for n in (20, 32, 56)}
+    projection = number_of_weights(models.CifarResNet(20, shortcut="projection"))
 
-claim("ResNet-20 has 269,722 weights with identity shortcuts", counts[20][0] == 269_722)
-claim("ResNet-32 has 464,154 and ResNet-56 853,018", (counts[32][0], counts[56][0]) == (464_154, 853_018))
-claim("two projections cost 2,752 more", all(after - before == 2_752 for before, after in counts.values()))
+claim("ResNet-20 has 269,722 weights with identity shortcuts", identity[20] == 269_722)
+claim("ResNet-32 has 464,154 and ResNet-56 853,018", (identity[32], identity[56]) == (464_154, 853_018))
+claim("two projections cost 2,752 more", projection - identity[20] == 2_752)
 
 # %% [markdown]
 # ### Exercise 06.4 · A block that halves
@@ -751,7 +755,7 @@ exercise("06.6").check({"last": moved_if_last_is_zero, "first": moved_if_first_i
 # If a block may copy, it may also be absent. **Stochastic depth** (Huang and others 2016) leaves out the body of a
 # block at random while training: in the paper for a whole batch, today mostly for each image anew. Keras has it:
 # dropout with one decision for each image. What remains is scaled up, so that the mean stays right and nothing need
-# change in use.
+# change at inference.
 
 # %%
 drop = layers.Dropout(0.5, noise_shape=(None, 1, 1, 1), seed=runtime.seed())
@@ -759,7 +763,7 @@ bodies = ops.convert_to_numpy(drop(np.ones((1000, 2, 2, 3), "float32"), training
 claim("an image's body is there or absent as a whole", np.ptp(bodies.reshape(1000, -1), axis=1).max() == 0)
 claim("and doubled where it is there", set(bodies.ravel().tolist()) == {0, 2})
 claim("half of the bodies are absent, within 6 %", abs((bodies[:, 0, 0, 0] == 0).mean() - 0.5) < 0.06)
-claim("in use nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), training=False))) == 1)
+claim("at inference nothing is absent", float(ops.min(drop(np.ones((8, 2, 2, 3)), training=False))) == 1)
 
 # %% [markdown]
 # Late blocks refine, early ones lay the ground, so the rate grows linearly with depth, up to 0.5 at the last.
@@ -772,7 +776,7 @@ claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 
 # %% [markdown]
 # A quarter of the work is saved, and the authors found the result *better*. Their picture of it: each
-# step trains another, shallower network, and in use you average over them all.
+# step trains another, shallower network, and at inference you average over them all.
 #
 # ## The full recipe
 #
@@ -783,7 +787,7 @@ claim("40.25 of 54 blocks are present on average", round(present, 6) == 40.25)
 # %%
 card = datasets.weights_card("resnet20_cifar10")
 trained = models.CifarResNet(20, weights="cifar10")
-right = trained.predict(cifar.x_test, batch_size=50, verbose=0).argmax(axis=-1) == cifar.y_test
+right = trained.predict(cifar.x_test, batch_size=250, verbose=0).argmax(axis=-1) == cifar.y_test
 measured("the card: right on 10,000 test images", 100 * card["accuracy"], "%")
 measured("here: right on 2,000 of them", 100 * right.mean(), "%")
 sampling_error = np.sqrt(card["accuracy"] * (1 - card["accuracy"]) / 2000)
@@ -802,7 +806,7 @@ def right_without(block, count=250):
     norm = trained.get_layer(f"{block}_b_norm")
     kept = norm.get_weights()
     norm.set_weights([np.zeros_like(kept[0]), np.zeros_like(kept[1]), *kept[2:]])
-    answers = trained.predict(cifar.x_test[:count], batch_size=50, verbose=0).argmax(axis=-1)
+    answers = trained.predict(cifar.x_test[:count], batch_size=250, verbose=0).argmax(axis=-1)
     norm.set_weights(kept)
     return 100 * (answers == cifar.y_test[:count]).mean()
 
@@ -831,9 +835,9 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## Recap
 #
-# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. In use
-#   running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
-# - A bias before it does nothing. In use it folds into the convolution before it.
+# - Batch normalisation gives each channel mean 0 and variance 1 over the batch, then a learnt scale and shift. At
+#   inference running statistics take the batch's place, and they lag: 459 batches at momentum 0.99.
+# - A bias before it does nothing. At inference it folds into the convolution before it.
 # - Its statistics are noisy for small batches. Group normalisation asks one image alone.
 # - Plain networks degrade with depth: they know fewer *training* pictures, although a solution that copies exists.
 # - A shortcut makes copying the default, and gives the gradient a way on which no weight multiplies it.
@@ -842,11 +846,11 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # ## Explain it
 #
-# **A model is 94 % accurate in training mode and 11 % in evaluation mode, on the same images. What do you look at?**
+# **A model is 94 % accurate in training mode and 11 % in inference mode, on the same images. What do you look at?**
 #
 # <details><summary>Model answer</summary>
 #
-# The running statistics of batch normalisation. Training mode uses those of the batch and evaluation mode the running
+# The running statistics of batch normalisation. Training mode uses those of the batch and inference mode the running
 # ones. They are wrong after few steps with a momentum near 1, if the batches are not random samples (sorted by class,
 # say), if the inputs are prepared in another way, or if they were left out when the weights were saved. Compare the
 # running mean of the first layer with the mean of its input. To mend it, lower the momentum or pass some hundred

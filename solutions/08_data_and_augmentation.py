@@ -147,8 +147,8 @@ claim("the last 20 days are at least 10 points harder than days drawn by chance"
 # ### Exercise 08.1 · Grouped split
 #
 # Write the split yourself. `groups[i]` names the group of example `i`, in any order. Draw the `share` of the *groups*
-# that goes to the test set, rounded up to whole groups, with `rng`. Return `(train, test)`, two arrays of indices.
-# Raise a `ValueError` if no group would be left to train on.
+# that goes to the test set, rounded up to whole groups, with `rng`; each group is equally likely. Return `(train,
+# test)`, two arrays of indices. Raise a `ValueError` if no group would be left to train on.
 #
 # For example, `[7, 7, 3, 7, 5, 3]` with a share of 0.3 holds out one of the three groups: if it is 3, the result is
 # `([0, 1, 3, 4], [2, 5])`.

@@ -561,9 +561,9 @@ claim("all twelve agree to a millionth", np.abs(ours - pycocotools).max() < 1e-6
 # %% [markdown]
 # ## Where to cut
 #
-# AP judges the whole order of scores. In use you must cut somewhere, and that depends on what errors cost. Each missed
-# object costs $c_m$, each false alarm $c_f$; at a threshold $t$ the whole bill is
-# $c_m \cdot \text{missed}(t) + c_f \cdot \text{alarms}(t)$.
+# AP judges the whole order of scores. At inference you must cut somewhere, and that depends on what errors cost. Each
+# missed object costs $c_m$, each false alarm $c_f$; at a threshold $t$ the whole bill is $c_m \cdot \text{missed}(t) +
+# c_f \cdot \text{alarms}(t)$.
 #
 # **Predict**: a miss is ten times as dear as an alarm. Is the best threshold above or below 0.5?
 

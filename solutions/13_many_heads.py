@@ -543,10 +543,10 @@ claim("no two heads agree or disagree by more than a cosine of 0.5", np.abs(cosi
 #
 # ## From maps to objects
 #
-# In use nobody tells the boxes. Take the peaks of the class maps, places that none of their eight neighbours exceeds.
-# At each peak read the sides: that is a box with a kind and a score. Cut the box out of the same map and ask for its
-# mask. At last look for the keypoints in the box: the heatmaps hold the points of *all* objects, and the box says which
-# are whose.
+# At inference nobody tells the boxes. Take the peaks of the class maps, places that none of their eight neighbours
+# exceeds. At each peak read the sides: that is a box with a kind and a score. Cut the box out of the same map and ask
+# for its mask. At last look for the keypoints in the box: the heatmaps hold the points of *all* objects, and the box
+# says which are whose.
 
 
 # %%
@@ -907,8 +907,8 @@ exercise("13.6").check(panoptic)
 # <details><summary>Model answer</summary>
 #
 # At first the box head finds nothing worth cutting out, and what it finds changes all the time. True boxes give the
-# mask head something to learn from the first step on. But in use it meets other boxes than it has seen, worse ones. So
-# shake the true boxes as much as the found ones are wrong, or go over to found ones later in the training.
+# mask head something to learn from the first step on. But at inference it meets other boxes than it has seen, worse
+# ones. So shake the true boxes as much as the found ones are wrong, or go over to found ones later in the training.
 #
 # </details>
 #

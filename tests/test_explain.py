@@ -439,8 +439,8 @@ def test_occlusion_compiles_one_shape_only(model, batch, monkeypatch):
     shapes = []
     own = explain._probabilities
 
-    def watched(asked):
-        run = own(asked)
+    def watched(*asked):
+        run = own(*asked)
         return lambda images: (shapes.append(len(images)), run(images))[1]
 
     monkeypatch.setattr(explain, "_probabilities", watched)

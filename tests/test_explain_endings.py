@@ -194,7 +194,7 @@ UNKNOWN = {
     "between its softmax and its output lies 'mean'": lambda: graph(
         lambda z: layers.Average(name="mean")([ops.softmax(z), ops.softmax(2 * z)])
     ),
-    "between its softmax and its output lies 'add'": lambda: graph(lambda z: ops.softmax(z) + 1e-7),
+    "between its softmax and its output lies 'add": lambda: graph(lambda z: ops.softmax(z) + 1e-7),
     "runs more than once": lambda: graph(twice),
 }
 

@@ -7,12 +7,17 @@
 
 What is changed, between the markers of the answer only: operators, comparisons, `and` and `or`, constants, bounds of
 slices and ranges, keywords and their values, the order of arguments, functions that learners mix up (`min` and `max`,
-`sum` and `mean`, ...), conditions, statements left out, and one variable in the place of another.
+`sum` and `mean`, ...), conditions, statements left out, and one variable in the place of another. Then what checks
+overlook most: the type of the result (that of an argument, whole numbers only), aggregation over cases (one result for
+all, results in reverse order, a mean or a median in the place of a sum), the order of ties and of loops, rounding up as
+rounding down and one more, a part of the equations, and settings of layers that nobody asked for.
 
-Every mutant is checked with several draws of cases. It is *killed* if every draw rejects it, it *survives* if none
-does, and it is *lucky* if some do: a learner with that mistake would pass now and then, so it counts as a survivor.
-Some mutants are no mistakes: `a + b` for `b + a`. Those stand in `tests/data/equivalent_mutants.json`, each with the
-reason, and are counted apart. The command fails if anything survives, or if the list names what is not a survivor.
+Every mutant is checked with several draws of cases. It is *killed* if every draw rejects it in the same way. Where the
+draws do not agree, or none rejects it, many more are drawn: it *survives* if none of them rejects it, and it is *lucky*
+if some do, with the number of draws that accept it: a learner with that mistake would pass now and then, so it counts
+as a survivor. Some mutants are no mistakes: `a + b` for `b + a`. Those stand in `tests/data/equivalent_mutants.json`,
+each with the reason, and are counted apart. The command fails if anything survives, or if the list names what is not a
+survivor.
 """
 
 import argparse
@@ -34,6 +39,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.json"
 SEEDS = 5
+MANY = 40  # draws, where the first ones do not settle it
+MANY_SECONDS = 20.0  # but no longer than that
 TIME_LIMIT = 1.0
 
 
@@ -82,8 +89,9 @@ COMPARISONS: dict[type, tuple[type, ...]] = {
 }
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "min": ("max",), "max": ("min",), "minimum": ("maximum",), "maximum": ("minimum",), "sum": ("mean", "max"),
-    "mean": ("sum",), "any": ("all",), "all": ("any",), "floor": ("ceil",), "ceil": ("floor",), "zeros": ("ones",),
-    "ones": ("zeros",), "zeros_like": ("ones_like",), "ones_like": ("zeros_like",), "argmax": ("argmin",),
+    "mean": ("sum",), "any": ("all",), "all": ("any",), "floor": ("ceil",), "ceil": ("floor",),
+    "zeros": ("ones",), "ones": ("zeros",), "zeros_like": ("ones_like",),
+    "ones_like": ("zeros_like",), "argmax": ("argmin",),
     "argmin": ("argmax",), "std": ("var",), "var": ("std",), "sin": ("cos",), "cos": ("sin",), "exp": ("log",),
     "log": ("exp",), "sqrt": ("square",), "append": ("clear",), "extend": ("append",), "tanh": ("sigmoid",),
     "flipud": ("fliplr",), "fliplr": ("flipud",), "enumerate": ("zip",),
@@ -95,8 +103,30 @@ TEXTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def mutants(source_with_markers: str) -> list[Mutant]:
-    """All mutants of an answer, given its cell with the markers; each differs from the answer and from the others."""
+# Settings that a layer has by default -> others, which make it another layer.
+SETTINGS: dict[str, tuple[tuple[str, object], ...]] = {
+    "Conv2D": (("activation", "tanh"), ("activation", "relu"), ("use_bias", False), ("padding", "same"), ("groups", 2)),
+    "DepthwiseConv2D": (("activation", "relu"), ("use_bias", False), ("padding", "same")),
+    "Dense": (("activation", "tanh"), ("activation", "relu"), ("use_bias", False)),
+    "BatchNormalization": (("scale", False), ("center", False)),
+    "LayerNormalization": (("scale", False), ("center", False)),
+    "MaxPooling2D": (("padding", "same"), ("strides", 1)),
+    "AveragePooling2D": (("padding", "same"), ("strides", 1)),
+    "GlobalAveragePooling2D": (("keepdims", True),),
+    "GlobalMaxPooling2D": (("keepdims", True),),
+    "ReLU": (("max_value", 6.0), ("negative_slope", 0.1)),
+    "UpSampling2D": (("interpolation", "bilinear"),),
+}
+AGGREGATES = {"mean": ("max", "median"), "median": ("mean",), "sum": ("median",)}
+RECEIVED = ("astype", "clip", "round", "copy")  # methods without which the object itself is left
+SOLVERS = ("lstsq", "solve")
+
+
+def mutants(source_with_markers: str, subtle: bool = True) -> list[Mutant]:
+    """All mutants of an answer, given its cell with the markers; each differs from the answer and from the others.
+
+    The subtle ones (types, aggregation, ties, ...) come last, and can be left out.
+    """
     from cnnlib.exercises import source
 
     tree = ast.parse(source_with_markers)
@@ -104,7 +134,7 @@ def mutants(source_with_markers: str) -> list[Mutant]:
     original = ast.unparse(tree)
     found: list[Mutant] = []
     seen = {original}
-    for changed in _changes(tree, spans):
+    for changed in _changes(tree, spans, subtle):
         text = ast.unparse(ast.fix_missing_locations(changed))
         if text in seen:
             continue
@@ -145,31 +175,38 @@ class _Place:
     node: ast.AST
     path: tuple[tuple[str, int | None], ...]
     names: tuple[tuple[str, ...], ...] = field(default=())  # groups of names that stand for like things
+    parameters: tuple[str, ...] = ()  # of the function it stands in
 
 
-def _changes(tree: ast.Module, spans: list[tuple[int, int]]) -> Iterator[ast.Module]:
+def _changes(tree: ast.Module, spans: list[tuple[int, int]], subtle: bool) -> Iterator[ast.Module]:
     """Copies of the tree, each changed in one place within the spans of lines."""
-    for place in _places(tree, (), (), spans):
-        for replacement in _replacements(place):
-            yield _with(tree, place.path, replacement)
+    for replacements in (_replacements, _subtle_replacements) if subtle else (_replacements,):
+        for place in _places(tree, (), (), (), spans):
+            for replacement in replacements(place):
+                yield _with(tree, place.path, replacement)
 
 
 def _places(
-    node: ast.AST, path: tuple, names: tuple[tuple[str, ...], ...], spans: list[tuple[int, int]]
+    node: ast.AST,
+    path: tuple,
+    names: tuple[tuple[str, ...], ...],
+    parameters: tuple[str, ...],
+    spans: list[tuple[int, int]],
 ) -> Iterator[_Place]:
     if isinstance(node, (ast.FunctionDef, ast.Lambda)):
-        names = (tuple(each.arg for each in (*node.args.args, *node.args.kwonlyargs)), *_groups(node), *names)
+        parameters = tuple(each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+        names = (parameters, *_groups(node), *names)
     if path and _within(node, spans):
-        yield _Place(node, path, names)
+        yield _Place(node, path, names, parameters)
     for name, value in ast.iter_fields(node):
         if isinstance(node, ast.Raise) or name in ("annotation", "returns", "type_comment", "decorator_list"):
             continue  # the text of an error is not checked
         if isinstance(value, ast.AST):
-            yield from _places(value, (*path, (name, None)), names, spans)
+            yield from _places(value, (*path, (name, None)), names, parameters, spans)
         elif isinstance(value, list):
             for position, item in enumerate(value):
                 if isinstance(item, ast.AST) and not _is_docstring(node, name, position, item):
-                    yield from _places(item, (*path, (name, position)), names, spans)
+                    yield from _places(item, (*path, (name, position)), names, parameters, spans)
 
 
 def _groups(function: ast.AST) -> tuple[tuple[str, ...], ...]:
@@ -326,6 +363,122 @@ def _call(node: ast.Call) -> Iterator[ast.AST]:
                 yield _changed(node, args=[other if n == position else each for n, each in enumerate(node.args)])
 
 
+# --- subtle mutants --------------------------------------------------------------------------------------------------
+
+
+def _subtle_replacements(place: _Place) -> Iterator[Any]:
+    """What can stand in the place of a node and is overlooked by checks: see the text of this module."""
+    node = copy.deepcopy(place.node)
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield from _other_results(node, place.parameters)
+    elif isinstance(node, ast.Call):
+        yield from _subtle_calls(node)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
+        yield _made("-(-(left) // (right))", left=node.left, right=node.right)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = node.operand
+        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.FloorDiv):
+            top = inner.left.operand if isinstance(inner.left, ast.UnaryOp) else ast.UnaryOp(ast.USub(), inner.left)
+            yield _made("(top) // (below) + 1", top=top, below=inner.right)
+    elif isinstance(node, ast.For):
+        yield _changed(node, iter=_turned(node.iter))
+    elif isinstance(node, (ast.ListComp, ast.DictComp, ast.GeneratorExp)):
+        for number, generator in enumerate(node.generators):
+            turned = _changed(generator, iter=_turned(generator.iter))
+            yield _changed(node, generators=[turned if n == number else each for n, each in enumerate(node.generators)])
+
+
+def _subtle_calls(node: ast.Call) -> Iterator[ast.AST]:
+    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    if isinstance(node.func, ast.Attribute):
+        for other in AGGREGATES.get(name, ()):
+            yield _renamed(node, other)
+        if name in RECEIVED and node.args:
+            yield node.func.value
+    for keyword, value in SETTINGS.get(name, ()):
+        if keyword not in [each.arg for each in node.keywords]:
+            yield _changed(node, keywords=[*node.keywords, ast.keyword(keyword, ast.Constant(value))])
+    yield from _other_ties(node, name)
+    if name == "ceil":
+        yield _made("floored + 1", floored=_renamed(node, "floor"))
+    if name == "floor":
+        yield _made("ceiled - 1", ceiled=_renamed(node, "ceil"))
+    if name in SOLVERS and len(node.args) >= 2:
+        cut = [_made("(rows)[: (first).shape[1]]", rows=each, first=node.args[0]) for each in node.args[:2]]
+        yield _changed(node, args=[*cut, *node.args[2:]])
+
+
+def _turned(items: ast.expr) -> ast.expr:
+    return _made("list(items)[::-1]", items=items)
+
+
+def _renamed(node: ast.Call, name: str) -> ast.Call:
+    func = copy.deepcopy(node.func)
+    setattr(func, "id" if isinstance(func, ast.Name) else "attr", name)
+    return _changed(node, func=func)
+
+
+def _made(text: str, **parts: ast.expr) -> ast.expr:
+    """The expression of that text, with parts of the answer in the place of names."""
+
+    class Fill(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return copy.deepcopy(parts.get(node.id, node))
+
+    return Fill().visit(ast.parse(text, mode="eval").body)
+
+
+def _other_ties(node: ast.Call, name: str) -> Iterator[ast.AST]:
+    """The same call, where the last of equals wins in the place of the first."""
+    by_key = any(each.arg == "key" for each in node.keywords)
+    if isinstance(node.func, ast.Name) and node.args and (name == "sorted" or name in ("min", "max") and by_key):
+        yield _changed(node, args=[_turned(node.args[0]), *node.args[1:]])
+    if name not in ("argmax", "argmin", "argsort") or not isinstance(node.func, ast.Attribute):
+        return
+    owner = node.func.value
+    method = not (isinstance(owner, ast.Name) and owner.id in ("np", "numpy", "ops"))
+    given = {each.arg: each.value for each in node.keywords}
+    rest = list(node.args if method else node.args[1:])
+    values = owner if method else node.args[0] if node.args else given.get("a", owner)
+    axis = rest[0] if rest else given.get("axis", ast.Constant(-1 if name == "argsort" else None))
+    if name == "argsort":
+        text = "(lambda each, axis: each.shape[axis] - 1 - np.argsort(np.flip(each, axis), axis=axis, kind='stable'))"
+        text += "(np.asarray(values), which)"
+    else:
+        text = f"(lambda each, axis: (each.size if axis is None else each.shape[axis]) - 1 - np.{name}("
+        text += "np.flip(each, axis), axis=axis))(np.asarray(values), which)"
+    yield _made(text, values=values, which=axis)
+
+
+def _other_results(node: ast.Return, parameters: tuple[str, ...]) -> Iterator[ast.AST]:
+    """The result in another type, and aggregated over its first axis."""
+    if isinstance(node.value, (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Compare, ast.BoolOp)):
+        return
+    if not _is_whole(node.value):
+        yield ast.Return(_made("np.asarray(result).astype(int)", result=node.value))
+        for each in parameters[:2]:
+            if each != "self":
+                text = "np.asarray(result).astype(np.asarray(argument).dtype)"
+                yield ast.Return(_made(text, result=node.value, argument=ast.Name(each, ast.Load())))
+    for text in (
+        "np.asarray(result)[::-1]",
+        "np.broadcast_to(np.mean(result, axis=0, keepdims=True), np.shape(result))",
+        "np.broadcast_to(np.asarray(result)[:1], np.shape(result))",
+    ):
+        yield ast.Return(_made(text, result=node.value))
+
+
+def _is_whole(node: ast.expr) -> bool:
+    """Whether an expression looks like a whole number, which another type does not change."""
+    parts = list(ast.walk(node))
+    whole = any(isinstance(each, (ast.FloorDiv, ast.Mod)) for each in parts)
+    whole |= any(isinstance(each, ast.Name) and each.id in ("int", "len", "round") for each in parts)
+    return whole and not any(isinstance(each, ast.Div) for each in parts)
+
+
+# --- the operators ---------------------------------------------------------------------------------------------------
+
+
 def _attribute(node: ast.Attribute) -> Iterator[ast.AST]:
     if node.attr in ("T", "mT"):
         yield node.value
@@ -445,6 +598,7 @@ def attack(
     known: dict[str, str],
     seeds: int = SEEDS,
     only: Callable[[int], bool] = lambda number: True,
+    many: int = MANY,
     show: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Check every mutant of an exercise's reference answer.
@@ -455,6 +609,7 @@ def attack(
         known: mutant -> why it is no mistake.
         seeds: how many draws of cases.
         only: which mutants are tried, by their number.
+        many: how many draws where the first do not settle it.
         show: called with a line for each mutant.
     """
     from cnnlib.exercises import source
@@ -472,10 +627,11 @@ def attack(
                     continue
                 others = [source.without_markers(each) for each in texts]
                 whole = "\n\n".join([*others[:position], mutant.source, *others[position + 1 :]])
-                passed = _passes(exercise, lesson, whole, seeds)
+                passed, draws = _passes(exercise, lesson, whole, seeds, seeds if mutant.name in known else many)
                 report.tried += 1
-                show(f"  {'passes in ' + str(passed) + ' draws' if passed else 'killed':<18} {mutant.name}")
-                _count(report, mutant, passed, seeds, known)
+                said = f"accepted in {passed} of {draws} draws" if passed else "killed"
+                show(f"  {said:<28} {mutant.name}")
+                _count(report, mutant, passed, draws, known)
     report.unneeded += [name for name in known if name not in names]
     report.seconds = time.monotonic() - started
     return report
@@ -496,23 +652,28 @@ def _count(report: Report, mutant: Mutant, passed: int, seeds: int, known: dict[
         report.lucky.append((mutant, passed, seeds))
 
 
-def _passes(exercise: Any, lesson: Any, text: str, seeds: int) -> int:
-    """In how many draws of cases an answer is right."""
+def _passes(exercise: Any, lesson: Any, text: str, seeds: int, many: int) -> tuple[int, int]:
+    """In how many draws of cases an answer is right, and of how many."""
     from cnnlib.exercises import Outcome
     from cnnlib.exercises.sandbox import Sandbox
 
     with Sandbox(10 * TIME_LIMIT) as sandbox:
         defined = sandbox.run(lambda: lesson.answers(exercise.id, text))
     if defined.failed:
-        return 0
-    passed = 0
-    for seed in range(seeds):
-        os.environ["CNNLIB_CHECK_SEED"] = str(seed)
+        return 0, seeds
+    passed, draws, said = 0, 0, set()
+    started = time.monotonic()
+    while draws < max(seeds, many):
+        os.environ["CNNLIB_CHECK_SEED"] = str(draws)
         result = exercise.check(*defined.value)
+        draws += 1
         passed += result.outcome == Outcome.RIGHT
-        if "still running" in result.message:
+        said.add(result.message)
+        if "was stopped" in result.message:
             break  # it will not end with other numbers either
-    return passed
+        if draws >= seeds and (len(said) == 1 and not passed or time.monotonic() - started > MANY_SECONDS):
+            break  # always the same case rejects it
+    return passed, draws
 
 
 @contextlib.contextmanager
@@ -544,6 +705,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lesson", action="append", help="number of a lesson, 01; several times for several")
     parser.add_argument("--exercise", action="append", help="id of an exercise, 01.2; several times for several")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="draws of cases for each mutant")
+    parser.add_argument("--many", type=int, default=MANY, help="draws where the first ones do not settle it")
     parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"))
     parser.add_argument("-v", "--verbose", action="store_true", help="show each mutant")
     options = parser.parse_args(arguments)
@@ -571,7 +733,14 @@ def main(arguments: list[str] | None = None) -> int:
         show = print if options.verbose else lambda text: None
         exercise = catalogue.exercise(id)
         with contextlib.redirect_stdout(sys.stdout if options.verbose else io.StringIO()):
-            report = attack(exercise, replay.lesson(id.split(".")[0]), known.get(id, {}), options.seeds, show=show)
+            report = attack(
+                exercise,
+                replay.lesson(id.split(".")[0]),
+                known.get(id, {}),
+                options.seeds,
+                many=options.many,
+                show=show,
+            )
         reports.append(report)
         print(report.line(), flush=True)
     total = Report("", "all")
@@ -592,7 +761,7 @@ def _print_passed(report: Report) -> None:
     for mutant in report.survived:
         print(f"  survives\n    - {mutant.before}\n    + {mutant.after}")
     for mutant, passed, seeds in report.lucky:
-        print(f"  passes in {passed} of {seeds} draws\n    - {mutant.before}\n    + {mutant.after}")
+        print(f"  accepted in {passed} of {seeds} draws\n    - {mutant.before}\n    + {mutant.after}")
     for name in report.unneeded:
         print(f"  in {EQUIVALENT.name}, but no survivor\n    {name}")
 

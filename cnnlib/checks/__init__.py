@@ -1,5 +1,8 @@
 """What this course asks: one module a lesson, ``lesson_NN.py``, with its exercises as a list ``EXERCISES``.
 
+Where one file would grow too long, a part stands in a module beside it, ``lesson_12_images.py``, that
+``lesson_12.py`` imports.
+
 Each exercise says how cases are drawn, what the reference is, which wrong models learners have in mind and what to say
 to each, and its hints. What it is made of is :mod:`cnnlib.exercises`, the engine, which knows nothing of these. A
 module is imported when one of its exercises is first asked for.

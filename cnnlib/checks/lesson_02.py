@@ -50,6 +50,9 @@ def _check_repaired(answer: object, rng: np.random.Generator) -> None:
         raise Wrong("`repaired` should return a Keras model.", came=describe(model))
     from cnnlib.trace import trace
 
+    if isinstance(model, keras.Sequential) and not model.built:
+        model.build((None, 32, 32, 3))  # layers without an input are a network too, once they meet an image
+
     rows = [row for row in trace(model) if row.type not in _WITHOUT_SHAPE]
     if trace(model).input_shape != (32, 32, 3):
         raise Wrong("The network should take 32x32x3.", came=str(trace(model).input_shape))
@@ -332,7 +335,7 @@ SHIFT_CONSISTENCY = FunctionExercise(
         ),
         Misconception(
             _shifted(refuse=lambda s, height, width: not 1 <= s < max(height, width)),
-            "The image is wider than it is high: the move must be smaller than both.",
+            "An image need not be square: the move must be smaller than its height *and* its width.",
         ),
         Misconception(
             _shifted(refuse=lambda s, height, width: s < 1),
@@ -381,6 +384,7 @@ def _stack_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((draw(int(rng.integers(2, 9)), (1, 1, 2, 3), (1, 1, 2, 4)),), about="everything at once")
     for bad in ((0, 1, 1), (3, 0, 1), (3, 1, 0), (-2, 1, 1)):
         yield Case(([(3, 1, 1), bad],), raises=ValueError, about=f"a layer {bad}")
+        yield Case(([bad, (3, 1, 1), (2, 2, 1)],), raises=ValueError, about=f"a layer {bad} as the first of three")
 
 
 def _recurrence(
@@ -408,6 +412,12 @@ def _recurrence(
 
 def _backwards(stack):
     return field_of(list(stack)[::-1])
+
+
+def _checks_only_last(stack):
+    if stack and min(stack[-1]) < 1:
+        raise ValueError
+    return _unchecked(stack)
 
 
 def _unchecked(stack):
@@ -464,6 +474,10 @@ STACK_FIELD = FunctionExercise(
         ),
         Misconception(
             _backwards, "You go through the stack from its end. The first layer of the list is the one on the image."
+        ),
+        Misconception(
+            _checks_only_last,
+            "You look at the last layer only. A number below 1 in any layer of the stack is a reason for a ValueError.",
         ),
         Misconception(
             _unchecked,

@@ -109,6 +109,12 @@ def _check_builder(answer: object, rng: np.random.Generator) -> None:
             raise Wrong("`network_of` returns nothing. Is a `return` missing?", tried=about)
         if not isinstance(model, keras.Model):
             raise Wrong("`network_of` should return a Keras model.", tried=about, came=describe(model))
+        if not model.built:
+            raise Wrong(
+                "The network has no weights yet, since it does not know the shape of its images.",
+                tried=about,
+                likely="Its layers come without an input. Begin with `keras.Input(input_shape)`.",
+            )
         _compare_network(model, about, table, shape, rng)
     for row in (("norm", 3), ("dropout", 1)):
         try:
@@ -294,6 +300,11 @@ def _ablation(
     return model
 
 
+def _ablation_cut_to_variant(runs, variant, baseline):
+    """Refuses a variant with more runs than the baseline, and leaves runs of a longer baseline out."""
+    return _ablation()({**runs, baseline: runs[baseline][: len(runs[variant])]}, variant, baseline)
+
+
 def _by_spread_of(which: Callable) -> Callable:
     """The comparison with the spread of accuracies in place of that of their differences."""
 
@@ -328,6 +339,7 @@ def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
             base, other = (np.round(4 * v) / 4 for v in (base, base + gain + rng.normal(0, 1, count)))
             yield case(other, base, f"{count} seeds")
     yield case([84, 86, 88], [82, 85], "three runs against two", raises=ValueError)
+    yield case([82, 85], [84, 86, 88], "two runs against three", raises=ValueError)
     yield case([84], [82], "a single seed", raises=ValueError)
 
 
@@ -388,6 +400,10 @@ ABLATE = FunctionExercise(
         Misconception(
             _ablation(refuse=lambda a, b: len(a) != len(b)),
             "One seed has no spread, so nothing can be said: raise a ValueError for fewer than two runs.",
+        ),
+        Misconception(
+            _ablation_cut_to_variant,
+            "Two runs against three cannot be paired either. Raise a ValueError whichever of the two has more runs.",
         ),
         Misconception(
             lambda runs, variant, baseline: _ablation()(

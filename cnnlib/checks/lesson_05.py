@@ -153,6 +153,12 @@ def _check_built(build: Callable, blocks: tuple, filters: tuple, shape: tuple, r
         raise Wrong("`vgg_features` returns nothing. Is a `return` missing?", tried=tried)
     if not isinstance(model, keras.Model):
         raise Wrong("`vgg_features` should return a Keras model.", tried=tried, came=describe(model))
+    if not model.built:
+        raise Wrong(
+            "The network has no weights yet, since it does not know the shape of its images.",
+            tried=tried,
+            likely="Its layers come without an input. Begin with `keras.Input(input_shape)`.",
+        )
     rows = list(trace(model))
     if rows[0].output_shape != shape:
         raise Wrong(
@@ -697,6 +703,12 @@ def _head(answer: Callable, channels: int, classes: int, tried: str):
         raise Wrong("`gap_head` returns nothing. Is a `return` missing?", tried=tried)
     if not isinstance(model, keras.Model):
         raise Wrong("`gap_head` should return a Keras model.", tried=tried, came=describe(model))
+    if not model.built:
+        raise Wrong(
+            "The head has no weights yet, since it does not know how many channels it reads.",
+            tried=tried,
+            likely="Its layers come without an input. Begin with `keras.Input`, and leave height and width open.",
+        )
     shape = tuple(model.input_shape[1:])
     if shape != (None, None, channels):
         raise Wrong(

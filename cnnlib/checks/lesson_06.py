@@ -124,7 +124,7 @@ FORWARD = FunctionExercise(
         ),
         Misconception(
             _normalised(given=False),
-            "You take the statistics of the batch even when others are given. In use the given ones count.",
+            "You take the statistics of the batch even when others are given. At inference the given ones count.",
         ),
         Misconception(
             _normalised(refuse=False),
@@ -446,6 +446,20 @@ def _check_block(answer: object, rng: np.random.Generator) -> None:
             tried=tried,
             likely="The normalisation behind takes it away again: `use_bias=False`.",
         )
+    if early := [norm for norm in norms if int(norm.moving_mean.shape[0]) != filters]:
+        raise Wrong(
+            f"{len(early)} of the normalisations do not stand behind a convolution of the block.",
+            tried=tried,
+            came=f"a normalisation of {int(early[0].moving_mean.shape[0])} channels",
+            expected=f"{filters} channels, those that each convolution returns",
+            likely="A normalisation before its convolution acts on the channels of `x`. Here it comes right behind.",
+        )
+    if plain := [norm for norm in norms if not (norm.scale and norm.center)]:
+        raise Wrong(
+            f"{len(plain)} of the normalisations lack gamma or beta.",
+            tried=tried,
+            likely="`scale=False` leaves out gamma and `center=False` beta. A batch normalisation has both.",
+        )
     _check_result(model, first, second, projection, norms, tried, rng)
 
 
@@ -517,9 +531,11 @@ def _check_result(model, first, second, projection, norms, tried: str, rng: np.r
         values = (norm.gamma, rng.uniform(0.5, 2, count)), (norm.beta, rng.normal(0, 0.5, count))
         values += (norm.moving_mean, rng.normal(0, 0.5, count)), (norm.moving_variance, rng.uniform(0.5, 2, count))
         for variable, value in values:
-            if variable is not None:
-                variable.assign(value.astype("float32"))
-    images = rng.normal(size=(4, _SIZE, _SIZE, _CHANNELS)).astype("float32")
+            variable.assign(value.astype("float32"))
+    for layer in (first, second, projection):
+        layer.kernel.assign(rng.normal(0, 0.3, layer.kernel.shape).astype("float32"))
+    # Bright enough for values above 6, where a ReLU6 would cut.
+    images = rng.normal(0, 8, (4, _SIZE, _SIZE, _CHANNELS)).astype("float32")
     came = ops.convert_to_numpy(model(images, training=False))
     borders = [_first_convolution(first, images, border) for border in ((0, 0), (1, 1), (0, 1))]
     pictures = ops.convert_to_numpy(projection(images))
@@ -539,7 +555,8 @@ def _check_result(model, first, second, projection, norms, tried: str, rng: np.r
             return
         linear = normalised(roles[1], after(inner))
         late = normalised(roles[1], after(normalised(roles[0], _relu(convolved))))
-        for message, *results in _mistakes(body, shortcut, linear, late):
+        capped = normalised(roles[1], after(_relu6(inner)))
+        for message, *results in _mistakes(body, shortcut, linear, late, capped):
             if any(_close(came, result) for result in results):
                 raise Wrong(message, tried=tried)
     raise Wrong(
@@ -554,8 +571,23 @@ def _relu(values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0)
 
 
-def _mistakes(body: np.ndarray, shortcut: np.ndarray, linear: np.ndarray, late: np.ndarray) -> Iterator[tuple]:
-    """What to say, and the results that call for it. `linear`: a body without ReLU, `late`: with norm1 behind it."""
+def _relu6(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, 0, 6)
+
+
+def _mistakes(
+    body: np.ndarray, shortcut: np.ndarray, linear: np.ndarray, late: np.ndarray, capped: np.ndarray
+) -> Iterator[tuple]:
+    """What to say, and the results that call for it.
+
+    `linear`: a body without ReLU, `late`: with norm1 behind it, `capped`: with a ReLU6.
+    """
+    yield (
+        "A ReLU6 cuts off all that is above 6. ReLU has no upper end.",
+        _relu(capped + shortcut),
+        _relu6(body + shortcut),
+        _relu6(capped + shortcut),
+    )
     yield "There is no ReLU behind the sum.", body + shortcut
     yield (
         "ReLU stands before the sum, on the body. Then a block can only add, and never take away.",

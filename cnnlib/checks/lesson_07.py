@@ -44,6 +44,7 @@ def _count_cases(rng: np.random.Generator) -> Iterator[Case]:
             args = [*good]
             args[position] = bad
             yield Case(tuple(args), raises=ValueError, about=f"an argument of {bad}")
+    yield Case((3, 8, 16, -5, -6), raises=ValueError, about="two arguments below 0")
 
 
 def _counts(
@@ -63,6 +64,12 @@ def _counts(
         return given(ordinary(*each), depthwise(*each), pointwise(*each))
 
     return model
+
+
+def _refused_by_product(kernel, channels_in, channels_out, height, width):
+    if kernel * channels_in * channels_out * height * width < 1:
+        raise ValueError
+    return _counts(refuses=False)(kernel, channels_in, channels_out, height, width)
 
 
 SEPARABLE = FunctionExercise(
@@ -127,6 +134,10 @@ SEPARABLE = FunctionExercise(
             lambda k, i, o, height, width: separable_counts(k, i, o, height - k + 1, width - k + 1),
             "`height` and `width` are those of the output already. You take the kernel's border off once more.",
         ),
+        Misconception(
+            _refused_by_product,
+            "Two arguments below 0 multiply to something positive. Look at each argument, not at a product.",
+        ),
         Misconception(_counts(refuses=False), "Arguments below 1 make no layer. Raise a ValueError for them."),
     ],
     hints=(
@@ -188,7 +199,7 @@ def _check_squeeze_excite(answer: object, rng: np.random.Generator) -> None:
 
     if not callable(answer):
         raise Wrong("Hand over the function itself, without parentheses behind it.")
-    for channels, ratio in ((int(rng.integers(5, 9)) * 4 + 3, 4), (32, None), (6, 16)):
+    for channels, ratio in ((int(rng.integers(5, 9)) * 4 + 3, 4), (6, 16), (32, None)):
         height, width = int(rng.integers(3, 6)), int(rng.integers(6, 9))
         image = keras.Input((height, width, channels))
         tried = f"{height}x{width}x{channels}, " + (f"ratio={ratio}" if ratio else "no ratio given, which means 16")
@@ -231,6 +242,7 @@ def _examine_gate(keras, image, output, channels: int, ratio: int, tried: str, r
             "width, channels) they should be (n, 1, 1, channels): `keepdims=True`, or a Reshape.",
         ) from None
     if _close(came, _gated(x, weights)):
+        _check_large(keras, model, drawn, x, tried)
         return
     for change, likely in _SE_MISTAKES:
         if _close(came, _gated(x, weights, **change)):
@@ -239,6 +251,23 @@ def _examine_gate(keras, image, output, channels: int, ratio: int, tried: str, r
         "The shapes and weights are right, the values are not.",
         tried=tried,
         likely="Is it the mean, a dense layer with a ReLU, a dense layer with a sigmoid, and a product, in this order?",
+    )
+
+
+def _check_large(keras, model, drawn: list[np.ndarray], x: np.ndarray, tried: str) -> None:
+    """Wrong if a ReLU6 stands where a ReLU should: the units of the first layer get values above 6 here."""
+    kernel1, bias1, kernel2, bias2 = np.abs(drawn[0]), drawn[1], 0.05 * drawn[2], drawn[3]
+    model.set_weights([kernel1, bias1, kernel2, bias2])
+    weights = (kernel1.reshape(kernel1.shape[-2:]), bias1, kernel2.reshape(kernel2.shape[-2:]), bias2)
+    x = 5 * np.abs(x)
+    came = keras.ops.convert_to_numpy(model(x, training=False))
+    if _close(came, _gated(x, weights)):
+        return
+    capped = _close(came, _gated(x, weights, hidden=lambda values: np.clip(values, 0, 6)))
+    raise Wrong(
+        "For large values the result is another one.",
+        tried=f"{tried}, units of the first layer above 6",
+        likely="A ReLU6 cuts off all that is above 6. A ReLU has no upper end." if capped else "",
     )
 
 
@@ -255,8 +284,15 @@ def _about_weights(count: int, channels: int, units: int, ratio: int) -> str:
         return "Your first dense layer has as many units as there are channels. It should have channels // ratio."
     if channels % ratio and count == 2 * channels * (units + 1) + units + 1 + channels:
         return "Your first dense layer has one unit too many: `channels // ratio` rounds down."
+    found, rest = divmod(count - channels, 2 * channels + 1)
+    if rest == 0 and channels < ratio:
+        return f"Your first dense layer has {found} units where {channels} // {ratio} is 0. One is left."
     if ratio == 16 and channels != 6:
         return "The ratio is an argument, and 16 if it is not given."
+    if rest == 0 and found > units:
+        return (
+            f"Your first dense layer has {found} units, and {channels} // {ratio} is {units}. Only 0 is replaced, by 1."
+        )
     return "First channels // ratio units, then one for each channel, both with biases."
 
 
@@ -303,6 +339,7 @@ def _scale_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([(16, 1), (48, 2)], 224), {"phi": 1}, about="the example")
     yield Case(([(16, 1), (24, 2), (40, 2)], 224, 0), about="phi = 0 changes nothing")
     yield Case(([(3, 1), (2, 2)], 32, 2), about="few channels")
+    yield Case(([(40, 5), (80, 10)], 100, 1), about="repeats that are whole before they are rounded: 6 and 12")
     yield Case(([(8, 1), (16, 2)], 64, 1.5), about="9.2 and 18.5 channels before they are rounded")
     yield Case(([(8, 1), (24, 3)], 64, 3.9), about="11.6 and 34.8 channels before they are rounded")
     drawn = 0
@@ -362,6 +399,16 @@ SCALE = FunctionExercise(
         Misconception(
             _scaled(depth=lambda n, phi: int(n * 1.2**phi + 1e-9)),
             "You round the repeats down. They are rounded up, so that a stage of one block grows too.",
+        ),
+        *(
+            Misconception(
+                _scaled(depth=depth),
+                "You round down and add 1. Repeats that are whole already stay as they are: 6.0 is 6, not 7.",
+            )
+            for depth in (
+                lambda n, phi: int(n * 1.2**phi + 1e-9) + 1,
+                lambda n, phi: int(n * 1.2**phi + 1e-9) + 1 if phi else n,
+            )
         ),
         Misconception(
             _scaled(width=lambda c, phi: max(8, int(c * 1.1**phi // 8 * 8))),

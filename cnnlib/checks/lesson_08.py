@@ -34,9 +34,15 @@ def _indices(came: object, name: str, count: int) -> np.ndarray:
             came=came,
             likely="The positions are asked for: `np.flatnonzero` gives those where a condition holds.",
         )
-    numbers = as_array(came, (None,), name) if np.size(came) else np.zeros(0)
-    if (numbers != np.round(numbers)).any():
-        raise Wrong(f"{name[:1].upper()}{name[1:]} should hold whole numbers, the positions of examples.", came=came)
+    numbers = as_array(came, (None,), name) if np.size(came) else np.zeros(0, int)
+    if numbers.dtype.kind == "f":
+        raise Wrong(
+            f"{name[:1].upper()}{name[1:]} holds floats.",
+            came=came,
+            expected="integers",
+            likely="NumPy takes whole numbers as indices, and no floats: `images[train]` would stop with an error. "
+            "`astype(int)` makes integers.",
+        )
     if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
         raise Wrong(
             f"{name[:1].upper()}{name[1:]} names example {int(numbers.max())}, and there are {count}, counted from 0.",
@@ -128,7 +134,12 @@ def _check_one_split(came: object, groups: np.ndarray, share: float) -> None:
 def _check_draws(answer: Callable, rng: np.random.Generator) -> None:
     groups = np.array([3, 1, 2, 0, 3, 1, 4])
     seeds = rng.integers(2**32, size=60)
-    drawn = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
+
+    def held_out() -> list[frozenset]:
+        tests = (answer(groups.copy(), 0.2, np.random.default_rng(seed))[1] for seed in seeds)
+        return [frozenset(groups[_indices(test, "test", len(groups))].tolist()) for test in tests]
+
+    drawn = held_out()
     if len(set(drawn)) == 1:
         raise Wrong(
             f"The same group is held out each time, {set(drawn[0])}, whatever `rng` is.",
@@ -136,9 +147,17 @@ def _check_draws(answer: Callable, rng: np.random.Generator) -> None:
         )
     if len(set(drawn)) < 5:
         raise Wrong("In 60 draws some group is never held out. Each should have the same chance.")
-    again = [frozenset(groups[np.asarray(answer(groups, 0.2, np.random.default_rng(s))[1])].tolist()) for s in seeds]
-    if drawn != again:
+    if drawn != held_out():
         raise Wrong("Twice the same `rng`, and two results.", likely="All draws should come from `rng`.")
+    groups = np.array([8] * 16 + [2, 5, 6, 9])
+    often = sum(8 in names for names in held_out())
+    if often > 29:  # 12 of 60 are expected, and over 29 comes once in ten million checks; by size it is 48
+        raise Wrong(
+            f"A group of 16 examples beside four groups of one is held out {often} times of 60.",
+            expected="about 12 times of 60, as each of the five groups",
+            likely="You draw an example and take its group, so a large group comes more often. Draw among the names "
+            "of the groups, each once.",
+        )
 
 
 GROUPED_SPLIT = CheckExercise(
@@ -398,10 +417,26 @@ def _check_chances(answer: Callable, rng: np.random.Generator) -> None:
             "Of a large class, with 2 asked for, the same ones are used each time.",
             likely="Shuffle the members of a class before you take some of them.",
         )
+    _check_order(answer, rng)
     seed = int(rng.integers(2**32))
     first, second = (np.asarray(answer(labels.copy(), 6, np.random.default_rng(seed))) for _ in range(2))
     if not np.array_equal(first, second):
         raise Wrong("Twice the same `rng`, and two results.", likely="All draws should come from `rng`.")
+
+
+def _check_order(answer: Callable, rng: np.random.Generator) -> None:
+    """Wrong if the rounds stay one behind the other; in a random order each of these never fails 40 times in a row."""
+    labels = np.array([0, 0, 1, 1])
+    draws = [_indices(answer(labels.copy(), 8, _generator(rng)), "the result", 4) for _ in range(40)]
+    firsts = [draw[labels[draw] == 0][:2] for draw in draws]
+    if all(len(set(first.tolist())) == 2 for first in firsts) or all(labels[d[0]] != labels[d[1]] for d in draws):
+        raise Wrong(
+            "The rounds stay one behind the other: an example, or a class, never comes again before all others had "
+            "their turn.",
+            tried="balanced([0, 0, 1, 1], 8, rng), 40 times",
+            came=describe(draws[0]),
+            likely="Each round is shuffled by itself. Shuffle the whole result once, at the end.",
+        )
 
 
 BALANCED = CheckExercise(

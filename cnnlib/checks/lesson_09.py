@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import describe
+from cnnlib.exercises.compare import describe, plain
 from cnnlib.exercises.kinds import (
     Case,
     CheckExercise,
@@ -23,8 +23,8 @@ SPELLING = "One of your words is not among those of the text: compare the spelli
 # 09.1 Freeze all but the head -----------------------------------------------------------------------------------------
 
 
-def _networks(rng: np.random.Generator) -> Iterator[tuple[str, object, Callable[[object], None]]]:
-    """(what it is, a model, how its flags are set before), small ones."""
+def _networks(rng: np.random.Generator) -> Iterator[tuple[str, Callable[[], object], tuple]]:
+    """(what it is, makes a small model, ways to set its flags before, of which the answer must cope with one)."""
     import keras
     from keras import layers
 
@@ -47,55 +47,93 @@ def _networks(rng: np.random.Generator) -> Iterator[tuple[str, object, Callable[
         x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
         return keras.Model(image, layers.Dense(classes)(layers.Dense(width, activation="relu")(x)))
 
-    def frozen(model):
-        model.trainable = False
-        model.trainable = True
+    def head_with_norm():
+        image = keras.Input((6, 6, 2))
+        x = layers.GlobalAveragePooling2D()(layers.Conv2D(width, 3)(image))
+        head = keras.Sequential([keras.Input((width,)), layers.BatchNormalization(), layers.Dense(classes)])
+        return keras.Model(image, head(x))
+
+    def as_built(model):
+        pass
+
+    def layer_by_layer(model):
         for layer in model.layers:
             layer.trainable = False
 
-    yield "layers in a row", plain(), lambda model: None
-    yield "a backbone that is a model itself, then dropout, then a dense layer", nested(), lambda model: None
-    yield "two dense layers at the end, of which the last is the head", two_dense(), lambda model: None
-    yield "a model of which every layer was frozen before", plain(), frozen
+    def as_a_whole(model):
+        model.trainable = False
+
+    yield "layers in a row", plain, (as_built,)
+    yield "a backbone that is a model itself, then dropout, then a dense layer", nested, (as_built,)
+    yield "two dense layers at the end, of which the last is the head", two_dense, (as_built,)
+    yield "a head that is a model itself: a normalisation and a dense layer", head_with_norm, (as_built,)
+    # `model.trainable = True` reaches the layers on every backend only where it was False before.
+    yield "a model of which every layer was frozen before", plain, (layer_by_layer, as_a_whole)
 
 
 def _check_only_head(answer: Callable, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(answer))
-    for what, model, prepare in _networks(rng):
-        prepare(model)
-        head = model.layers[-1]
-        weights = sum(int(np.prod(weight.shape)) for weight in head.weights)
-        total = model.count_params()
-        before = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-        came = answer(model)
-        tried = f"a model: {what}"
-        learning = {id(weight) for weight in model.trainable_weights}
-        own = {id(weight) for weight in head.weights}
-        if not learning:
-            raise Wrong(
-                "Nothing learns now.",
-                tried=tried,
-                likely="A model that is frozen as a whole freezes its last layer, too. And a layer that was frozen "
-                "before must be set free.",
-            )
-        if not own <= learning:
-            raise Wrong("The last layer does not learn, and another one does.", tried=tried)
-        if learning - own:
-            others = sorted({weight.path for weight in model.trainable_weights if id(weight) not in own})
-            raise Wrong(
-                "Something beside the last layer still learns.",
-                tried=tried,
-                came=", ".join(others[:4]),
-                likely="Each layer but the last one is frozen, be it a convolution, a normalisation or a model.",
-            )
-        _compare_count(came, weights, total, before, len(head.weights), tried)
+    from cnnlib.models import common
+
+    with common.without_drawing():  # on JAX each new shape of random numbers takes a second
+        for what, make, ways in _networks(rng):
+            for prepare in ways[:-1]:
+                try:
+                    _check_freezing(answer, make(), prepare, f"a model: {what}")
+                    break
+                except Wrong:
+                    pass
+            else:
+                _check_freezing(answer, make(), ways[-1], f"a model: {what}")
 
 
-def _compare_count(came: object, weights: int, total: int, before: int, arrays: int, tried: str) -> None:
+def _numbers(weights: list) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def _check_freezing(answer: Callable, model, prepare: Callable, tried: str) -> None:
+    head = model.layers[-1]
+    own = {id(weight) for weight in head.trainable_weights}
+    counts = {
+        "own": _numbers(head.trainable_weights),
+        "head": head.count_params(),
+        "total": model.count_params(),
+        "arrays": len(own),
+    }
+    prepare(model)
+    counts["before"] = _numbers(model.trainable_weights)
+    came = answer(model)
+    learning = {id(weight) for weight in model.trainable_weights}
+    if not learning:
+        raise Wrong(
+            "Nothing learns now.",
+            tried=tried,
+            likely="A model that is frozen as a whole freezes its last layer, too. And a layer that was frozen "
+            "before must be set free.",
+        )
+    if not own <= learning:
+        raise Wrong("The last layer does not learn, and another one does.", tried=tried)
+    if learning - own:
+        others = sorted({weight.path for weight in model.trainable_weights if id(weight) not in own})
+        raise Wrong(
+            "Something beside the last layer still learns.",
+            tried=tried,
+            came=", ".join(others[:4]),
+            likely="Each layer but the last one is frozen, be it a convolution, a normalisation or a model. And "
+            "`model.trainable = True` frees them all: it stands in front, and not behind.",
+        )
+    _compare_count(came, tried, **counts)
+
+
+def _compare_count(came: object, tried: str, own: int, head: int, total: int, arrays: int, before: int) -> None:
+    weights = own
     if came is None:
         raise Wrong("`only_head` returns nothing. Is a `return` missing?", tried=tried)
-    if isinstance(came, bool) or not isinstance(came, (int, float, np.integer, np.floating)):
+    came = plain(came)  # a tensor of any backend is an array
+    if isinstance(came, np.ndarray) and came.shape == ():
+        came = came.item()
+    if isinstance(came, bool) or not isinstance(came, (int, float)):
         raise Wrong("The result should be one number, how many weights learn.", tried=tried, came=describe(came))
     if came == weights:
         return
@@ -104,6 +142,9 @@ def _compare_count(came: object, weights: int, total: int, before: int, arrays: 
         likely = "That is the number of arrays, a kernel and a bias. Each holds many numbers."
     elif came == total:
         likely = "That is the number of all weights. Only those that learn are asked for."
+    elif came == head:
+        likely = "`count_params()` counts all weights of the head: the running statistics of a normalisation never "
+        likely += "learn by gradients."
     elif came == before:
         likely = "That is how many learnt before. Freeze first, then count."
     elif came == total - weights:
@@ -161,6 +202,17 @@ def _with(**parts) -> Callable:
     return lambda pixels, convention: _prepared(pixels, convention, **parts)
 
 
+def _refused_if(divided: Callable[[np.ndarray], bool]) -> Callable:
+    """Another criterion for pixels that have been divided already."""
+
+    def answer(pixels, convention):
+        if divided(np.asarray(pixels)):
+            raise ValueError
+        return _prepared(pixels, convention, highest=-1)
+
+    return answer
+
+
 def _otherwise_caffe(pixels, convention):
     """The last convention stands behind a bare ``else``."""
     return _prepared(pixels, convention if convention in ("lite", "torch") else "caffe")
@@ -186,6 +238,19 @@ def _pixel_cases(rng: np.random.Generator) -> Iterator[Case]:
     divided = rng.uniform(0, 0.99, (2, 3, 3, 3)).astype("float32")
     yield Case((divided, "lite"), raises=ValueError, about="values of 0 to 1")
     yield Case((np.ones((1, 2, 2, 3)), "torch"), raises=ValueError, about="values of exactly 1")
+    yield Case(
+        (np.array([[0, 1, 1], [1, 0, 1]], "uint8").reshape(1, 1, 2, 3), "caffe"),
+        raises=ValueError,
+        about="uint8 of 0 and 1",
+    )
+    half_black = rng.integers(100, 256, (2, 2, 3, 3)).astype("float32")
+    half_black[0] = 0
+    yield Case((half_black, "lite"), about="two pictures, the first is black")
+    yield Case((half_black[::-1].copy(), "caffe"), about="two pictures, the second is black")
+    red = np.zeros((1, 2, 3, 3), "uint8")
+    red[..., 0] = 200
+    yield Case((red, "torch"), about="a picture that is red, without any green or blue")
+    yield Case((np.linspace(0, 1.5, 12).reshape(1, 2, 2, 3), "lite"), about="a greatest value of 1.5")
     for word in ("bgr", "tf", "vgg"):
         yield Case(
             (rng.integers(0, 256, (1, 2, 2, 3)).astype("float32"), word), raises=ValueError, about="another word"
@@ -232,9 +297,26 @@ PREPARE = FunctionExercise(
             _with(caffe=lambda v: v[:, :, ::-1] - BLUE_GREEN_RED),
             "For `caffe` you mirror the picture. The channels are the *last* axis.",
         ),
+        Misconception(
+            _refused_if(lambda pixels: pixels.dtype.kind == "f" and pixels.max() <= 1),
+            "Only floats are refused. Pixels of uint8 that are 0 and 1 have been divided, too.",
+        ),
         Misconception(_with(highest=0.999), "A greatest value of exactly 1 means divided pixels, too: *1 or less*."),
         Misconception(_with(highest=-1), "Values from 0 to 1 are divided already. Raise a ValueError for them."),
         Misconception(_with(highest=20), "A dark picture is refused. Only a greatest value of 1 or less is."),
+        Misconception(
+            _refused_if(lambda pixels: pixels.max(axis=(1, 2, 3)).min() <= 1),
+            "A black picture among others is refused. The greatest of *all* pixels decides.",
+        ),
+        Misconception(
+            _refused_if(lambda pixels: pixels[0].max() <= 1),
+            "You look at the first picture only, which may be black. The greatest of *all* pixels decides.",
+        ),
+        Misconception(
+            _refused_if(lambda pixels: pixels.max(axis=(0, 1, 2)).min() <= 1),
+            "A picture without green or blue is refused. The greatest of all pixels decides, whatever the channel.",
+        ),
+        Misconception(_with(highest=1.9), "A greatest value of 1.5 is refused. Only 1 or less is."),
         Misconception(_with(unknown=False), UNKNOWN),
         Misconception(_otherwise_caffe, UNKNOWN),
         Misconception(_otherwise_none, UNKNOWN),
@@ -503,7 +585,7 @@ DIAGNOSE = ValueExercise(
     ),
     hints=(
         "Each of the five causes is the answer once. Begin with the one that you are surest of.",
-        "Ask for each: is it in training, in evaluation, or in use that something goes wrong? Do weights move?",
+        "Ask for each: is it in training, in evaluation, or at inference that something goes wrong? Do weights move?",
         "Batch statistics depend on the size of the batch. A cache never changes. A rate decides how far weights move.",
     ),
 )

@@ -248,6 +248,33 @@ class Brightness:
         return "probability"
 
 
+class Lent(np.ndarray):
+    """An image that remembers the copy of it that was handed out last."""
+
+    def copy(self, order="C"):
+        self.handed = np.array(self, order=order)
+        return self.handed
+
+    @property
+    def changed(self) -> bool:
+        return hasattr(self, "handed") and not np.array_equal(self.handed, np.asarray(self))
+
+
+class Suspicious(Brightness):
+    """A probability that is NaN if the image of the call before was given back changed."""
+
+    def __init__(self, weights: np.ndarray, lent: Lent):
+        super().__init__(weights)
+        self.lent = lent
+
+    def __call__(self, image) -> float:
+        return np.nan if self.lent.changed else super().__call__(image)
+
+
+def _left_changed(came: object, expected: object, case: Case) -> bool:
+    return isinstance(case.args[0], Suspicious) and bool(np.isnan(np.asarray(came, float)).all())
+
+
 def occlude(probability, image, window, stride, fill=0.0):
     """The reference answer."""
     return _occluded(probability, image, window, stride, fill)
@@ -261,7 +288,7 @@ def _occluded(
     fill=0.0,
     fall: Callable[[float, float], float] = lambda whole, hidden: whole - hidden,
     last: int = 1,
-    keep: bool = True,
+    keep: bool | None = True,
     step: Callable[[int, int], int] = lambda window, stride: stride,
     value: Callable[[float, np.ndarray], float] = lambda fill, image: fill,
     rows: Callable[[int, int], int] = lambda row, column: row,
@@ -274,7 +301,7 @@ def _occluded(
         raise ValueError
     whole, pace = probability(image), step(window, stride)
     tops, lefts = range(0, height - window + last, pace), range(0, width - window + last, pace)
-    falls, copy = np.zeros((len(tops), len(lefts))), image.copy()
+    falls, copy = np.zeros((len(tops), len(lefts))), image if keep is None else image.copy()
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             copy = image.copy() if keep else copy
@@ -303,6 +330,10 @@ def _occlusion_cases(rng: np.random.Generator) -> Iterator[Case]:
         return Brightness(rng.normal(0, 0.4, image.shape)), image
 
     yield Case((*draw(8, 6, 1), 4, 2), about="the example of the exercise")
+    network, image = draw(5, 5, 1)
+    lent = image.view(Lent)
+    yield Case((network, lent, 2, 3), about="an image that is looked at again afterwards")
+    yield Case((Suspicious(network.weights, lent), image, 2, 3), about="is the image of the call before as it was?")
     yield Case((*draw(6, 6, 3), 2, 2, 0.5), about="squares side by side, filled with 0.5")
     yield Case((*draw(7, 9, 3), 3, 2, 0.25), about="more columns than rows")
     yield Case((*draw(9, 5, 2), 2, 3), about="a stride larger than the square")
@@ -348,10 +379,15 @@ OCCLUSION = FunctionExercise(
             ),
             "You divide by the probability. The fall itself is asked for.",
         ),
-        Misconception(
-            lambda p, image, window, stride, fill=0.0: _occluded(p, image, window, stride, fill, keep=False),
-            "The squares stay: each is laid over what the ones before have left. Take a fresh copy of the image for "
-            "each.",
+        *(
+            Misconception(
+                lambda p, image, window, stride, fill=0.0, keep=keep: _occluded(
+                    p, image, window, stride, fill, keep=keep
+                ),
+                "The squares stay: each is laid over what the ones before have left. Take a fresh copy of the image "
+                "for each.",
+            )
+            for keep in (False, None)  # on one copy, on the caller's image
         ),
         Misconception(
             lambda p, image, window, stride, fill=0.0: _occluded(p, image, window, stride, fill, last=0),
@@ -384,6 +420,12 @@ OCCLUSION = FunctionExercise(
             "You hide everything *but* the square.",
         ),
         Misconception(_transposed, "Rows and columns have changed places."),
+        Misconception(
+            _left_changed,
+            "The caller's image is not as it was: a square was left on it, the last one perhaps. Work on a copy, or "
+            "put back what the square hid each time.",
+            predicate=True,
+        ),
         Misconception(
             _as_map,
             "That has the size of the image. One number for each place of the square is asked for.",
@@ -490,14 +532,39 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     below = -1.0 - one(0, 0, (0, 0, 1, 1))[0]
     below[0, 3, 5] = -0.5
     yield Case((below, np.array([[4, 2, 6, 4]]), np.array([3])), about="a map below zero")
+    maps = np.zeros((5, 4, 4))
+    maps[0], maps[1, 2, 1], maps[2, 3, 3], maps[3, 0, 2] = 0.3, 1, 1, 1
+    boxes = np.array([[0, 0, 4, 4], [1, 1, 3, 3], [0, 0, 2, 2], [1, 0, 4, 2], [0, 0, 4, 4]])
+    yield Case((maps, boxes, np.array([0, 0, 0, 1, 1])), about="maps that are 0.3 or 0 everywhere, among others")
+    yield Case((1e-10 * one(1, 4, (3, 0, 6, 2))[0], *one(1, 4, (3, 0, 6, 2))[1:]), about="a map of very small values")
     maps, boxes, labels = draw(6, 5, 5, 2)
-    maps[1] = 0
-    yield Case((maps, boxes, labels), about="a map of zeros among others")
     yield Case((maps, boxes[:5], labels), raises=ValueError, about="a box is missing")
     yield Case((maps, boxes[:5], labels[:5]), raises=ValueError, about="a map too many")
     yield Case((maps[:5], boxes[:5], labels), raises=ValueError, about="a label too many")
     yield Case((maps[:5], boxes, labels), raises=ValueError, about="a map is missing")
     yield Case((maps, boxes, labels[:5]), raises=ValueError, about="a label is missing")
+
+
+def _flat_left_out(maps, boxes, labels):
+    """Flat maps are no question at all."""
+    if not len(maps) == len(boxes) == len(labels):
+        raise ValueError
+    kept = [number for number, found in enumerate(maps) if found.max() > found.min()]
+    if not kept:
+        return 0.0
+    return _hit_rate(*(np.asarray(values)[kept] for values in (maps, boxes, labels)))
+
+
+def _flat_if_zero(maps, boxes, labels):
+    moved = np.array(maps)
+    for found in moved:
+        if found.any() and found.max() == found.min():
+            found[0, 0] += 1  # no longer flat, and `argmax` still names its first place
+    return _hit_rate(moved, boxes, labels)
+
+
+def _nearly_flat(maps, boxes, labels):
+    return _hit_rate(np.where(np.ptp(maps, axis=(1, 2), keepdims=True) < 1e-6, 0, maps), boxes, labels)
 
 
 def _box_has(share: Callable[[np.ndarray, np.ndarray], bool]) -> Callable:
@@ -555,6 +622,19 @@ POINTING = FunctionExercise(
         Misconception(
             lambda maps, boxes, labels: _hit_rate(maps, boxes, labels, flat=False),
             "A map that is the same everywhere points nowhere, although `argmax` names its first place. Count a miss.",
+        ),
+        Misconception(
+            _flat_left_out,
+            "A map that is the same everywhere is left out with you. It is a question with a wrong answer: a miss.",
+        ),
+        Misconception(
+            _flat_if_zero,
+            "Only maps of 0 count as flat with you. One that is the same everywhere points nowhere, whatever its "
+            "value. Count a miss.",
+        ),
+        Misconception(
+            _nearly_flat,
+            "Maps of very small values count as flat with you. Only one whose highest value *is* its lowest does.",
         ),
         Misconception(
             lambda maps, boxes, labels: _hit_rate(maps, boxes, labels, place=lambda found: int(np.abs(found).argmax())),

@@ -65,6 +65,8 @@ def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((whole, whole + np.float32([40, 30, 40, 30])), about="two boxes that do not meet, in either direction")
     yield Case((whole, whole + np.float32([40, 0, 40, 0])), about="two boxes side by side")
     yield Case((whole, whole + np.float32([0, 25, 0, 25])), about="two boxes one above the other")
+    small = np.array([[0.25, 0.5, 1.75, 1.25], [0.5, 0.25, 1.25, 1.75]], "float32")
+    yield Case((small, small[::-1].copy()), about="boxes that do not end at whole numbers")
     yield Case((_boxes(rng, 3), _boxes(rng, 5)), about="3 boxes and 5")
     yield Case((_boxes(rng, 4), _boxes(rng, 4)), about="4 boxes and 4")
     yield Case((_boxes(rng, 6), _boxes(rng, 1)), about="6 boxes and 1")
@@ -72,6 +74,13 @@ def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((wide, _boxes(rng, 2)), raises=ValueError, about="a box with x2 < x1 in the first set")
     yield Case((high, _boxes(rng, 2)), raises=ValueError, about="a box with y2 < y1 in the first set")
     yield Case((_boxes(rng, 2), wide), raises=ValueError, about="a box with x2 < x1 in the second set")
+    yield Case((_boxes(rng, 2), high), raises=ValueError, about="a box with y2 < y1 in the second set")
+    turned = np.array([[50, 40, 10, 30]], "float32")
+    yield Case((turned, _boxes(rng, 2)), raises=ValueError, about="a box with both turned round in the first set")
+    for bad, what in ((wide, "x2 < x1"), (high, "y2 < y1"), (turned, "both turned round")):
+        boxes = np.concatenate([_boxes(rng, 2), bad, _boxes(rng, 1)])
+        yield Case((boxes, _boxes(rng, 2)), raises=ValueError, about=f"one of four boxes with {what}")
+        yield Case((_boxes(rng, 2), boxes), raises=ValueError, about=f"one of four in the second set with {what}")
 
 
 IOU = FunctionExercise(
@@ -131,6 +140,32 @@ IOU = FunctionExercise(
         Misconception(
             lambda first, second: _iou(first, second, both=False),
             "You look at one of the two sets only. Both can hold a box that is none.",
+        ),
+        Misconception(
+            lambda first, second: _iou(np.floor(first), np.floor(second)),
+            "Your coordinates lose what stands behind the point. They are floats, and no counts of pixels.",
+        ),
+        Misconception(
+            lambda first, second: _iou(
+                first, second, refuse=lambda boxes: bool((_sides(boxes).prod(axis=-1) < 0).any())
+            ),
+            "A box that is turned round in both directions has a positive area. Compare the sides, not the area.",
+        ),
+        Misconception(
+            lambda first, second: _iou(
+                first, second, refuse=lambda boxes: bool((boxes[:, 2:] < boxes[:, :2]).any(axis=1).all())
+            ),
+            "One box that is none among good ones is let through. Refuse if *any* of them is.",
+        ),
+        Misconception(
+            lambda first, second: _iou(
+                first, second, refuse=lambda boxes: bool((boxes[:, 2:] < boxes[:, :2]).all(axis=1).any())
+            ),
+            "You refuse a box only if both of its sides are turned round. One is enough.",
+        ),
+        Misconception(
+            lambda first, second: _iou(first, second, refuse=lambda boxes: bool((boxes[:, 2:] < boxes[:, :2]).all())),
+            "You refuse only if every side of every box is turned round. Refuse if *any* of them is.",
         ),
         Misconception(
             lambda first, second: _iou(first, second, refuse=lambda boxes: False),
@@ -215,6 +250,11 @@ def _assign_cases(rng: np.random.Generator) -> Iterator[Case]:
     rivals = np.array([[0.3, 0.45, 0.35], [0.1, 0.2, 0.05], [0.25, 0.1, 0.3]])
     yield Case((rivals, 0.6, 0.4), about="three objects that all want the first anchor")
     yield Case((rivals[:, [1, 0, 2]], 0.6, 0.4), about="three objects that all want the first anchor")
+    served = np.array([[0.7, 0.9], [0.6, 0.1], [0.1, 0.95], [0.2, 0.3]])
+    yield Case((served, 0.5, 0.4), about="the best anchor of an object that has another one, too")
+    close = np.array([[0.45, 0.4], [0.05, 0.38], [0.02, 0.36]])
+    yield Case((close, 0.6, 0.39), about="two objects that want the first anchor, the second fits the others better")
+    yield Case((close[:, ::-1].copy(), 0.6, 0.39), about="the same two objects in the other order")
     yield Case((np.zeros((4, 0)), 0.5, 0.4), about="a picture without objects")
     yield Case((_overlaps(rng, 12, 3), 0.5, 0.4), about="12 anchors, 3 objects")
     yield Case((_overlaps(rng, 6, 6), 0.6, 0.3), about="as many anchors as objects")
@@ -243,6 +283,22 @@ ASSIGN = FunctionExercise(
                 overlap, positive, negative, forced=lambda overlap: np.argsort(-overlap.max(axis=0))
             ),
             "Several objects want the same anchor, and the one that fits it worst gets it. Write the best fit last.",
+        ),
+        Misconception(
+            lambda overlap, positive, negative: _assigned(
+                overlap, positive, negative, forced=lambda overlap: np.argsort(overlap.sum(axis=0))
+            ),
+            "Several objects want the same anchor, and the one with the greatest *sum* of IoUs gets it. Its best IoU "
+            "decides.",
+        ),
+        Misconception(
+            lambda overlap, positive, negative: _assigned(
+                overlap,
+                positive,
+                negative,
+                forced=lambda overlap: [k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive],
+            ),
+            "Only objects that no anchor overlaps enough take their best anchor with you. *Every* object does.",
         ),
         Misconception(
             lambda overlap, positive, negative: _assigned(overlap, positive, negative, between=-1),
@@ -332,6 +388,10 @@ def _suppressed(
     return result(kept)
 
 
+def _suppressed_by_maximum(boxes, scores, threshold):
+    return [_iou(boxes[:1], boxes[[]]).max()] if len(boxes) else []  # stops at the first box
+
+
 def _is_choice(came: object, expected: object, case: Case) -> bool:
     return not isinstance(came, Opaque) and np.asarray(came).dtype == bool
 
@@ -354,7 +414,8 @@ def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
         (example, np.array([0.9, 0.8, 0.6], "float32"), 0.5),
         about="a chain: the first meets the second, the second the third",
     )
-    yield Case((example[:2], np.array([0.4, 0.3], "float32"), 0.6), about="an IoU of exactly the threshold")
+    half = np.array([[0, 0, 30, 20], [10, 0, 40, 20]], "float32")  # 400 of 800: exact in any float
+    yield Case((half, np.array([0.4, 0.3], "float32"), 0.5), about="an IoU of exactly the threshold")
     far = np.stack([box, box + 9 * step, box + 18 * step])
     yield Case((far, np.array([0.2, 0.9, 0.5], "float32"), 0.5), about="three boxes that do not meet")
     yield Case((box[None], np.array([0.3], "float32"), 0.5), about="one box")
@@ -412,6 +473,11 @@ NMS = FunctionExercise(
             lambda boxes, scores, threshold: _suppressed(boxes, scores, threshold, result=sorted),
             "They are the right ones in the wrong order: the best score comes first.",
         ),
+        Misconception(
+            _suppressed_by_maximum,
+            "Before the first box is kept there is nothing to compare with, and the maximum of nothing is an error. "
+            "`max(initial=0)` is 0 there.",
+        ),
         Misconception(_the_dropped, "Those are the ones that go. The ones that stay are asked for."),
         Misconception(_is_choice, "That is a truth value for each box. The *indices* are asked for.", predicate=True),
         Misconception(_is_boxes, "Those are the boxes themselves. Their *indices* are asked for.", predicate=True),
@@ -468,6 +534,9 @@ def _ap_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((np.array([0.9, 0.8]), np.array([False, False]), 3), about="nothing found")
     yield Case((np.zeros(0), np.zeros(0, bool), 3), about="no detection")
     yield Case((np.array([0.3, 0.9, 0.6, 0.5]), np.array([True, False, True, True]), 3), about="in another order")
+    dips = np.array([1, 0, 0, 1, 1, 0, 1, 1, 0, 0], bool), 7
+    yield Case((np.linspace(0.9, 0.1, 10), *dips), about="precision falls, rises for long, and falls again")
+    yield Case((np.linspace(0.1, 0.9, 10), dips[0][::-1].copy(), 7), about="the same, the worst score first")
     # Recalls that are no multiple of 0.01, so that rounding cannot move a height to a neighbour.
     for positives in (7, 11, 13):
         correct = rng.random(18) < 0.55
@@ -520,6 +589,11 @@ AP = FunctionExercise(
                 scores, correct, positives, height=lambda values: values.min(initial=1) if len(values) else 0
             ),
             "The height is the worst precision at that recall or a higher one. The best is asked for.",
+        ),
+        Misconception(
+            lambda scores, correct, positives: _ap(scores, correct, positives, height=np.max),
+            "For a recall that is never reached there is no precision, and the maximum of nothing is an error. The "
+            "height is 0 there.",
         ),
         Misconception(
             _rectangles,
@@ -665,7 +739,7 @@ COST = FunctionExercise(
 # 11.6 Which stride sees it? -------------------------------------------------------------------------------------------
 
 
-def coarsest(side, strides, least):
+def coarsest(side, strides, least=0.5):
     """The reference answer."""
     return _coarsest(side, strides, least)
 
@@ -721,7 +795,9 @@ def _stride_cases(rng: np.random.Generator) -> Iterator[Case]:
     for side in rng.uniform(11, 120, 3).round(1):
         yield Case((float(side), [2, *strides, 64], 0.6), about=f"an object of {side:g} pixels, a match at 0.6")
     yield Case((8.0, [2, *strides], 0.5), about="an object of 8 pixels, a quarter of the coarsest stride")
-    yield Case((16.0, [8], 9 * 16 / (2 * 256 - 144)), about="an IoU of exactly the least")
+    yield Case((24.0, strides), about="`least` is not given, which means 0.5")
+    # A quarter of the area is shared: 1/4 and 7/4 are exact, so each formula gives the float next to 1/7.
+    yield Case((16.0, [16], 1 / 7), about="an IoU of exactly the least")
     yield Case((3.0, strides, 0.5), raises=ValueError, about="an object of 3 pixels")
     yield Case((18.0, [5, 7, 9], 0.5), about="odd strides")
     yield Case((1.0, [32], 0.5), raises=ValueError, about="an object of one pixel")
@@ -735,40 +811,40 @@ STRIDE = FunctionExercise(
     cases=_stride_cases,
     misconceptions=(
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, shift=lambda stride: stride),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, shift=lambda stride: stride),
             "The nearest anchor is never a whole stride away: half of one is the worst in each direction.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, shift=lambda stride: stride / 4),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, shift=lambda stride: stride / 4),
             "You move by a quarter of the stride. An object may lie in the middle between two anchors.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, overlap=_one_direction),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_one_direction),
             "You move in one direction only. The worst object lies between the anchors in both.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, overlap=_share_of_object),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_share_of_object),
             "You divide the shared area by the area of the object. IoU divides by what both cover together.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, overlap=_unheld),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_unheld),
             "If the shift is larger than the object, the two do not meet. The square of a negative side is positive: "
             "hold it at 0.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, choose=min),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, choose=min),
             "That is the finest stride that fits. The coarsest is asked for, since it costs least.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, choose=lambda able: able[-1]),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, choose=lambda able: able[-1]),
             "The strides need not stand in order: take the largest of those that fit.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, fits=lambda value, least: value > least),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, fits=lambda value, least: value > least),
             "An IoU of exactly `least` is enough.",
         ),
         Misconception(
-            lambda side, strides, least: _coarsest(side, strides, least, refuse=False),
+            lambda side, strides, least=0.5: _coarsest(side, strides, least, refuse=False),
             "If no stride is fine enough, there is none to return. Raise a ValueError.",
         ),
     ),

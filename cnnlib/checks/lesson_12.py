@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import ndimage
 
+from cnnlib.checks.lesson_12_images import COUNT, STITCH
 from cnnlib.exercises.compare import describe
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, Wrong
 
@@ -68,6 +68,29 @@ def _ignored_in_both(true, predicted, classes):
     return _mean_iou(np.where(true == IGNORE, 0, true), predicted, classes)
 
 
+def _pairs_wrap(true, predicted, classes):
+    """Numbers the pairs of classes in the type of the maps, in which they may not fit."""
+    if true.shape != predicted.shape:
+        raise ValueError
+    counts = true != IGNORE
+    pairs = (true[counts] * true.dtype.type(classes) + predicted[counts]).astype(int)
+    table = np.bincount(pairs, minlength=classes**2)[: classes**2].reshape(classes, classes)
+    both, whole = np.diag(table), table.sum(axis=0) + table.sum(axis=1) - np.diag(table)
+    return float(np.mean(both[whole > 0] / whole[whole > 0]))
+
+
+def _refused_by(differ: Callable[[np.ndarray, np.ndarray], bool]) -> Callable:
+    """Another criterion for two shapes."""
+
+    def answer(true, predicted, classes):
+        if differ(true, predicted):
+            raise ValueError
+        predicted[true != IGNORE]  # an IndexError for two shapes
+        return _mean_iou(true, predicted, classes)
+
+    return answer
+
+
 def _averaged_over(occurs: Callable, alone: float = 0.0) -> Callable:
     """Mean IoU of the classes that occur in this sense; ``alone``: the score of one with an empty union."""
 
@@ -92,6 +115,8 @@ def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((*draw(6, 7, [0, 1], 0), 2), about="two classes, nothing ignored")
     yield Case((*draw(5, 8, [0, 1, 2], 6), 3), about="three classes, six pixels ignored")
     yield Case((*draw(8, 6, [0, 2, 3], 5), 6), about="classes 1, 4 and 5 occur in neither map")
+    true, predicted = (labels.astype("uint8") for labels in draw(9, 10, [0, 3, 13, 18, 19], 5))
+    yield Case((true, predicted, 20), about="maps of uint8, 20 classes")
     yield Case((np.array([[0, 0], [0, 1]]), np.array([[0, 2], [0, 1]]), 3), about="a class that is only predicted")
     yield Case((np.array([[0, 2], [0, 1]]), np.array([[0, 0], [0, 1]]), 3), about="a class that is never predicted")
     hidden = np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 2]])
@@ -100,6 +125,9 @@ def _iou_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((true, true.copy(), 4), about="a perfect answer")
     yield Case((np.zeros((2, 3), int), np.zeros((3, 2), int), 2), raises=ValueError, about="two shapes")
     yield Case((np.zeros((2, 3), int), np.zeros((1, 3), int), 2), raises=ValueError, about="shapes that broadcast")
+    yield Case((np.zeros((2, 3), int), np.zeros((2, 1), int), 2), raises=ValueError, about="as many rows, one column")
+    yield Case((np.zeros((2, 3), int), np.zeros((2, 4), int), 2), raises=ValueError, about="as many rows, more columns")
+    yield Case((np.zeros((2, 3), int), np.zeros(6, int), 2), raises=ValueError, about="as many pixels, in a row")
 
 
 def _iou_with(**change) -> Callable:
@@ -157,6 +185,18 @@ MEAN_IOU = FunctionExercise(
             "more. Divide for each class, then average.",
         ),
         Misconception(_iou_with(first=1), "You leave out class 0. The background is a class like the others."),
+        Misconception(
+            _pairs_wrap,
+            "Maps may be uint8, in which 19 * 20 is 124. Make `int` of them before you compute with labels.",
+        ),
+        Misconception(
+            _refused_by(lambda true, predicted: len(true) != len(predicted)),
+            "`len` is the number of rows. Two maps with as many rows may still differ: compare their `shape`.",
+        ),
+        Misconception(
+            _refused_by(lambda true, predicted: true.size != predicted.size),
+            "Two maps may have as many pixels and another shape. Compare their `shape`.",
+        ),
         Misconception(
             _iou_with(refuse=False), "Two maps of different shapes cannot be compared. Raise a ValueError for them."
         ),
@@ -248,9 +288,8 @@ def _check_layers(model, channels: list[int], sides: list[int], tried: str, kera
             "The encoder's map is added to `x`.", tried=tried, likely="Step 3 puts them side by side: `Concatenate`."
         )
     upper, below = channels[:-1], channels[1:]
-    doubled = sorted(
-        tuple(layer.output.shape[1:]) for layer in model.layers if "UpSampling" in layer.__class__.__name__
-    )
+    larger = [layer for layer in model.layers if "UpSampling" in layer.__class__.__name__]
+    doubled = sorted(tuple(layer.output.shape[1:]) for layer in larger)
     wanted = sorted((side, side, count) for side, count in zip(sides[:-1], below))
     if doubled != wanted:
         raise Wrong(
@@ -260,13 +299,21 @@ def _check_layers(model, channels: list[int], sides: list[int], tried: str, kera
             expected=", ".join(map(str, wanted)),
             likely="At each level it comes first, and acts on what came from below.",
         )
-    kernels = sorted(tuple(int(n) for n in layer.kernel.shape) for layer in _convolutions(model, keras))
+    if smooth := [layer.interpolation for layer in larger if layer.interpolation != "nearest"]:
+        raise Wrong(
+            f"The maps are doubled with the interpolation {smooth[0]!r}.",
+            tried=tried,
+            likely="Step 1 is `layers.UpSampling2D(2)` as it stands, which repeats each value.",
+        )
+    convolutions = _layers(model, keras.layers.Conv2D, keras)
+    kernels = sorted(tuple(int(n) for n in layer.kernel.shape) for layer in convolutions)
     three = [
         kernel
         for count, source in zip(upper, below)
         for kernel in ((3, 3, source, count), (3, 3, 2 * count, count), (3, 3, count, count))
     ]
     if kernels == sorted(three):
+        _check_block_parts(model, convolutions, len(upper), tried, keras)
         return
     few = "fewer" if len(kernels) < len(three) else "more" if len(kernels) > len(three) else "other"
     raise Wrong(
@@ -279,13 +326,40 @@ def _check_layers(model, channels: list[int], sides: list[int], tried: str, kera
     )
 
 
-def _convolutions(model, keras) -> list:
-    """All convolutions, those inside nested models too."""
+def _check_block_parts(model, convolutions: list, levels: int, tried: str, keras) -> None:
+    """Wrong if a `block` is not convolution, normalisation and ReLU twice. Step 2 may have an activation."""
+    norms = len(_layers(model, keras.layers.BatchNormalization, keras))
+    activations = [*_layers(model, keras.layers.Activation, keras), *convolutions]
+    relus = len(_layers(model, keras.layers.ReLU, keras)) + sum(_is_relu(layer) for layer in activations)
+    relus += sum(layer.__class__.__name__ in ("Relu", "Relu6") for layer in model.layers)  # keras.ops.relu(x)
+    if norms < 2 * levels or relus < 2 * levels:
+        raise Wrong(
+            "Step 4 is not a `block`.",
+            tried=tried,
+            came=f"{norms} normalisations and {relus} ReLU",
+            expected=f"{2 * levels} of each, two for each level",
+            likely="Call `block` of the page, `block(x, filters)`: each of its two convolutions has a normalisation "
+            "and a ReLU behind it.",
+        )
+    if norms > 2 * levels:
+        raise Wrong(
+            f"There are {norms} normalisations, and the blocks have {2 * levels}.",
+            tried=tried,
+            likely="The convolution of step 2 stands alone: no normalisation belongs to it.",
+        )
+
+
+def _is_relu(layer) -> bool:
+    return getattr(layer.activation, "__name__", "").lower() in ("relu", "relu6")
+
+
+def _layers(model, kind: type, keras) -> list:
+    """All layers of a kind, those inside nested models too."""
     found = []
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            found += _convolutions(layer, keras)
-        elif isinstance(layer, keras.layers.Conv2D):
+            found += _layers(layer, kind, keras)
+        elif isinstance(layer, kind):
             found.append(layer)
     return found
 
@@ -494,308 +568,6 @@ EVENNESS = FunctionExercise(
         "`//` rounds down. For rounding up, turn the sign before and after. In the plane both counts are squared.",
     ),
     remark="Even counts are not all: each of the four places has weights of its own, which training must keep alike.",
-)
-
-
-# 12.5 From mask to count ----------------------------------------------------------------------------------------------
-
-_CORNERS = np.ones((3, 3))
-
-
-def count_objects(mask, smallest):
-    """The reference answer."""
-    return _counted(mask, smallest)
-
-
-def _counted(
-    mask,
-    smallest,
-    structure: np.ndarray | None = None,
-    keep: Callable = lambda sizes, smallest: sizes >= smallest,
-    refuse: bool = True,
-    wrap: bool = False,
-    background: bool = False,
-) -> int:
-    """The count with one of its parts exchanged."""
-    if refuse and smallest < 1:
-        raise ValueError
-    names, _ = ndimage.label(np.asarray(mask) != 0, structure)
-    if wrap:
-        for side in (names, names.T):  # views: what is joined in one is joined in the other
-            for place in range(side.shape[1]):
-                first, last = side[0, place], side[-1, place]
-                if first and last:
-                    side[side == last] = first
-    sizes = np.bincount(names.ravel())[0 if background else 1 :]
-    return int(np.sum(keep(sizes[sizes > 0], smallest)))
-
-
-def _without_the_edge(mask, smallest):
-    inner = np.zeros_like(mask)
-    inner[1:-1, 1:-1] = mask[1:-1, 1:-1]
-    return _counted(inner, smallest)
-
-
-def _object_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def draw(height: int, width: int, share: float) -> np.ndarray:
-        return (rng.random((height, width)) < share).astype("uint8")
-
-    two = np.zeros((5, 6), "uint8")
-    two[:2, :2] = two[3:, 3:] = 1
-    yield Case((two, 1), about="two squares of 2x2")
-    touching = np.zeros((4, 4), "uint8")
-    touching[:2, :2] = touching[2:, 2:] = 1
-    yield Case((touching, 1), about="two squares that touch at a corner")
-    yield Case((two, 4), about="`smallest` is exactly the size of both")
-    yield Case((two, 5), about="`smallest` is one more than the size of both")
-    bent = np.zeros((6, 6), "uint8")
-    bent[0, :5] = bent[:5, 4] = bent[4, 1:5] = bent[2:5, 1] = 1
-    bent[2, 2] = 1
-    yield Case((bent, 3), about="one spiral")
-    ring = np.pad(np.zeros((2, 3), "uint8"), 1, constant_values=1)
-    yield Case((ring, 2), about="a ring")
-    across = np.zeros((4, 5), "uint8")
-    across[1, 0] = across[1, -1] = across[0, 2] = across[-1, 2] = 1
-    yield Case((across, 1), about="parts at opposite edges")
-    yield Case((np.zeros((3, 4), "uint8"), 1), about="nothing")
-    yield Case((np.ones((3, 4), "uint8"), 1), about="the mask is full")
-    for share, smallest in ((0.3, 1), (0.5, 2), (0.45, 3), (0.6, 4)):
-        yield Case((draw(9, 12, share), smallest), about="a random mask")
-    yield Case((two, 0), raises=ValueError, about="smallest=0")
-    yield Case((two, -3), raises=ValueError, about="smallest=-3")
-
-
-def _pixels(mask, smallest):
-    if smallest < 1:
-        raise ValueError
-    return int(np.sum(mask) // smallest)
-
-
-def _rows(mask, smallest):
-    """Runs of each row by itself."""
-    if smallest < 1:
-        raise ValueError
-    starts = np.diff(np.pad(np.asarray(mask).astype(int), ((0, 0), (1, 1))), axis=1)
-    begin, end = np.argwhere(starts == 1), np.argwhere(starts == -1)
-    return int(np.sum(end[:, 1] - begin[:, 1] >= smallest))
-
-
-def _objects_with(**change) -> Callable:
-    return lambda mask, smallest: _counted(mask, smallest, **change)
-
-
-COUNT = FunctionExercise(
-    "12.5",
-    "From mask to count",
-    reference=count_objects,
-    cases=_object_cases,
-    misconceptions=(
-        Misconception(
-            _objects_with(structure=_CORNERS),
-            "Two parts that touch at a corner only are one with you. Neighbours share an *edge*.",
-        ),
-        Misconception(
-            _objects_with(keep=lambda sizes, smallest: sizes > smallest),
-            "A part of exactly `smallest` pixels counts too: *at least*.",
-        ),
-        Misconception(
-            _objects_with(keep=lambda sizes, smallest: sizes > 0),
-            "Small parts are counted. What is `smallest` for?",
-        ),
-        Misconception(
-            _objects_with(keep=lambda sizes, smallest: sizes < smallest), "You count the parts that are too small."
-        ),
-        Misconception(_objects_with(background=True), "The background is counted as an object."),
-        Misconception(_objects_with(wrap=True), "Parts at opposite edges are joined: neighbours go round the image."),
-        Misconception(_pixels, "You divide pixels by a size. Count the parts, whatever their sizes."),
-        Misconception(_rows, "You count runs in rows. A part goes on in the rows above and below."),
-        Misconception(_without_the_edge, "Pixels at the edge of the image belong to objects too."),
-        Misconception(_objects_with(refuse=False), "Every object has a pixel. Raise a ValueError below 1."),
-    ),
-    hints=(
-        "Take a pixel of the mask that you have not visited, visit all that you can reach from it, and count them. "
-        "That is one part.",
-        "`names, number = ndimage.label(mask)` does it, with neighbours by edges: each part has a number of its own.",
-        "`np.bincount` counts how often each number occurs. What does its first entry stand for?",
-    ),
-)
-
-
-# 12.6 Tile and stitch -------------------------------------------------------------------------------------------------
-
-
-class LocalNetwork:
-    """A network that takes squares of one size, and sees ``radius`` pixels far; zeros beyond the edge.
-
-    It adds 1 to the image first, as a layer with a bias does, so zeros around the image are not zeros beyond the edge.
-    """
-
-    def __init__(self, tile: int, radius: int, rng: np.random.Generator):
-        self.tile, self.weights = tile, rng.uniform(0.5, 1.5, (2 * radius + 1, 2 * radius + 1))
-
-    def whole(self, image: np.ndarray) -> np.ndarray:
-        """What it would give for an image of any size."""
-        return ndimage.correlate(np.asarray(image, dtype=float) + 1, self.weights, mode="constant")
-
-    def __call__(self, piece):
-        if np.shape(piece) != (self.tile, self.tile):
-            raise ValueError(f"predict was given {np.shape(piece)}; it takes {(self.tile, self.tile)}")
-        return self.whole(piece)
-
-    def __repr__(self) -> str:
-        return "predict"
-
-
-def stitch(predict, image, tile, margin):
-    """The reference answer."""
-    return _stitched(predict, image, tile, margin)
-
-
-def _stitched(
-    predict,
-    image,
-    tile,
-    margin,
-    step: Callable[[int, int], int] = lambda tile, margin: tile - 2 * margin,
-    cut: Callable[[int, int], int] = lambda start, margin: margin if start else 0,
-    last: bool = True,
-    average: bool = False,
-    refuse: bool = True,
-    at_edges: bool = True,
-) -> np.ndarray:
-    """Stitching with one of its parts exchanged."""
-    if 2 * margin >= tile:
-        if refuse:
-            raise ValueError
-        return np.zeros(image.shape)
-    starts = [
-        [*range(0, side - tile + (0 if last else 1), step(tile, margin)), *([side - tile] if last else [])]
-        for side in image.shape
-    ]
-    result, times = np.zeros(image.shape), np.zeros(image.shape)
-    for top in starts[0]:
-        for left in starts[1]:
-            answer = predict(image[top : top + tile, left : left + tile])
-            y, x = cut(top, margin), cut(left, margin)
-            ends = [tile if at_edges else tile - margin] * 2
-            place = np.s_[top + y : top + ends[0], left + x : left + ends[1]]
-            if average:
-                result[top : top + tile, left : left + tile] += answer
-                times[top : top + tile, left : left + tile] += 1
-            else:
-                result[place] = answer[y : ends[0], x : ends[1]]
-    return result / np.maximum(times, 1) if average else result
-
-
-def _padded(mode: str) -> Callable:
-    """Makes up pixels beyond the edge of the image, so that all tiles are alike."""
-
-    def answer(predict, image, tile, margin):
-        if 2 * margin >= tile:
-            raise ValueError
-        step, (height, width) = tile - 2 * margin, image.shape
-        padded = np.pad(image, ((margin, tile), (margin, tile)), mode=mode)
-        result = np.zeros((height + tile, width + tile))
-        for top in range(0, height, step):
-            for left in range(0, width, step):
-                answer = predict(padded[top : top + tile, left : left + tile])
-                inner = answer[margin : tile - margin, margin : tile - margin]
-                result[top : top + step, left : left + step] = inner
-        return result[:height, :width]
-
-    return answer
-
-
-def _filled_up(predict, image, tile, margin):
-    """Adds zeros below and on the right, so that the steps fit; the first tile begins at the edge of the image."""
-    if 2 * margin >= tile:
-        raise ValueError
-    step = tile - 2 * margin
-    sides = [tile + -(-(side - tile) // step) * step for side in image.shape]
-    larger = np.pad(image, [(0, side - own) for side, own in zip(sides, image.shape)])
-    return _stitched(predict, larger, tile, margin)[: image.shape[0], : image.shape[1]]
-
-
-def _stitch_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def draw(height: int, width: int, tile: int, margin: int) -> tuple:
-        return LocalNetwork(tile, margin, rng), rng.random((height, width)), tile, margin
-
-    yield Case(draw(8, 8, 8, 1), about="the image is one tile")
-    yield Case(draw(14, 14, 8, 1), about="steps of 6 fit exactly")
-    yield Case(draw(17, 12, 8, 2), about="the sides are no multiples")
-    yield Case(draw(9, 21, 7, 1), about="more columns than rows")
-    yield Case(draw(23, 10, 9, 3), about="a margin of a third")
-    yield Case(draw(10, 13, 5, 2), about="one pixel is left of each tile")
-    yield Case(draw(19, 11, 8, 3), about="two pixels are left of each tile")
-    yield Case(draw(12, 8, 4, 0), about="a network that sees single pixels, margin=0")
-    yield Case(draw(8, 9, 8, 1), about="one column more than a tile")
-    yield Case(draw(12, 12, 6, 3), raises=ValueError, about="margins that take all of a tile")
-    yield Case(draw(12, 12, 6, 4), raises=ValueError, about="margins larger than a tile")
-
-
-def _stitch_with(**change) -> Callable:
-    return lambda predict, image, tile, margin: _stitched(predict, image, tile, margin, **change)
-
-
-STITCH = FunctionExercise(
-    "12.6",
-    "Tile and stitch",
-    reference=stitch,
-    cases=_stitch_cases,
-    misconceptions=(
-        Misconception(
-            _stitch_with(step=lambda tile, margin: tile, cut=lambda start, margin: 0),
-            "The tiles lie edge to edge, and the values near their edges are wrong. Let them overlap.",
-        ),
-        Misconception(
-            _stitch_with(step=lambda tile, margin: max(tile - margin, 1)),
-            "Two neighbours each have a margin that is wrong. An overlap of one margin is not enough.",
-        ),
-        Misconception(
-            _stitch_with(cut=lambda start, margin: 0),
-            "The tiles overlap, and the wrong rows and columns at the beginning of a tile are written over right ones.",
-        ),
-        Misconception(
-            _stitch_with(average=True), "You average where tiles overlap. A mean with a wrong value in it is wrong."
-        ),
-        Misconception(
-            _stitch_with(cut=lambda start, margin: margin),
-            "At the upper and left edge of the image nothing is left. A tile is right at an edge of the image.",
-        ),
-        Misconception(
-            _stitch_with(at_edges=False),
-            "At the lower and right edge of the image nothing is left. A tile's edge that is an edge of the image is "
-            "right.",
-        ),
-        Misconception(
-            _stitch_with(cut=lambda start, margin: margin, at_edges=False),
-            "At the edges of the image nothing is left. A tile is right at an edge of the image: cut a margin only "
-            "where another tile goes on.",
-        ),
-        Misconception(
-            _stitch_with(last=False),
-            "At the lower or right edge a part has no answer. One more tile should end exactly at the edge.",
-        ),
-        *(
-            Misconception(
-                wrong, "Beyond the edge of the image you made up pixels. A tile that ends at the edge is right there."
-            )
-            for wrong in (*map(_padded, ("constant", "reflect", "symmetric", "edge")), _filled_up)
-        ),
-        Misconception(
-            lambda predict, image, tile, margin: predict(image),
-            "The network takes one size only: `tile` x `tile` pixels.",
-        ),
-        Misconception(
-            _stitch_with(refuse=False), "Between margins that meet nothing of a tile is left. Raise a ValueError."
-        ),
-    ),
-    hints=(
-        "One side first. A tile of 8 with margins of 1 has 6 right values inside. Where must the next tile begin?",
-        "The last tile ends where the image ends, so it begins at `side - tile`, wherever the one before began.",
-        "If tiles come in order and each is written from its margin to its *end*, the next overwrites the wrong end. "
-        "The first tile has no margin before it.",
-    ),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from cnnlib.checks.lesson_13_masks import PANOPTIC, RIGHT_MASKS
 from cnnlib.exercises.compare import difference
 from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
 
@@ -210,6 +211,9 @@ def _contract_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((int(rng.integers(2, 8)), height, width, stride, *numbers))
     yield Case((2, 66, 64, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 rows, a stride of 4")
     yield Case((2, 64, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 columns, a stride of 4")
+    yield Case((2, 66, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 rows and columns, a stride of 4")
+    yield Case((2, 65, 67, 4, 36, 5, 4, 3, 16), raises=ValueError, about="65 rows and 67 columns, a stride of 4")
+    yield Case((2, 6, 10, 4, 36, 5, 4, 3, 16), raises=ValueError, about="6 rows and 10 columns, a stride of 4")
 
 
 def _same_shapes(came, expected) -> bool:
@@ -290,6 +294,18 @@ CONTRACT = FunctionExercise(
             lambda *n: _shapes(*n, refuse=lambda height, width, stride: width % stride),
             "The height must fit, too. Raise a ValueError if it does not.",
         ),
+        *(
+            Misconception(
+                lambda *n, rest=rest: _shapes(*n, refuse=rest),
+                "One remainder for both is not enough: 66 + 66 and 66 * 66 divide by 4, and 66 does not. Look at each.",
+            )
+            for rest in (
+                lambda height, width, stride: (height * width) % stride,
+                lambda height, width, stride: (height * width) % stride**2,
+                lambda height, width, stride: (height + width) % stride,
+                lambda height, width, stride: (height - width) % stride,
+            )
+        ),
         Misconception(
             lambda *n: _shapes(*n, refuse=lambda height, width, stride: False),
             "A stride that does not divide the picture should be refused: raise a ValueError.",
@@ -326,6 +342,7 @@ def _decoded(
     scale: Callable = np.log,
     still: Callable = _still,
     pixels: Callable = lambda place, stride: (place + 0.5) * stride,
+    beyond: str = "wrap",
 ) -> tuple[float, float]:
     """Sub-pixel decoding with one of its parts exchanged."""
     row, column = np.unravel_index(np.argmax(heatmap), heatmap.shape)
@@ -333,7 +350,7 @@ def _decoded(
     def place(line, at):
         if still(line, at):
             return at
-        a, b, c = scale(line.take((at - 1, at, at + 1), mode="wrap"))
+        a, b, c = scale(line.take((at - 1, at, at + 1), mode=beyond))
         return at + move(a, b, c)
 
     return pixels(place(heatmap[row], column), stride), pixels(place(heatmap[:, column], row), stride)
@@ -342,6 +359,39 @@ def _decoded(
 def _swapped(heatmap, stride):
     x, y = _decoded(heatmap, stride)
     return y, x
+
+
+def _by_sums(place_too: bool) -> Callable:
+    """Decodes the sums of the columns and of the rows; at the brightest place, or where the sums are greatest."""
+
+    def answer(heatmap, stride):
+        row, column = np.unravel_index(np.argmax(heatmap), heatmap.shape)
+        found = []
+        for sums, at in ((heatmap.sum(axis=0), column), (heatmap.sum(axis=1), row)):
+            at = int(sums.argmax()) if place_too else at
+            found.append((at if _still(sums, at) else at + _top(*np.log(sums[at - 1 : at + 2])), stride))
+        return tuple((at + 0.5) * stride for at, stride in found)
+
+    return answer
+
+
+def _at_the_greatest_sums(heatmap, stride):
+    """Takes the row and the column with the greatest sums for the brightest place."""
+    row, column = int(heatmap.sum(axis=1).argmax()), int(heatmap.sum(axis=0).argmax())
+    found = []
+    for line, at in ((heatmap[row], column), (heatmap[:, column], row)):
+        found.append(at if _still(line, at) else at + _top(*np.log(line[at - 1 : at + 2])))
+    return tuple((at + 0.5) * stride for at in found)
+
+
+def _sides_exchanged(beyond: str) -> Callable:
+    """Compares the column with the height and the row with the width; ``beyond``: what is read outside the map."""
+
+    def answer(heatmap, stride):
+        other = dict(zip(heatmap.shape, heatmap.shape[::-1]))
+        return _decoded(heatmap, stride, still=lambda line, at: not 0 < at < other[len(line)] - 1, beyond=beyond)
+
+    return answer
 
 
 def _still_in_both(heatmap, stride):
@@ -363,7 +413,13 @@ def _heatmap_cases(rng: np.random.Generator) -> Iterator[Case]:
         maps = _bell(height, width, x + dx, y + dy, rng.uniform(0.8, 1.6)) * rng.uniform(0.9, 1, (height, width)) + 0.01
         maps[y, x] = maps.max() * 1.02
         yield Case((maps, stride), about=f"a peak in the middle, a stride of {stride}")
-    for x, y in ((0, 3), (8, 2), (4, 0), (5, 6)):
+    broad = 0.2 + 0.5 * _bell(9, 11, 3, 6, 2.0)
+    broad[1:4, 7:10] = [[0.3, 0.5, 0.2], [0.4, 1.0, 0.6], [0.2, 0.3, 0.2]]
+    yield Case((broad, 4), about="a broad hill beside the brightest place")
+    wide = 0.1 + _bell(5, 12, 8.3, 1.8, 1.0)
+    yield Case((wide, 2), about="a peak further right than the map is high")
+    yield Case((wide.T.copy(), 2), about="a peak further down than the map is wide")
+    for x, y in ((0, 3), (8, 2), (4, 0), (5, 6), (0, 0), (8, 6)):
         maps = _bell(7, 9, x, y, 1.3) * rng.uniform(0.8, 0.95, (7, 9)) + 0.02
         maps[y, x] = 1.5
         yield Case((maps, 4), about="a peak at the border")
@@ -418,6 +474,22 @@ DECODE = FunctionExercise(
             "At the border there is no neighbour on one side, and an index of -1 reads the other end of the map. Do "
             "not move there.",
         ),
+        *(
+            Misconception(
+                _sides_exchanged(beyond),
+                "The column is compared with the height of the map, or the row with its width. A line of the map ends "
+                "at its own length.",
+            )
+            for beyond in ("raise", "clip", "wrap")
+        ),
+        *(
+            Misconception(
+                wrong,
+                "You work with sums of rows or columns, to which the whole map adds. The brightest *place* is asked "
+                "for, and its own row and column.",
+            )
+            for wrong in (_by_sums(True), _by_sums(False), _at_the_greatest_sums)
+        ),
         Misconception(
             _still_in_both,
             "At the left or right border only x stays; y still moves. At the upper or lower one it is the other way "
@@ -460,6 +532,15 @@ def _balanced(
     return weights / scale(weights)
 
 
+def _silent_if(silent: Callable[[np.ndarray], bool]) -> Callable:
+    def answer(signals):
+        if any(silent(signal) for signal in signals):
+            raise ValueError
+        return _balanced(signals, refuse=False)
+
+    return answer
+
+
 def _signal_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([np.array([[0.6, 0.8]]), np.array([[3.0, 0.0]])],), about="lengths 1 and 3")
     for heads in (2, 3, 4, 5):
@@ -469,6 +550,10 @@ def _signal_cases(rng: np.random.Generator) -> Iterator[Case]:
         for each, f in zip(sparse, factors):
             each.flat[0] = f
         yield Case((sparse,), about=f"{heads} heads")
+    square = np.array([[1.0, 0.0], [0.0, 1.0]])
+    yield Case(([square, np.array([[2.0, 2.0], [2.0, 2.0]])],), about="two arrays of 2x2")
+    yield Case(([np.array([[1.0, -1.0]]), np.array([[3.0, 4.0]])],), about="a signal whose numbers add up to 0")
+    yield Case(([np.array([[3e-9, 4e-9]]), np.array([[3.0, 4.0]])],), about="a signal that is very quiet, not silent")
     yield Case(([np.ones((2, 2)), np.zeros((2, 2))],), raises=ValueError, about="a head that is silent")
 
 
@@ -523,6 +608,19 @@ BALANCE = FunctionExercise(
             "A standard deviation takes the mean off first. Take the squares as they are.",
         ),
         Misconception(
+            lambda signals: _balanced(signals, length=lambda signal: np.linalg.norm(signal, 2)),
+            "With `ord=2` the norm of a matrix is another thing, and more axes are an error. `np.linalg.norm(signal)` "
+            "without it takes all numbers, whatever the shape.",
+        ),
+        Misconception(
+            _silent_if(lambda signal: np.sum(signal) == 0),
+            "Numbers that add up to 0 are not silent: 1 and -1 do. All of them must be 0.",
+        ),
+        Misconception(
+            _silent_if(lambda signal: np.allclose(signal, 0)),
+            "A quiet head is refused. Only one whose signal *is* 0 everywhere is silent.",
+        ),
+        Misconception(
             lambda signals: _balanced(signals, refuse=False),
             "No weight makes a silent head heard: raise a ValueError.",
         ),
@@ -533,283 +631,6 @@ BALANCE = FunctionExercise(
         "Take one over each length, then divide by the mean of these numbers.",
     ),
     remark="Balanced once is not balanced for ever: GradNorm (Chen and others 2018) does this while it trains.",
-)
-
-
-# 13.5 Right or wrong, mask by mask ------------------------------------------------------------------------------------
-
-
-def right_masks(masks, scores, truth, threshold=0.5):
-    """The reference answer."""
-    return _judged(masks, scores, truth, threshold)
-
-
-def _iou(mask, true) -> float:
-    return (mask & true).sum() / (mask | true).sum()
-
-
-def _of_boxes(mask, true) -> float:
-    """IoU of the boxes around two masks."""
-    first, second = np.zeros_like(mask), np.zeros_like(true)
-    for full, shape in ((first, mask), (second, true)):
-        rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
-        full[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    return _iou(first, second)
-
-
-def _judged(
-    masks,
-    scores,
-    truth,
-    threshold,
-    order: Callable = lambda scores: np.argsort(-np.asarray(scores), kind="stable"),
-    overlap: Callable = _iou,
-    enough: Callable = lambda value, threshold: value >= threshold,
-    taken: str = "next",
-    given_order: bool = True,
-    choose: Callable = lambda values, threshold: values.argmax(),
-    always_takes: bool = False,
-) -> np.ndarray:
-    """Matching with one of its parts exchanged. ``taken``: what a mask does whose best true mask is taken."""
-    gone, right = [], np.zeros(len(masks), bool)
-    for i in order(scores):
-        values = np.array([overlap(masks[i], true) for true in truth])
-        if taken == "next":
-            values[gone] = -1
-        best = int(choose(values, threshold)) if len(values) else -1
-        if best >= 0 and enough(values[best], threshold) and (taken == "again" or best not in gone):
-            right[i] = True
-        if right[i] or (always_takes and best >= 0):
-            gone.append(best)
-    return right if given_order else right[order(scores)]
-
-
-def _square(y: int, x: int, height: int, width: int, size: int = 12) -> np.ndarray:
-    mask = np.zeros((size, size), bool)
-    mask[y : y + height, x : x + width] = True
-    return mask
-
-
-def _mask_cases(rng: np.random.Generator) -> Iterator[Case]:
-    true = np.stack([_square(1, 1, 4, 4), _square(1, 7, 4, 4)])
-    found = np.stack([_square(1, 1, 4, 3), _square(1, 1, 4, 4), _square(8, 8, 3, 3)])
-    yield Case((found, np.array([0.6, 0.9, 0.8]), true), about="one item found twice")
-    yield Case(
-        (found, np.array([0.9, 0.6, 0.8]), true), about="one item found twice, the worse mask has the better score"
-    )
-    yield Case((np.stack([_square(1, 1, 4, 2)]), np.array([0.9]), true), about="an IoU of exactly 0.5")
-    line = np.eye(12, dtype=bool)
-    yield Case((np.stack([line]), np.array([0.7]), np.stack([line[::-1]])), about="two thin items that cross")
-    for found_one, true_one, about in (
-        (_square(2, 2, 2, 3), _square(2, 2, 4, 4), "a part of an item"),
-        (_square(2, 2, 6, 6), _square(3, 3, 3, 3), "much more than the item"),
-        (_square(2, 2, 4, 4), _square(2, 4, 4, 4), "half of an item, and as much beside it"),
-    ):
-        yield Case((np.stack([found_one]), np.array([0.7]), np.stack([true_one])), about=about)
-    near = np.stack([_square(2, 2, 6, 6), _square(2, 4, 6, 6)])
-    twice = np.stack([_square(2, 2, 6, 6), _square(2, 2, 6, 7)])
-    yield Case((twice, np.array([0.8, 0.7]), near, 0.4), about="two items overlap, two masks fit the first best")
-    both = np.stack([_square(2, 4, 6, 6), _square(2, 0, 6, 6)])
-    yield Case((both, np.array([0.9, 0.8]), near, 0.4), about="a mask that fits both items, the second better")
-    poor = np.stack([_square(2, 2, 2, 2), _square(2, 2, 4, 4)])
-    yield Case((poor, np.array([0.9, 0.6]), poor[1:]), about="a bad mask with the better score, and a good one")
-    yield Case((found, np.array([0.2, 0.4, 0.3]), np.zeros((0, 12, 12), bool)), about="nothing there")
-    for threshold in (0.3, 0.5, 0.75):
-        true = np.stack([_square(*rng.integers(0, 6, 2), *rng.integers(3, 7, 2)) for _ in range(3)])
-        found = np.stack([np.roll(true[k], tuple(rng.integers(-1, 2, 2)), (0, 1)) for k in rng.integers(0, 3, 7)])
-        yield Case((found, rng.permutation(7) / 8 + 0.1, true, threshold), about=f"a threshold of {threshold}")
-
-
-RIGHT_MASKS = FunctionExercise(
-    "13.5",
-    "Right or wrong, mask by mask",
-    reference=right_masks,
-    cases=_mask_cases,
-    misconceptions=(
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, taken="again"),
-            "A true mask counts once: who finds it again is wrong.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, order=lambda scores: range(len(scores))
-            ),
-            "You go through the masks as they come. The best score has the first choice.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, order=lambda scores: np.argsort(scores, kind="stable")
-            ),
-            "You begin with the worst score. The best one has the first choice.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, given_order=False),
-            "Your answers stand in the order of the scores. They should stand as the masks do.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, enough=lambda value, threshold: value > threshold
-            ),
-            "An IoU of exactly the threshold is enough: *at least*.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, overlap=_of_boxes),
-            "You compare the boxes around the masks. Compare their pixels.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, taken="wrong"),
-            "Where the best true mask is taken, another one that is free may still reach the threshold.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, choose=lambda values, threshold: (values >= threshold).argmax()
-            ),
-            "Each takes the *first* free mask that reaches the threshold. It should take the one with the greatest "
-            "IoU.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, threshold, always_takes=True),
-            "A mask that misses the threshold takes a true mask away all the same. Only one that is right does.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, overlap=lambda mask, true: (mask & true).sum() / mask.sum()
-            ),
-            "You divide by the pixels of the found mask. The union has those of the true one, too.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, overlap=lambda mask, true: (mask & true).sum() / true.sum()
-            ),
-            "You divide by the pixels of the true mask. The union has those of the found one, too.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks,
-                scores,
-                truth,
-                threshold,
-                overlap=lambda mask, true: 2 * (mask & true).sum() / (mask.sum() + true.sum()),
-            ),
-            "That is the Dice coefficient, which is greater than the IoU.",
-        ),
-        Misconception(
-            lambda masks, scores, truth, threshold=0.5: _judged(
-                masks, scores, truth, threshold, overlap=lambda mask, true: (mask == true).mean()
-            ),
-            "You count pixels that agree, empty ones included. The IoU looks at pixels that one of the two has.",
-        ),
-    ),
-    hints=(
-        "Keep a list of which true masks are still free, and start with `np.zeros(len(masks), bool)`.",
-        "`np.argsort(-scores)` is the order in which the masks choose.",
-        "Each takes, among the free ones, the true mask with which its IoU is greatest, if that reaches the threshold.",
-    ),
-    remark="With precision_recall and average_precision this is the AP of one class at one threshold.",
-)
-
-
-# 13.6 One owner for each pixel ----------------------------------------------------------------------------------------
-
-
-def panoptic(masks, scores, least=0.5):
-    """The reference answer."""
-    return _owned(masks, scores, least)
-
-
-def _owned(
-    masks,
-    scores,
-    least,
-    order: Callable = lambda scores: np.argsort(-np.asarray(scores), kind="stable"),
-    over: bool = False,
-    enough: Callable = lambda left, mask, least: left.sum() >= least * mask.sum(),
-    blocks: bool = False,
-    number: Callable = lambda i, rank: i + 1,
-) -> np.ndarray:
-    """The map with one part of the recipe exchanged."""
-    owner = np.zeros(masks.shape[1:], int)
-    taken = np.zeros(masks.shape[1:], bool)
-    for rank, i in enumerate(order(scores)):
-        left = masks[i] & ~taken
-        if blocks:
-            taken |= masks[i]
-        if enough(left, masks[i], least):
-            owner[masks[i] if over else left] = number(int(i), rank)
-            taken |= masks[i]
-    return owner
-
-
-def _panoptic_cases(rng: np.random.Generator) -> Iterator[Case]:
-    pair = np.stack([_square(0, 0, 2, 4, 6), _square(0, 3, 2, 3, 6)])
-    yield Case((pair, np.array([0.4, 0.9])), about="two masks share a column, the second has the better score")
-    yield Case((pair, np.array([0.9, 0.4])), about="two masks share a column, the first has the better score")
-    half = np.stack([_square(0, 0, 2, 4, 6), _square(0, 2, 2, 4, 6)])
-    yield Case((half, np.array([0.9, 0.4])), about="exactly half of the second is left")
-    chain = np.stack([_square(0, 0, 2, 4, 8), _square(0, 1, 2, 4, 8), _square(0, 4, 2, 4, 8)])
-    yield Case((chain, np.array([0.9, 0.6, 0.3])), about="the second has a quarter left, and lies on the third")
-    yield Case((chain, np.array([0.3, 0.6, 0.9]), 0.8), about="at least 0.8 must be left")
-    for least in (0.3, 0.5, 0.7):
-        masks = np.stack([_square(*rng.integers(0, 6, 2), *rng.integers(3, 6, 2), 10) for _ in range(5)])
-        yield Case((masks, rng.permutation(5) / 6 + 0.1, least), about=f"at least {least} must be left")
-
-
-PANOPTIC = FunctionExercise(
-    "13.6",
-    "One owner for each pixel",
-    reference=panoptic,
-    cases=_panoptic_cases,
-    misconceptions=(
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, order=lambda scores: range(len(scores))),
-            "You go through the masks as they come. The best score has the first choice.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(
-                masks, scores, least, order=lambda scores: np.argsort(scores, kind="stable")
-            ),
-            "You begin with the worst score. The best one has the first choice.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, over=True),
-            "A later mask paints over an earlier one. A pixel that is taken stays taken.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(
-                masks, scores, least, over=True, enough=lambda left, mask, least: True
-            ),
-            "A later mask paints over an earlier one. A pixel that is taken stays taken.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, enough=lambda left, mask, least: True),
-            "A mask of which too little is left should be dropped.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(
-                masks, scores, least, enough=lambda left, mask, least: left.sum() > least * mask.sum()
-            ),
-            "A mask with exactly the share `least` left stays: *less* than that is too little.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, blocks=True),
-            "A mask that was dropped owns nothing: its pixels are free for the next.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, number=lambda i, rank: rank + 1),
-            "You number the masks by rank. Mask 0 should be 1 on the map, mask 1 should be 2, whatever their scores.",
-        ),
-        Misconception(
-            lambda masks, scores, least=0.5: _owned(masks, scores, least, number=lambda i, rank: i),
-            "0 means that nobody owns the pixel, so mask 0 cannot have it.",
-        ),
-    ),
-    hints=(
-        "Begin with a map of zeros, and go through the masks, best score first.",
-        "`mask & (owner == 0)` is what is left of a mask.",
-        "Compare the number of pixels that are left with `least` times the number of pixels of the mask, *before* you "
-        "write into the map.",
-    ),
-    remark="Kirillov and others (2019) merge instances in this way; stuff fills what is left.",
 )
 
 

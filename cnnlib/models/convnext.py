@@ -67,7 +67,7 @@ def _norm(x, name: str):
 class LayerScale(layers.Layer):
     """Multiplies each channel by a learnt number that starts near 0 (Touvron et al. 2021)."""
 
-    reach = "pointwise"  # for cnnlib.trace
+    reach, macs = "pointwise", 0  # for cnnlib.trace
 
     def __init__(self, start: float = 1e-6, **kwargs):
         super().__init__(**kwargs)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import keras
 from keras import layers, tree
 
+from cnnlib.trace.symbols import untouched
 from cnnlib.trace.walk import is_graph
 
 __all__ = ["Ending", "ending", "output_names", "pick", "replaced_call"]
@@ -116,13 +117,14 @@ def ending(model: keras.Model, output: str | int | None = None, shape: Sequence[
     Raises:
         WhichOutput: as `pick`.
     """
-    try:
-        if is_graph(model):
-            structure = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
-            return _Search().from_tensor(pick(model, structure, output), [])
-        return _Search().from_class(model, [keras.Input(shape)], [], lambda result: pick(model, result, output))
-    except NotReadable as reason:
-        return Ending(reason=str(reason))
+    with untouched(model):
+        try:
+            if is_graph(model):
+                structure = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+                return _Search().from_tensor(pick(model, structure, output), [])
+            return _Search().from_class(model, [keras.Input(shape)], [], lambda result: pick(model, result, output))
+        except NotReadable as reason:
+            return Ending(reason=str(reason))
 
 
 @dataclass

@@ -151,7 +151,7 @@ def _shortcut(x, channels: int, stride: int, kind: str, norm: str | None, name: 
 class ChannelPadding(layers.Layer):
     """Adds ``before`` and ``after`` channels of zeros (option A of the paper). (N, H, W, C) -> (N, H, W, C + both)."""
 
-    reach = "pointwise"  # for cnnlib.trace
+    reach, macs = "pointwise", 0  # for cnnlib.trace
 
     def __init__(self, before: int, after: int, **kwargs):
         super().__init__(**kwargs)

@@ -59,7 +59,8 @@ def epochs_among_stored(
     """A run over its epochs, drawn bold over stored runs of other seeds, which may be longer.
 
     Args:
-        panels: title -> (stored, live): each run maps "train" and "validation" to one value per epoch.
+        panels: title -> (stored, live): each run maps "train" and "validation" to one value per epoch; live is empty
+            where only the stored runs have something to show.
         alt: what a reader should see.
         ylabel: what the values are, with their unit.
     """
@@ -70,8 +71,9 @@ def epochs_among_stored(
             for run in stored:
                 epochs = np.arange(1, len(run[role]) + 1)
                 ax.plot(epochs, run[role], color=core.COLOURS[role], linewidth=0.9, alpha=0.45)
-            epochs = np.arange(1, len(live[role]) + 1)
-            ax.plot(epochs, live[role], color=core.COLOURS[role], linewidth=2.6, marker="o", markersize=4)
+            here = live.get(role, ())
+            epochs = np.arange(1, len(here) + 1)
+            ax.plot(epochs, here, color=core.COLOURS[role], linewidth=2.6, marker="o", markersize=4)
         ax.set_title(title)
         ax.set_xlabel("epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)

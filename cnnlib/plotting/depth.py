@@ -25,7 +25,7 @@ def live_over_stored(
     """Lines of stored runs, each the mean over the seeds in a band of their range, and this run's points upon them.
 
     Args:
-        live: this run: panel -> line -> its values.
+        live: this run: panel -> line -> its values. It may lack lines, or all lines of a panel.
         stored: the runs of `cnnlib.results.stored`, each of which has the same panels with these lines and more; none
             while they are being recorded.
         xlabel, ylabel: what the axes are, with their unit; the vertical one is shared.
@@ -52,7 +52,7 @@ def live_over_stored(
         ax.set(title=(titles or {}).get(panel, panel), xlabel=xlabel)
     axes[0].set_ylabel(ylabel)
     axes[0].legend(loc="best")
-    _explain_signs(fig)
+    _explain_signs(fig, with_points=any(live.values()))
     core.show(fig, alt)
 
 
@@ -76,11 +76,10 @@ def _horizontal(ax, doubling: Sequence[float] | None) -> None:
         ax.set_xticks(list(doubling), [f"{tick:g}" for tick in doubling])
 
 
-def _explain_signs(fig) -> None:
+def _explain_signs(fig, with_points: bool) -> None:
     from matplotlib.lines import Line2D
 
-    signs = [
-        Line2D([], [], color=core.COLOURS["muted"], marker="D", linestyle="", label="this run"),
-        Line2D([], [], color=core.COLOURS["muted"], label="stored runs: mean and range"),
-    ]
+    signs = [Line2D([], [], color=core.COLOURS["muted"], label="stored runs: mean and range")]
+    if with_points:
+        signs.insert(0, Line2D([], [], color=core.COLOURS["muted"], marker="D", linestyle="", label="this run"))
     fig.legend(handles=signs, loc="outside upper right", ncols=2, borderpad=0)

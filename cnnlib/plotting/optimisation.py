@@ -130,7 +130,7 @@ def _told(name: str, curves: Mapping[str, Sequence[float]], metric: str) -> str:
 
 
 # Which run stands behind which letter of exercise 03.6.
-_LETTERS = {"A": "overfitting", "B": "rate_too_high", "C": "underfitting", "D": "healthy"}
+_LETTERS = {"A": "overfitting", "B": "rate too high", "C": "underfitting", "D": "healthy"}
 
 
 def unlabelled_curves(runs: Sequence[Mapping[str, Mapping[str, Sequence[float]]]], metric: str = "accuracy") -> None:
@@ -140,7 +140,7 @@ def unlabelled_curves(runs: Sequence[Mapping[str, Mapping[str, Sequence[float]]]
         runs: sets of curves as ``{"healthy": {...}, ...}``, of which the last is drawn.
         metric: ``"accuracy"`` or ``"loss"``.
     """
-    named = {name.replace(" ", "_"): curves for name, curves in runs[-1].items()}
+    named = runs[-1]
     fig, axes = core.figure(7.0, 4.4, 2, 2, sharey=True)
     for ax, (letter, name) in zip(np.ravel(axes), _LETTERS.items()):
         _history(ax, named[name], metric)
@@ -294,7 +294,11 @@ def _final(values: np.ndarray) -> float:
 
 
 def rate_summary(live: Mapping[float, float], stored: Sequence[Mapping[float, float]]) -> None:
-    """The loss at the end of training over the learning rate: this run, among the runs of other seeds."""
+    """The loss at the end of training over the learning rate: this run, among the runs of other seeds.
+
+    A rate may be a number or its text, as in a file of results.
+    """
+    live, *stored = ({float(rate): loss for rate, loss in run.items()} for run in [live, *stored])
     fig, ax = core.figure(6.4, 3.1)
     for number, run in enumerate(stored):
         label = f"{len(stored)} stored seeds" if number == 0 else None
@@ -344,28 +348,28 @@ def activation_profile(profiles: Mapping[str, Sequence[Any]]) -> None:
 
 
 def seed_spread(live: Mapping[str, float], stored: Mapping[str, Sequence[float]], xlabel: str) -> None:
-    """One result of this run among those of other seeds, a row for each setting.
+    """One result of this run among stored ones, a row for each setting.
 
     Args:
-        live: name of the setting and the value of this run.
-        stored: the values of the other seeds, by the same names.
+        live: name of the setting and the value of this run, which may lack some.
+        stored: the values of the stored runs, by the same names.
         xlabel: what the values are.
     """
-    fig, ax = core.figure(6.4, 0.9 + 0.5 * len(live))
-    for row, (name, value) in enumerate(live.items()):
+    names = [*stored, *(name for name in live if name not in stored)]
+    fig, ax = core.figure(6.4, 0.9 + 0.5 * len(names))
+    told = []
+    for row, name in enumerate(names):
         others = list(stored.get(name, ()))
-        ax.plot(
-            others, [row] * len(others), "o", color="#a0a0a0", markersize=9, label="stored seeds" if row == 0 else None
-        )
-        ax.plot(value, row, "D", color=core.COLOURS["train"], markersize=8, label="this run" if row == 0 else None)
-    ax.set_yticks(range(len(live)), list(live))
-    ax.set(xlabel=xlabel, ylim=(len(live) - 0.5, -0.5))
+        ax.plot(others, [row] * len(others), "o", color="#a0a0a0", markersize=9)
+        if name in live:
+            ax.plot(live[name], row, "D", color=core.COLOURS["train"], markersize=8)
+        parts = [f"this run {approx(live[name])}"] if name in live else []
+        parts += [f"stored runs from {approx(min(others))} to {approx(max(others))}"] if others else []
+        told.append(f"{name}: {', '.join(parts)}")
+    ax.plot([], [], "o", color="#a0a0a0", markersize=9, label="stored seeds")
+    ax.plot([], [], "D", color=core.COLOURS["train"], markersize=8, label="this run")
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     ax.grid(axis="y", visible=False)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    told = "; ".join(
-        f"{name}: this run {approx(value)}, other seeds from {approx(min(stored[name]))} to {approx(max(stored[name]))}"
-        if stored.get(name)
-        else f"{name}: this run {approx(value)}"
-        for name, value in live.items()
-    )
-    core.show(fig, f"{xlabel}. {told}.")
+    core.show(fig, f"{xlabel}. {'; '.join(told)}.")

@@ -306,7 +306,8 @@ def architecture(trace: Any) -> None:
 
 def _total(trace: Any) -> str:
     parameters, macs = map(arithmetic.count_text, (trace.total_parameters, trace.total_macs))
-    return f"{parameters} parameters, {macs} multiply-accumulates"
+    least = "at least " if trace.uncounted else ""
+    return f"{parameters} parameters, {least}{macs} multiply-accumulates"
 
 
 def _largest(size: object) -> float:
@@ -325,20 +326,23 @@ def live_among_stored(
 
     Args:
         panels: axis label -> (stored, live): a list of the stored runs' results and those of this run, each by variant.
+            This run may lack some of the variants.
         alt: what a reader should see.
     """
-    fig, axes = core.figure(8.2, 1.15 + 0.42 * max(len(live) for _, live in panels.values()), columns=len(panels))
+    names = {label: list(stored[0] if stored else live) for label, (stored, live) in panels.items()}
+    fig, axes = core.figure(8.2, 1.15 + 0.42 * max(map(len, names.values())), columns=len(panels))
     for position, (ax, (label, (stored, live))) in enumerate(zip(np.atleast_1d(axes), panels.items())):
-        for row, (name, value) in enumerate(live.items()):
+        for row, name in enumerate(names[label]):
             others = [run[name] for run in stored]
             ax.scatter(others, [row] * len(others), s=34, color=core.COLOURS["muted"], alpha=0.6, zorder=2)
-            ax.scatter([value], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
-        ax.set_yticks(range(len(live)), list(live) if position == 0 else [""] * len(live))
-        ax.set(ylim=(len(live) - 0.5, -0.5), xlabel=label)
+            if name in live:
+                ax.scatter([live[name]], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
+        ax.set_yticks(range(len(names[label])), names[label] if position == 0 else [""] * len(names[label]))
+        ax.set(ylim=(len(names[label]) - 0.5, -0.5), xlabel=label)
     fig.legend(
         handles=[
             _sign("D", core.COLOURS["kernel"], "this run"),
-            _sign("o", core.COLOURS["muted"], "stored runs, other seeds"),
+            _sign("o", core.COLOURS["muted"], "stored runs"),
         ],
         loc="outside upper right",
         ncols=2,

@@ -4,69 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
 from keras import ops
 
 from cnnlib import arithmetic
-from cnnlib.trace.result import shape_text
-from cnnlib.trace.windows import Axis, Field, NotKnown, Taps, Unknown, union
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor of the traced model: its shape without the batch axis, the row that made it, and what it sees."""
-
-    shape: tuple[int, ...]
-    row: str
-    field: Field | Unknown | None  # None: it does not depend on the image
-
-
-@dataclass(frozen=True)
-class Call:
-    """A layer (or keras.ops operation) together with what it was called on."""
-
-    layer: keras.Operation
-    inputs: Sequence[Tensor]
-    args: tuple
-    kwargs: dict
-    output_shape: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the first input."""
-        return self.inputs[0].shape
-
-    @property
-    def channels_first(self) -> bool:
-        return (getattr(self.layer, "data_format", None) or keras.config.image_data_format()) == "channels_first"
-
-    @property
-    def channel_axis(self) -> int:
-        return -len(self.shape) if self.channels_first else -1
-
-    @property
-    def spatial_axes(self) -> tuple[int, ...]:
-        rank = len(self.shape)
-        return tuple(range(1 - rank, 0)) if self.channels_first else tuple(range(-rank, -1))
-
-    def per_axis(self, name: str) -> tuple:
-        """An argument of the layer such as ``strides``, one value for each spatial axis."""
-        value = getattr(self.layer, name)
-        return tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(self.spatial_axes)
-
-    def output_channels(self) -> int:
-        return self.output_shape[0 if self.channels_first else -1]
-
-    def output_positions(self) -> int:
-        return math.prod(self.output_shape) // self.output_channels()
-
-    def from_end(self, axis: int) -> int:
-        """An axis counted with the batch axis, as Keras layers do, counted from the end."""
-        return axis if axis < 0 else axis - len(self.shape) - 1
-
+from cnnlib.trace import sequences
+from cnnlib.trace.call import Call
+from cnnlib.trace.reshape import reshaped
+from cnnlib.trace.windows import Axis, Field, NotKnown, Taps, union
 
 Rule = Callable[[Call], "Field"]
 
@@ -225,6 +173,14 @@ def _dense(call: Call) -> Field:
     return tuple(axis.collapse() if axis.where == -1 else axis for axis in _image_field(call))
 
 
+def _matmul(call: Call) -> Field:
+    """By a matrix of weights it is a dense layer; of two tensors, it is not followed."""
+    first = call.args[0] if call.args else call.kwargs.get("x1")
+    if len(call.inputs) > 1 or not isinstance(first, keras.KerasTensor):
+        raise NotKnown("it multiplies two tensors, and which positions meet is not followed")
+    return _dense(call)
+
+
 def _global(call: Call) -> Field:
     """Global pooling, attention: all positions go into every output."""
     joined = [union([axis.collapse() for axis in axes]) for axes in zip(*_image_fields(call))]
@@ -272,9 +228,14 @@ def _merge(call: Call) -> Field:
 def _concatenate(call: Call) -> Field:
     at = call.from_end(call.layer.axis)
 
+    along_positions = any(axis.where == at for field in _image_fields(call) for axis in field)
+
     def join(axes: Sequence[Axis | None]) -> Axis:
         present = [axis for axis in axes if axis is not None]
         if all(axis.where != at for axis in present):
+            ends = [(axis.first.tolist(), axis.last.tolist()) for axis in present]
+            if along_positions and any(end != ends[0] for end in ends):
+                raise NotKnown("it stacks positions that see other parts of the image along another axis")
             return union(present)
         if any(axis.where != at or axis.tangled != present[0].tangled for axis in present):
             raise NotKnown("it stacks tensors whose positions lie on different axes")
@@ -289,24 +250,7 @@ def _concatenate(call: Call) -> Field:
 
 
 def _reshaped(call: Call) -> Field:
-    before, after = call.shape, call.output_shape
-
-    def move(axis: Axis) -> Axis:
-        if axis.where is None:
-            return axis
-        at = len(before) + axis.where
-        outer, size = math.prod(before[:at]), before[at]
-        if size == 1:
-            return axis.collapse()
-        for index in range(len(after)):
-            start, stop = math.prod(after[:index]), math.prod(after[: index + 1])
-            if start == outer and after[index] == size:
-                return replace(axis, where=index - len(after))
-            if start <= outer and outer % start == 0 and stop % (outer * size) == 0:
-                return replace(axis, where=index - len(after), tangled=True)
-        raise NotKnown(f"it reshapes {shape_text(before)} to {shape_text(after)} across positions")
-
-    return tuple(map(move, _image_field(call)))
+    return reshaped(_image_field(call), call.shape, call.output_shape)
 
 
 def _permuted(call: Call) -> Field:
@@ -356,12 +300,12 @@ def _sliced(call: Call) -> Field:
             return axis
         part, length = cuts.get(axis.where, slice(None)), call.shape[axis.where]
         if isinstance(part, int):
-            return axis.slide(window_taps(1, 1, 1, -(part % length)), 1).collapse()
+            return axis.keep(part % length, 1).collapse()
         start, stop, step = part.indices(length)
         if step < 0:
             raise NotKnown("it reverses positions")
         if part != slice(None):
-            axis = axis.slide(window_taps(1, step, 1, -start), len(range(start, stop, step)))
+            axis = axis.keep(start, len(range(start, stop, step)), step)
         return replace(axis, where=axis.where + sum(index > axis.where for index in dropped))
 
     return tuple(map(cut, _image_field(call)))
@@ -405,28 +349,6 @@ def _transposed_macs(call: Call) -> int:
 
 def _dense_macs(call: Call) -> int:
     return math.prod(call.output_shape) * call.shape[-1]
-
-
-def _einsum_macs(call: Call) -> int | None:
-    equation = call.layer.equation.replace(" ", "")
-    if "..." in equation:
-        return None
-    terms, _ = equation.split("->")
-    left, right = terms.split(",")
-    sizes = dict(zip(left[1:], call.shape)) | dict(zip(right, call.layer.kernel.shape))
-    return math.prod(sizes.values())
-
-
-def _attention_macs(call: Call) -> int:
-    """Projections of query, key and value, their two products, and the projection of the result."""
-    query, value = call.inputs[0].shape, call.inputs[1 if len(call.inputs) > 1 else 0].shape
-    key = call.inputs[2].shape if len(call.inputs) > 2 else value
-    heads, key_dim = call.layer.num_heads, call.layer.key_dim
-    value_dim = call.layer.value_dim or key_dim
-    queries, keys = math.prod(query[:-1]), math.prod(value[:-1])
-    projections = queries * query[-1] * key_dim + keys * (key[-1] * key_dim + value[-1] * value_dim)
-    products = queries * keys * (key_dim + value_dim)
-    return heads * (projections + products + queries * value_dim * call.output_shape[-1])
 
 
 def _matmul_macs(call: Call) -> int:
@@ -478,13 +400,18 @@ def _layer_rules() -> dict[type, Rules]:
         "UnitNormalization": (_stirred("axis"), _no_macs),
         "GroupNormalization": (_group_norm, _no_macs),
         "Dense": (_dense, _dense_macs),
-        "EinsumDense": (_unknown_field, _einsum_macs),
-        "MultiHeadAttention": (_global, _attention_macs),
+        "EinsumDense": (sequences.einsum, sequences.einsum_macs),
+        "MultiHeadAttention": (sequences.attention, sequences.multi_head_macs),
+        "GroupQueryAttention": (sequences.attention, sequences.grouped_query_macs),
+        "GroupedQueryAttention": (sequences.attention, sequences.grouped_query_macs),
+        "Attention": (sequences.attention, sequences.dot_product_macs),
         "Flatten": (_reshaped, _no_macs),
         "Reshape": (_reshaped, _no_macs),
         "Permute": (_permuted, _no_macs),
         "Resizing": (_resized, _no_macs),
     }
+    recurrent = ("RNN", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
+    table |= dict.fromkeys(recurrent, (sequences.recurrence, sequences.recurrence_macs))
     for n in (1, 2, 3):
         table |= {
             f"Conv{n}D": (_windowed("kernel_size", mixes_channels=True), _conv_macs),
@@ -522,7 +449,11 @@ def _operation_rules() -> dict[str, Rules]:
         "AveragePool": (_windowed("pool_size", mixes_channels=False), _no_macs),
         "Conv": (_windowed("kernel", mixes_channels=True), _op_conv_macs),
         "DepthwiseConv": (_windowed("kernel", mixes_channels=False), _op_depthwise_macs),
-        "Matmul": (_unknown_field, _matmul_macs),
+        "Matmul": (_matmul, _matmul_macs),
+        "Pad": (sequences.padded, _no_macs),
+        "Split": (sequences.split, _no_macs),
+        "Stack": (sequences.stacked, _no_macs),
+        "Unstack": (sequences.unstacked, _no_macs),
     }
     return table
 
@@ -531,26 +462,61 @@ LAYERS = _layer_rules()
 _OPERATIONS = _operation_rules()
 # Layers that keras.applications keeps to itself (ConvNeXt, Inception-ResNet); they act on each value alone.
 _APPLICATION_LAYERS = ("LayerScale", "StochasticDepth", "CustomScaleLayer")
-GIVEN: dict[str, Rules] = {"pointwise": (_merge, _no_macs), "global": (_global, _no_macs)}
+GIVEN: dict[str, Rule] = {"pointwise": _merge, "global": _global}
 
 
 def rules_for(layer: keras.Operation, given: Mapping) -> Rules:
     """Rules for a layer: those the caller gave, else those of its Keras class unless it computes something else."""
     for key in (layer.name, type(layer)):
         if key in given:
-            return LAYERS[given[key]] if isinstance(given[key], type) else GIVEN[given[key]]
+            return _given_rules(given[key])
     kind, from_keras = type(layer), type(layer).__module__.split(".")[0] == "keras"
     own = getattr(kind, "reach", None)  # a layer of one's own may say what it reads, or as which layer it computes
     if own in GIVEN or own in LAYERS:
-        return GIVEN[own] if own in GIVEN else LAYERS[own]
+        return _given_rules((own, kind.macs) if hasattr(kind, "macs") else own)
     if not isinstance(layer, keras.Layer):
-        return _OPERATIONS.get(kind.__name__, (_unknown_field, lambda call: None)) if from_keras else _NO_RULES
+        return _OPERATIONS.get(kind.__name__, (_unknown_field, _not_counted)) if from_keras else NO_RULES
     if from_keras and kind.__name__ in _APPLICATION_LAYERS:
-        return GIVEN["pointwise"]
+        return _merge, _no_macs
     for base in kind.__mro__:
         if base in LAYERS:
-            return LAYERS[base] if kind.call is base.call else _NO_RULES
-    return _NO_RULES
+            return LAYERS[base] if kind.call is base.call else NO_RULES
+    return NO_RULES
 
 
-_NO_RULES: Rules = (_unknown_field, lambda call: None)
+def _given_rules(rule: str | type | tuple) -> Rules:
+    """What a user says of a layer: its reach, or (reach, multiply-accumulates as a number or a formula)."""
+    reach, *costs = rule if isinstance(rule, tuple) else (rule,)
+    field, macs = _as_class(reach) if isinstance(reach, type) else (GIVEN[reach], _not_counted)
+    if not costs:
+        return field, macs
+    cost = costs[0]
+    if not callable(cost):
+        return field, lambda call: cost
+    return field, lambda call: int(cost(call.layer, [tensor.shape for tensor in call.inputs], call.output_shape))
+
+
+def _as_class(kind: type) -> Rules:
+    """The rules of a Keras class for a layer that only claims to be like it."""
+
+    def told(rule: Callable) -> Callable:
+        def asked(call: Call):
+            try:
+                return rule(call)
+            except AttributeError as error:
+                raise ValueError(
+                    f"{call.layer.name!r} is to be read like {kind.__name__}, but {error}. Give the layer the "
+                    f"arguments of {kind.__name__} as attributes, or say 'pointwise' or 'global'."
+                ) from None
+
+        return asked
+
+    field, macs = LAYERS[kind]
+    return told(field), told(macs)
+
+
+def _not_counted(call: Call) -> None:
+    return None
+
+
+NO_RULES: Rules = (_unknown_field, _not_counted)

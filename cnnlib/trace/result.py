@@ -76,13 +76,22 @@ class Trace(Sequence):
 
     @property
     def total_macs(self) -> int:
-        """Multiply-accumulates for one example, over the rows where they are known."""
+        """Multiply-accumulates for one example, over the rows where they are known: a lower bound if `uncounted`."""
         return sum(row.macs or 0 for row in self.rows)
 
     @property
+    def uncounted(self) -> list[str]:
+        """Names of the rows whose multiply-accumulates are not known, and missing in the total."""
+        return [row.name for row in self.rows if row.macs is None]
+
+    @property
     def notes(self) -> list[str]:
-        """What the table cannot say in a number, one line for each row concerned."""
-        return [f"{row.name}: {row.note}" for row in self.rows if row.note]
+        """What the table cannot say in a number, one line for each row concerned, and one if the total is partial."""
+        lines = [f"{row.name}: {row.note}" for row in self.rows if row.note]
+        if self.uncounted:
+            example = f"rules={{{self.uncounted[0]!r}: ('pointwise', number or formula)}}"
+            lines.append(f"total: without {', '.join(self.uncounted)} (if you know the cost, say so: {example})")
+        return lines
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -113,7 +122,8 @@ class Trace(Sequence):
 
         Args:
             name: a row's name.
-            position: the unit's row and column; the centre if left out.
+            position: the unit's row and column in the layer's own output, so that after a Permute the first number
+            counts along its first axis; after Flatten, one number. The centre if left out.
 
         Returns:
             ``((top, bottom), (left, right))`` in pixels, both included; ``((0, -1), (0, -1))`` if it sees none.
@@ -127,11 +137,17 @@ class Trace(Sequence):
         axes = self._seen[row.name]
         if not axes:
             raise ValueError(f"{row.name} has no known receptive field. {row.note}".strip())
-        lengths = [len(first) for first, _ in axes]
-        position = position or tuple(length // 2 for length in lengths)
-        if len(position) != len(lengths) or any(not 0 <= p < length for p, length in zip(position, lengths)):
-            raise IndexError(f"{row.name} has {' x '.join(map(str, lengths))} positions, got position {position}.")
-        ends = [(int(first[p]), int(last[p])) for p, (first, last) in zip(position, axes)]
+        # One number for each axis of the tensor that has positions, in its own order, which Permute may have changed.
+        lengths = {where: len(first) for where, first, _ in sorted(axes, key=lambda a: a[0] or 0) if where is not None}
+        if len(position) == len(axes) > len(lengths):  # a position may also be given for axes that have become one
+            gone = [p for p, (where, *_) in zip(position, axes) if where is None]
+            position = [p for p, (where, *_) in zip(position, axes) if where is not None] if not any(gone) else position
+        position = position or tuple(length // 2 for length in lengths.values())
+        if len(position) != len(lengths) or any(not 0 <= p < n for p, n in zip(position, lengths.values())):
+            there = " x ".join(map(str, lengths.values())) or "no"
+            raise IndexError(f"{row.name} has {there} positions, got position {tuple(position)}.")
+        place = dict(zip(lengths, position))
+        ends = [(int(first[place.get(where, 0)]), int(last[place.get(where, 0)])) for where, first, last in axes]
         return tuple(ends) if all(first <= last for first, last in ends) else ((0, -1),) * len(ends)
 
     def records(self) -> list[dict]:
@@ -174,7 +190,8 @@ class Trace(Sequence):
 
     def _cells(self) -> tuple[list[str], list[list[str]], list[str]]:
         header = ["layer", "type", "output", "parameters", "MACs", "sees", "jump", "start"]
-        footer = ["total", "", "", f"{self.total_parameters:,}", count_text(self.total_macs), "", "", ""]
+        total = ("≥ " if self.uncounted else "") + count_text(self.total_macs)
+        footer = ["total", "", "", f"{self.total_parameters:,}", total, "", "", ""]
         return header, [_cells(row) for row in self.rows], footer
 
 

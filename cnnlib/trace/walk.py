@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import keras
 import numpy as np
 from keras import tree
 
-from cnnlib.trace.layers import GIVEN, LAYERS, Call, Rule, Tensor, rules_for
+from cnnlib.trace import sequences
+from cnnlib.trace.call import Call, Tensor
+from cnnlib.trace.layers import GIVEN, LAYERS, NO_RULES, Rule, Rules, rules_for
 from cnnlib.trace.result import Number, PerAxis, Row, Trace, shape_text
+from cnnlib.trace.symbols import untouched
 from cnnlib.trace.windows import PIXELS, Axis, Field, NotKnown, Unknown
 
 # What a user calls ----------------------------------------------------------------------------------------------------
@@ -22,17 +26,21 @@ def trace(
     model: keras.Model,
     input_shape: Sequence | Mapping | None = None,
     source: str | None = None,
-    rules: Mapping[str | type, str | type] | None = None,
+    rules: Mapping[str | type, str | type | tuple] | None = None,
 ) -> Trace:
     """Shapes, parameters, multiply-accumulates and receptive field of every layer of a model (lesson 02).
 
     Args:
-        model: a functional or built Sequential model. Models inside it are walked through, at any depth.
+        model: a functional or built Sequential model. Models inside it are walked through, at any depth, and so are
+            layers whose ``call`` is made of Keras layers and ``keras.ops``.
         input_shape: shape of one image, such as ``(224, 224, 3)``, where the model leaves it open, or to try another
             size. For several inputs a list, or a dict by name.
         source: for several inputs, the name of the one whose pixels are counted; if not given, the first image.
         rules: what you know of layers of your own, by class or by name: ``"pointwise"`` (each position by itself),
             ``"global"`` (each output depends on all positions), or the Keras layer class that it reads and costs like.
+            A pair adds the multiply-accumulates for one example, as a number or as a formula ``f(layer, input_shapes,
+            output_shape)``: ``rules={"mixer": ("global", lambda layer, inputs, output: ...)}``. Without it they are
+            not counted, and the total says that it is partial.
 
     Returns:
         A `Trace`, which prints as a table. ``.rows``, ``.records()`` and ``.total_macs`` give the same as objects, as
@@ -58,7 +66,7 @@ def trace(
         tensors.append(Tensor(shape, name, seen))
     walk.model(model, tensors, path="")
     known = {name: seen for name, seen in walk.seen.items() if isinstance(seen, tuple)}
-    ends = {name: [(axis.first, axis.last) for axis in known.get(name, ())] for name in walk.seen}
+    ends = {name: [(axis.where, axis.first, axis.last) for axis in known.get(name, ())] for name in walk.seen}
     return Trace(model.name, source, dict(zip(names, shapes))[source], walk.rows, ends)
 
 
@@ -94,10 +102,17 @@ def require_graph(model: object) -> None:
 
 def _check_rules(rules: Mapping) -> None:
     for key, rule in rules.items():
-        if not (rule in GIVEN if isinstance(rule, str) else rule in LAYERS):
+        reach, *costs = rule if isinstance(rule, tuple) and rule else (rule,)
+        if not (reach in GIVEN if isinstance(reach, str) else reach in LAYERS):
             raise ValueError(
                 f"the rule for {key!r} must be 'pointwise', 'global' or a Keras layer class whose reach is known, such "
-                f"as keras.layers.Conv2D, got {rule!r}."
+                f"as keras.layers.Conv2D, got {reach!r}."
+            )
+        count = len(costs) == 1 and isinstance(costs[0], int) and not isinstance(costs[0], bool) and costs[0] >= 0
+        if costs and not (count or (len(costs) == 1 and callable(costs[0]))):
+            raise ValueError(
+                f"the rule for {key!r} must be a reach, or (reach, multiply-accumulates) with a whole number or a "
+                f"formula f(layer, input_shapes, output_shape), got {rule!r}."
             )
 
 
@@ -221,21 +236,94 @@ class _Walk:
 
     def call(self, layer: keras.Operation, args: tuple, kwargs: dict, path: str):
         """A recorder's report: one call of a layer. The answer is what the layer would return, as symbols."""
-        inputs = [self.tensors[id(x)] for x in tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+        symbols = [x for x in tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+        inputs = [self.tensors[id(x)] for x in symbols]
         if is_graph(layer):
             return self.nested(layer, inputs, f"{path}{layer.name}/")
         try:
             _require_fit(layer, inputs)
+            rules = rules_for(layer, self.rules)
+            if rules is NO_RULES and isinstance(layer, keras.layers.TimeDistributed):
+                return self.each_step(layer, inputs[0], path)
+            if rules is NO_RULES and isinstance(layer, keras.Layer):
+                with untouched(layer):
+                    composed = _composed(layer, args, kwargs, inputs)
+                    if composed is not None:
+                        return self.composite(layer, *composed, inputs, path)
+            call = Call(layer, inputs, self.named(layer, args, kwargs), args, kwargs, ())
             outputs = layer.compute_output_spec(*args, **kwargs)
+            if isinstance(layer, keras.layers.EinsumDense):  # its own answer may have holes
+                outputs = keras.KerasTensor((None, *sequences.einsum_shape(call)), dtype=outputs.dtype)
             symbols = [x for x in tree.flatten(outputs) if isinstance(x, keras.KerasTensor)]
             shapes = [_concrete(symbol.shape[1:], f"the output of {layer.name!r}") for symbol in symbols]
         except ValueError as error:
             self.refusal = error
             raise
-        name = self.row(Call(layer, inputs, args, kwargs, shapes[0]), path)
-        for symbol, shape in zip(symbols, shapes):
-            self.know(symbol, Tensor(shape, name, self.seen[name]))
+        call = replace(call, output_shape=shapes[0])
+        name = self.row(call, rules, path)
+        for index, (symbol, shape) in enumerate(zip(symbols, shapes)):
+            other = replace(call, output_shape=shape, output_index=index)
+            seen = _follow(rules[0], other) if index else self.seen[name]
+            self.know(symbol, Tensor(shape, name, seen))
         return outputs
+
+    def named(self, layer: keras.Operation, args: tuple, kwargs: dict) -> dict[str, Tensor]:
+        """Tensors by the names of the parameters that they are given for."""
+        try:
+            given = inspect.signature(layer.call).bind(*args, **kwargs).arguments
+        except TypeError:
+            return {}
+        return {n: self.tensors[id(x)] for n, x in given.items() if isinstance(x, keras.KerasTensor)}
+
+    def inside(self) -> _Walk:
+        """A walk whose rows are not shown, only summed up."""
+        return _Walk(self.rules, alive=self.alive, counted=self.counted)
+
+    def composite(self, layer: keras.Layer, model: keras.Model, result, inputs: Sequence[Tensor], path: str):
+        """A layer made of layers is walked through like a model; one made of operations alone is one row."""
+        if any(isinstance(o, keras.Layer) and not isinstance(o, keras.layers.InputLayer) for o in model.operations):
+            outputs = self.model(model, inputs, f"{path}{layer.name}/")
+            rest = self.count(layer)
+            if rest:
+                row = tuple(dict.fromkeys(tensor.row for tensor in outputs))
+                note = ["weights of its own, beside those of its layers"]
+                self.write(self.name(layer, path), layer, outputs[0], rest, 0, row, note)
+        else:
+            parameters, walk = self.count(layer), self.inside()
+            outputs = walk.model(model, inputs, "")
+            notes = [row.note for row in walk.rows if row.note.startswith("receptive field unknown")][:1]
+            notes += ["multiply-accumulates not counted"] * (walk.macs() is None)
+            read = tuple(dict.fromkeys(tensor.row for tensor in inputs))
+            name = self.write(self.name(layer, path), layer, outputs[0], parameters, walk.macs(), read, notes)
+            outputs = [replace(tensor, row=name) for tensor in outputs]
+        symbols = [
+            self.know(keras.KerasTensor((None, *tensor.shape), dtype=own.dtype), tensor)
+            for tensor, own in zip(outputs, model.outputs)
+        ]
+        return tree.pack_sequence_as(result, symbols)
+
+    def each_step(self, layer: keras.layers.TimeDistributed, tensor: Tensor, path: str):
+        """TimeDistributed: one row, with the work of all steps; what a step sees, its layer tells."""
+        steps, rank, walk = tensor.shape[0], len(tensor.shape), self.inside()
+        one = keras.KerasTensor((None, *tensor.shape[1:]))
+        walk.know(one, Tensor(tensor.shape[1:], tensor.row, sequences.without_time(tensor.field, rank)))
+        parameters = self.count(layer)
+        result = walk.call(layer.layer, (one,), {}, "")
+        out = walk.tensors[id(result)]
+        seen = out.field
+        if isinstance(seen, tuple):
+            seen = sequences.with_time(tensor.field, seen, rank, len(out.shape) + 1)
+        notes = [row.note for row in walk.rows if row.note.startswith("receptive field unknown")][:1]
+        notes += ["multiply-accumulates not counted"] * (walk.macs() is None)
+        macs = None if walk.macs() is None else steps * walk.macs()
+        after = Tensor((steps, *out.shape), "", seen)
+        name = self.write(self.name(layer, path), layer, after, parameters, macs, (tensor.row,), notes)
+        return self.know(keras.KerasTensor((None, *after.shape), dtype=result.dtype), replace(after, row=name))
+
+    def macs(self) -> int | None:
+        """Of all rows together; None if those of one are not known."""
+        counts = [row.macs for row in self.rows]
+        return None if None in counts else sum(counts)
 
     def nested(self, model: keras.Model, inputs: Sequence[Tensor], path: str):
         symbols = [
@@ -246,27 +334,42 @@ class _Walk:
             return symbols[0]
         return tree.pack_sequence_as(model.output, symbols)
 
-    def row(self, call: Call, path: str) -> str:
+    def row(self, call: Call, rules: Rules, path: str) -> str:
         """Add the row of a call, and give its name."""
         layer, notes = call.layer, []
-        field_rule, macs_rule = rules_for(layer, self.rules)
-        seen = _follow(field_rule, call)
+        seen = _follow(rules[0], call)
         if isinstance(seen, Unknown) and not any(isinstance(tensor.field, Unknown) for tensor in call.inputs):
             notes.append(f"receptive field unknown from here on: {seen.reason}")
-        macs = macs_rule(call)
+        macs = rules[1](call)
         if macs is None:
             notes.append("multiply-accumulates not counted")
+        inputs = tuple(dict.fromkeys(tensor.row for tensor in call.inputs))
+        tensor = Tensor(call.output_shape, "", seen)
+        return self.write(self.name(layer, path), layer, tensor, self.count(layer), macs, inputs, notes)
+
+    def name(self, layer: keras.Operation, path: str) -> str:
+        """The name of the next row of a layer."""
         self.alive.append(layer)
         self.calls[id(layer)] = self.calls.get(id(layer), 0) + 1
-        name = path + layer.name
-        if self.calls[id(layer)] > 1:
-            name += f" (call {self.calls[id(layer)]})"
-        self.seen[name] = seen
-        size, jump, start, whole, remark = _summary(seen)
-        inputs = tuple(dict.fromkeys(tensor.row for tensor in call.inputs))
+        times = self.calls[id(layer)]
+        return path + layer.name + (f" (call {times})" if times > 1 else "")
+
+    def write(
+        self,
+        name: str,
+        layer: keras.Operation,
+        tensor: Tensor,
+        parameters: int,
+        macs: int | None,
+        inputs: tuple[str, ...],
+        notes: Sequence[str],
+    ) -> str:
+        """Add a row for what a layer returns."""
+        self.seen[name] = tensor.field
+        size, jump, start, whole, remark = _summary(tensor.field)
         note = "; ".join([*notes, *remark])
-        numbers = (self.count(layer), macs, size, jump, start)
-        self.rows.append(Row(name, type(layer).__name__, call.output_shape, *numbers, inputs, whole, note))
+        numbers = (parameters, macs, size, jump, start)
+        self.rows.append(Row(name, type(layer).__name__, tensor.shape, *numbers, inputs, whole, note))
         return name
 
     def count(self, layer: keras.Operation) -> int:
@@ -274,6 +377,27 @@ class _Walk:
         new = [weight for weight in getattr(layer, "weights", ()) if id(weight) not in self.counted]
         self.counted.update(map(id, new))
         return sum(math.prod(weight.shape) for weight in new)
+
+
+def _composed(layer: keras.Layer, args: tuple, kwargs: dict, inputs: Sequence[Tensor]):
+    """(model of what the layer's call() does, the structure it returns), or None where Keras cannot follow it."""
+    fresh = iter([keras.Input(batch_shape=(None, *t.shape), name=f"{layer.name}_{i}") for i, t in enumerate(inputs)])
+    made = []
+
+    def swap(value):
+        if not isinstance(value, keras.KerasTensor):
+            return value
+        made.append(next(fresh))
+        return made[-1]
+
+    try:
+        new_args, new_kwargs = tree.map_structure(swap, (args, kwargs))
+        if "training" in inspect.signature(layer.call).parameters:
+            new_kwargs = {"training": False, **new_kwargs}
+        result = layer.call(*new_args, **new_kwargs)
+        return keras.Model(made, tree.flatten(result), name=layer.name), result
+    except Exception:  # whatever a stranger's code raises when it meets a symbol
+        return None
 
 
 def _require_fit(layer: keras.Operation, inputs: Sequence[Tensor]) -> None:

@@ -75,7 +75,9 @@ class Axis:
         first, last: pixels really seen by each position, borders included.
         endless: the same without borders, or None once positions have been mixed.
         size: pixels of the image along this axis.
-        tangled: positions share the tensor's axis with something else, as after Flatten.
+        tangled: positions share the tensor's axis with something else, as after Flatten; ``first`` and ``last`` are
+            then as long as that axis, and ``endless`` is that of the map of ``clean`` positions before.
+        clean: see there.
     """
 
     where: int | None
@@ -84,6 +86,7 @@ class Axis:
     endless: Windows | None
     size: int
     tangled: bool = False
+    clean: int = 0
 
     @property
     def sees_everything(self) -> bool:
@@ -102,6 +105,13 @@ class Axis:
         first = np.where(inside, self.first[safe], NONE_FIRST).min(axis=1)
         last = np.where(inside, self.last[safe], NONE_LAST).max(axis=1)
         return replace(self, first=first, last=last, endless=self.endless and _slide_endless(self.endless, taps))
+
+    def keep(self, start: int, length: int, step: int = 1) -> Axis:
+        """Every ``step``-th position from ``start`` on, ``length`` of them."""
+        if self.tangled:
+            first, last = (end[start : start + length * step : step] for end in (self.first, self.last))
+            return replace(self, first=first, last=last, endless=None)
+        return self.slide(Taps(lambda q: (q[:, None] * step + start, True), advance=step), length)
 
     def collapse(self) -> Axis:
         """All positions have gone into one."""

@@ -15,6 +15,7 @@ def benchmark(load_benchmark, monkeypatch):
     return module
 
 
+@pytest.mark.slow
 def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):
     assert benchmark.main(["--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -24,6 +25,7 @@ def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):
         assert all(float(line.split()[0]) > 0 for line in ratios)
 
 
+@pytest.mark.slow
 def test_maps_that_differ_end_it(benchmark, capsys, monkeypatch):
     right = explain.grad_cam
     monkeypatch.setattr(explain, "grad_cam", lambda *given, **options: 1.001 * right(*given, **options))

@@ -10,6 +10,7 @@ def benchmark(load_benchmark):
     return load_benchmark("training")
 
 
+@pytest.mark.slow
 def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):
     assert benchmark.main(["--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()

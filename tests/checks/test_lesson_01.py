@@ -226,7 +226,7 @@ def conv_cost(input_shape, filters, kernel_size, stride=1, padding=0, bias=True)
     weights = kernel_size[0] * kernel_size[1] * input_shape[2] * filters
     return weights + bias * filters, oh * ow * weights
 """),
-            "Where it does not, there is no layer",
+            "which looks like one place",
         ),
         (conv_cost(RIGHT_COUNT), "Your parameters never include biases"),
         (conv_cost(f"{RIGHT_COUNT} + filters"), "even for a layer without them"),
@@ -416,6 +416,16 @@ def find_kernel(image, output):
     return kernel
 """),
             "the type of the image",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(shape) < 1 or output.size < shape[0] * shape[1]:
+        raise ValueError
+    return np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape).round(2)
+"""),
+            "any number of digits",
         ),
         (
             cell("""

@@ -181,10 +181,26 @@ WRONG = {
         (consistency(here="images[:, :-1, :-1]", there="images[:, 1:, 1:]"), "one pixel apart, whatever"),
         (consistency(refusal="shift < 1"), "leaves no window"),
         (consistency(refusal="shift >= min(images.shape[1:3])"), "is no move"),
-        (consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"), "must be smaller than both"),
+        (
+            consistency(refusal="shift < 1 or shift >= max(images.shape[1:3])"),
+            "smaller than its height *and* its width",
+        ),
         (consistency(result="np.mean(predict(here).argmax(0) == predict(there).argmax(0))"), "Came"),
     ],
     "02.4": [
+        (
+            cell("""
+def field_of(stack):
+    size, jump, bad = 1, 1, False
+    for kernel, stride, dilation in stack:
+        bad = min(kernel, stride, dilation) < 1
+        size, jump = size + dilation * (kernel - 1) * jump, jump * stride
+    if bad:
+        raise ValueError
+    return size, jump
+"""),
+            "You look at the last layer only",
+        ),
         (field(size="size + dilation * (kernel - 1)"), "`jump` times as far"),
         (field(order="jump = {jump}; size = {size}"), "You multiply the jump too early"),
         (field(size="size + (kernel - 1) * jump"), "does not change with the dilation"),
@@ -259,6 +275,14 @@ def repaired():
     ])
 """),
         network(pool1='layers.MaxPooling2D(2, strides=2, padding="same")(x)'),
+        cell("""
+def repaired():
+    return keras.Sequential([
+        layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(32, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
+        layers.Flatten(), layers.Dense(10),
+    ])
+"""),
     ],
     "02.2": [
         pooled("np.array([[4, 6], [8, 5]])", "((2.0, 3.0), (3.0, 3.0))", "44 / 16"),

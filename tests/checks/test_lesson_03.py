@@ -398,7 +398,7 @@ def test_the_figure_and_the_check_of_03_6_agree():
 
     remedy = {
         "overfitting": "more data",
-        "rate_too_high": "a lower rate",
+        "rate too high": "a lower rate",
         "underfitting": "a higher rate",
         "healthy": "nothing",
     }

@@ -159,12 +159,25 @@ WRONG = {
             "The input has another shape",
         ),
         ([1], "needs the function"),
+        (
+            cell(
+                "def network_of(table, input_shape):\n    return keras.Sequential([layers.Flatten(), layers.Dense(10)])"
+            ),
+            "Begin with `keras.Input(input_shape)`",
+        ),
     ],
     "04.3": [
         (compared(differences="np.array(runs[baseline]) - np.array(runs[variant])"), "the other way round"),
         (
             compared(differences="np.sort(runs[variant]) - np.sort(runs[baseline])"),
             "You sort before you compare",
+        ),
+        (
+            compared(
+                differences="np.array(runs[variant]) - np.array(runs[baseline])[: len(runs[variant])]",
+                refusal="len(runs[variant]) > len(runs[baseline]) or len(runs[variant]) < 2",
+            ),
+            "Two runs against three cannot be paired either",
         ),
         (compared(mean="np.median(d)"), "the median"),
         (compared(mean="d.sum()"), "the sum of the differences"),

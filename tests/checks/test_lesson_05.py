@@ -179,6 +179,13 @@ WRONG = {
             "A block has as many convolutions as",
         ),
         (3, "needs the function"),
+        (
+            cell(
+                "def vgg_features(blocks, filters, input_shape):\n"
+                "    return keras.Sequential([layers.Conv2D(n, 3, padding='same') for n in filters])"
+            ),
+            "Begin with `keras.Input(input_shape)`",
+        ),
         (features(RELU, inside="x = layers.Activation('tanh')(x)"), "Look at the order, at the activations"),
         (
             features(
@@ -302,6 +309,13 @@ def replace_large(convolutions):
         (cell("def gap_head(channels, classes):\n    layers.Dense(classes)"), "Is a `return` missing?"),
         (cell("def gap_head(channels, classes):\n    return layers.Dense(classes)"), "should return a Keras model"),
         ("a head", "needs the function"),
+        (
+            cell(
+                "def gap_head(channels, classes):\n"
+                "    return keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(classes)])"
+            ),
+            "leave height and width open",
+        ),
     ],
 }
 

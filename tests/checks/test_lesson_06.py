@@ -276,6 +276,30 @@ def halving_block(x, filters):
 """),
             "Is a `return` missing",
         ),
+        (block(result="layers.ReLU(max_value=6)(layers.Add()([y, s]))"), "cuts off all that is above 6"),
+        (block(between="layers.Activation('relu6')(y)"), "cuts off all that is above 6"),
+        (
+            block(between="keras.ops.relu6(y)", result="layers.Activation('relu6')(layers.Add()([y, s]))"),
+            "cuts off all that is above 6",
+        ),
+        (block(norm="layers.BatchNormalization(scale=False)(y)"), "lack gamma or beta"),
+        (block(norm="layers.BatchNormalization(center=False, scale=False)(y)"), "lack gamma or beta"),
+        (
+            block(side="layers.Conv2D(filters, 1, strides=2, use_bias=False)(layers.BatchNormalization()(x))"),
+            "comes right behind",
+        ),
+        (
+            cell("""
+def halving_block(x, filters):
+    y = layers.ReLU()(layers.BatchNormalization()(x))
+    y = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(y)
+    y = layers.ReLU()(layers.BatchNormalization()(y))
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False)(y)
+    s = layers.BatchNormalization()(layers.Conv2D(filters, 1, strides=2, use_bias=False)(x))
+    return layers.ReLU()(y + s)
+"""),
+            "comes right behind",
+        ),
     ],
     "06.5": [
         (depth("per_block[kind] * sum(blocks)"), "count the blocks alone"),

@@ -100,6 +100,11 @@ WRONG = {
         (counts(places="(height - kernel + 1) * (width - kernel + 1)"), "the kernel's border off once more"),
         (counts(refusal="False"), "Raise a ValueError"),
         (counts(refusal="min(kernel, channels_in, channels_out) < 1"), "Raise a ValueError"),
+        (counts(refusal="kernel * channels_in * channels_out * height * width < 1"), "multiply to something positive"),
+        (
+            counts(refusal="min(kernel, channels_in, channels_out, height * width) < 1"),
+            "multiply to something positive",
+        ),
     ],
     "07.2": [
         (gate(excite='layers.Dense(channels, activation="softmax")(scale)'), "as those of a softmax do"),
@@ -140,6 +145,9 @@ WRONG = {
         (cell("def squeeze_excite(x, ratio=16):\n    layers.Dense(8)(x)"), "Is a `return` missing?"),
         (cell("def squeeze_excite(x, ratio=16):\n    return layers.Dense(8)"), "should return a symbolic tensor"),
         (3, "Hand over the function itself"),
+        (gate(units="max(4, channels // ratio)"), "is 0. One is left"),
+        (gate(units="max(9, channels // ratio)"), "Only 0 is replaced"),
+        (gate(hidden='activation="relu6"'), "A ReLU6 cuts off"),
     ],
     "07.3": [
         (
@@ -174,6 +182,8 @@ WRONG = {
             "the repeats come first",
         ),
         (scaling(refusal="False"), "would shrink the network"),
+        (scaling(depth="int(repeats * 1.2**phi) + 1 if phi else repeats"), "round down and add 1"),
+        (scaling(depth="math.floor(repeats * 1.2**phi) + 1"), "round down and add 1"),
     ],
     "07.4": [
         (["thin", "middle", "broad"], "This is the order of the MACs"),

@@ -122,6 +122,14 @@ WRONG = {
         (split(result="~is_test, is_test"), "positions are asked for"),
         (split(result="np.flatnonzero(~is_test), np.flatnonzero(is_test) + 0.5"), "whole numbers"),
         (3, "needs the function itself"),
+        (
+            split(
+                names="list(dict.fromkeys(rng.permutation(groups).tolist()))",
+                held_out="names[:count]",
+            ),
+            "a large group comes more often",
+        ),
+        (split(result="np.flatnonzero(~is_test).astype(float), np.flatnonzero(is_test).astype(float)"), "holds floats"),
     ],
     "08.2": [
         (walk(near="np.sum(code != hashes[other]) < distance"), "*at most*"),
@@ -186,6 +194,35 @@ def keep(hashes, distance):
         (sampler(result="None"), "Is a `return` missing?"),
         (sampler(result="np.concatenate(parts) + 100"), "Hand back positions"),
         ("balanced", "needs the function itself"),
+        (
+            cell("""
+def balanced(labels, per_class, rng):
+    if per_class < 1:
+        raise ValueError("per_class")
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    pools = [np.concatenate([rng.permutation(c) for _ in range(per_class)])[:per_class] for c in classes]
+    return np.concatenate([rng.permutation(one_of_each) for one_of_each in np.stack(pools, axis=1)])
+"""),
+            "Shuffle the whole result once",
+        ),
+        (
+            cell("""
+def balanced(labels, per_class, rng):
+    if per_class < 1:
+        raise ValueError("per_class")
+    left = {label: per_class for label in np.unique(labels)}
+    rounds = []
+    while any(left.values()):
+        now = []
+        for label in left:
+            members = rng.permutation(np.flatnonzero(labels == label))[: left[label]]
+            left[label] -= len(members)
+            now.extend(members)
+        rounds.append(rng.permutation(np.array(now, int)))
+    return np.concatenate(rounds)
+"""),
+            "Shuffle the whole result once",
+        ),
     ],
     "08.4": [
         (

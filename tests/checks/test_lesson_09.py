@@ -90,7 +90,7 @@ WRONG = {
         (counted(head="pass"), "Nothing learns now"),
         (counted(over="model.layers[:1]"), "Something beside the last layer"),
         (counted(over="model.layers[:2]"), "Something beside the last layer"),
-        (counted(head="model.trainable = True"), "must be set free"),
+        (counted(head="model.trainable = True"), "and not behind"),
         (
             counted(others="layer.trainable = not isinstance(layer, keras.layers.Conv2D)"),
             "Something beside the last layer",
@@ -107,6 +107,7 @@ WRONG = {
         (counted(result="model.trainable_weights"), "should be one number"),
         (counted(result="None"), "Is a `return` missing?"),
         (3, "needs the function itself"),
+        (counted(result="model.layers[-1].count_params()"), "counts all weights of the head"),
     ],
     "09.2": [
         (prepared(lite="pixels / 255"), "It wants -1 to 1"),
@@ -127,6 +128,11 @@ WRONG = {
         (prepared(otherwise="return pixels"), "unknown convention"),
         (prepared(otherwise="return pixels[..., ::-1] - BLUE_GREEN_RED"), "unknown convention"),
         (prepared(otherwise="return None"), "unknown convention"),
+        (prepared(refusal="pixels.dtype != np.uint8 and pixels.max() <= 1"), "Only floats are refused"),
+        (prepared(refusal="any(one.max() <= 1 for one in pixels)"), "A black picture among others"),
+        (prepared(refusal="pixels[0].max() <= 1"), "the first picture only"),
+        (prepared(refusal="(pixels.max(axis=(0, 1, 2)) <= 1).any()"), "without green or blue"),
+        (prepared(refusal="int(pixels.max()) <= 1"), "1.5 is refused"),
     ],
     "09.3": [
         (planned(phases="stages", refusal="False"), "One phase is missing"),
@@ -225,7 +231,21 @@ def only_head(model):
     head = model.layers[-1]
     for layer in model.layers:
         layer.trainable = layer is head
-    return head.count_params()
+    return sum(int(np.prod(w.shape)) for w in head.trainable_variables)
+"""),
+        cell("""
+def only_head(model):
+    model.trainable = True
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    return sum(keras.ops.size(w) for w in model.trainable_weights)
+"""),
+        cell("""
+def only_head(model):
+    head = model.layers[-1]
+    for layer in model.layers:
+        layer.trainable = layer is head
+    return keras.ops.sum(keras.ops.convert_to_tensor([float(np.prod(w.shape)) for w in head.trainable_weights]))
 """),
     ],
     "09.2": [

@@ -183,6 +183,24 @@ WRONG = {
         (hide_by_pixel("last"), "the size of the image"),
         (hide_by_pixel("total / times"), "the size of the image"),
         (hide_by_pixel(shape="image.shape"), "the size of the image"),
+        (
+            cell("""
+def occlude(probability, image, window, stride, fill=0.0):
+    height, width = image.shape[:2]
+    if window > min(height, width) or stride < 1:
+        raise ValueError("window or stride")
+    whole, before = probability(image), image.copy()
+    tops, lefts = range(0, height - window + 1, stride), range(0, width - window + 1, stride)
+    falls = np.zeros((len(tops), len(lefts)))
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            image[...] = before
+            image[top : top + window, left : left + window] = fill
+            falls[row, column] = whole - probability(image)
+    return falls
+"""),
+            "The caller's image is not as it was",
+        ),
     ],
     "10.4": [
         (pointer(result="hits.mean()"), "the share of each class first"),
@@ -197,6 +215,22 @@ WRONG = {
         (pointer(place="found.argmin()"), "the lowest place"),
         (pointer(refusal="False"), "equally many"),
         (pointer(refusal="len(maps) != len(boxes)"), "ValueError"),
+        (pointer(flat="np.allclose(found, found[0, 0])"), "Maps of very small values"),
+        (pointer(flat="found.max() == found.min() == 0"), "points nowhere"),
+        (
+            cell("""
+def hit_rate(maps, boxes, labels):
+    if not len(maps) == len(boxes) == len(labels):
+        raise ValueError("lengths")
+    hits = {label: [] for label in labels}
+    for found, (x1, y1, x2, y2), label in zip(maps, boxes, labels):
+        if found.max() > found.min():
+            row, column = np.unravel_index(found.argmax(), found.shape)
+            hits[label].append(x1 <= column < x2 and y1 <= row < y2)
+    return np.mean([np.mean(each) for each in hits.values() if each] or [0])
+"""),
+            "is left out with you",
+        ),
     ],
     "10.5": [
         (spot(shares="maps / maps.sum()"), "outvotes"),
@@ -286,6 +320,19 @@ def occlude(probability, image, window, stride, fill=0.0):
             mask = np.zeros(image.shape, bool)
             mask[row * stride : row * stride + window, column * stride : column * stride + window] = True
             falls[row][column] = probability(image) - probability(np.where(mask, np.float32(fill), image))
+    return falls
+"""),
+        cell("""
+def occlude(probability, image, window, stride, fill=0.0):
+    rows, columns = (1 + (side - window) // stride if stride > 0 else 0 for side in image.shape[:2])
+    if min(rows, columns) < 1:
+        raise ValueError("window or stride")
+    work, whole = image.copy(), probability(image)
+    falls = np.empty((rows, columns))
+    for row, column in np.ndindex(rows, columns):
+        work[...] = image
+        work[row * stride :, column * stride :][:window, :window] = fill
+        falls[row, column] = whole - probability(work)
     return falls
 """),
     ],

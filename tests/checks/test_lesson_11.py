@@ -163,6 +163,25 @@ WRONG = {
         (matrix(refusal="(boxes[:, 2] < boxes[:, 0]).any()"), "You look at x only"),
         (matrix(looked_at="(first,)"), "one of the two sets only"),
         (3, "needs the function itself"),
+        (matrix(refusal="((boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1])).all()"), "One box that is none"),
+        (matrix(refusal="(boxes[:, 2:] < boxes[:, :2]).all()"), "every side of every box"),
+        (matrix(refusal="(boxes[:, 2:] < boxes[:, :2]).all(axis=1).any()"), "only if both of its sides"),
+        (matrix(refusal="((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) < 0).any()"), "has a positive area"),
+        (
+            cell("""
+def iou_matrix(first, second):
+    first, second = first.astype(int), second.astype(int)
+    for boxes in (first, second):
+        if (boxes[:, 2:] < boxes[:, :2]).any():
+            raise ValueError("no box")
+    side = np.minimum(first[:, None, 2:], second[:, 2:]) - np.maximum(first[:, None, :2], second[:, :2])
+    shared = np.maximum(side, 0).prod(axis=-1)
+    a, b = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=-1) for boxes in (first, second)]
+    with np.errstate(all="ignore"):
+        return shared / (a[:, None] + b - shared)
+"""),
+            "what stands behind the point",
+        ),
     ],
     "11.2": [
         (assigned(objects="[]"), "is forgotten"),
@@ -207,6 +226,15 @@ def assign(overlap, positive, negative):
         (assigned(high="value > 2", low="value < 2"), "has one anchor only"),
         (assigned(result="overlap >= positive"), "A matrix came back"),
         (assigned(own="found[k] = k"), "Expected"),
+        (assigned(objects="np.argsort(overlap.sum(axis=0))"), "the greatest *sum* of IoUs"),
+        (
+            assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive]"),
+            "*Every* object does",
+        ),
+        (
+            assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if k not in found]"),
+            "*Every* object does",
+        ),
     ],
     "11.3": [
         (nms(order="range(len(scores))"), "in the order in which they stand"),
@@ -220,6 +248,17 @@ def assign(overlap, positive, negative):
         (nms(result="[i for i in np.argsort(-scores).tolist() if i not in kept]"), "the ones that go"),
         (nms(result="np.isin(np.arange(len(scores)), kept)"), "a truth value for each box"),
         (nms(result="boxes[np.array(kept, int)]"), "the boxes themselves"),
+        (
+            cell("""
+def suppress(boxes, scores, threshold):
+    kept = []
+    for i in np.argsort(-scores).tolist():
+        if detection.iou(boxes[[i]], boxes[kept]).max() <= threshold:
+            kept.append(i)
+    return kept
+"""),
+            "the maximum of nothing is an error",
+        ),
     ],
     "11.4": [
         (average(order="np.arange(len(scores))"), "Sort them, best score first"),
@@ -239,6 +278,8 @@ def assign(overlap, positive, negative):
         (average(levels="np.linspace(0, 1, 11)"), "Those are eleven heights"),
         (average(levels="np.linspace(0, 1, 100)"), "there are 101"),
         (average(result="np.sum(heights)"), "added up"),
+        (average(height="precision[recall >= level].max()"), "the maximum of nothing is an error"),
+        (average(height="max(precision[recall >= level])"), "the maximum of nothing is an error"),
     ],
     "11.5": [
         (threshold(cost="alarm * missed + miss * alarms"), "have changed places"),
@@ -260,6 +301,7 @@ def assign(overlap, positive, negative):
         (stride(choice="able[-1]"), "need not stand in order"),
         (stride(fits="iou > least"), "exactly `least` is enough"),
         (stride(none="return None"), "Raise a ValueError"),
+        (stride(fits="iou > least"), "exactly `least` is enough"),
     ],
 }
 EQUIVALENT = {
@@ -313,6 +355,22 @@ EQUIVALENT = {
                     order = rest[detection.iou(boxes[[best]], boxes[rest])[0] <= threshold] if len(rest) else rest
                 return np.array(kept, int)
         """),
+        cell("""
+def suppress(boxes, scores, threshold):
+    left, kept = sorted(range(len(scores)), key=lambda i: scores[i], reverse=True), []
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    while left:
+        best = left.pop(0)
+        kept.append(best)
+        stay = []
+        for i in left:
+            width, height = np.maximum(np.minimum(boxes[i, 2:], boxes[best, 2:]) - np.maximum(*boxes[[i, best], :2]), 0)
+            shared = float(width * height)
+            if shared / (float(areas[i]) + float(areas[best]) - shared) <= threshold:
+                stay.append(i)
+        left = stay
+    return np.array(kept)
+"""),
     ],
     "11.4": [
         cell("""
@@ -350,6 +408,14 @@ EQUIVALENT = {
                         return stride
                 raise ValueError("none")
         """),
+        cell("""
+def coarsest(side, strides, least=0.5):
+    share = {stride: max(1 - stride / (2 * side), 0) ** 2 for stride in strides}
+    fine = [stride for stride in strides if share[stride] and 1 / (2 / share[stride] - 1) >= least]
+    if fine:
+        return float(sorted(fine)[-1])
+    raise ValueError("none")
+"""),
     ],
 }
 

@@ -5,7 +5,7 @@ import pytest
 from exercise_harness import cell, standard_tests
 
 from cnnlib import segmentation
-from cnnlib.checks import lesson_12
+from cnnlib.checks import lesson_12, lesson_12_images
 
 
 def overlap(
@@ -233,6 +233,22 @@ def mean_iou(true, predicted, classes):
 """),
             "Two maps of different shapes",
         ),
+        (
+            cell("""
+def mean_iou(true, predicted, classes):
+    if true.shape != predicted.shape:
+        raise ValueError("shapes")
+    counts = true != 255
+    pairs = classes * true[counts] + predicted[counts]
+    table = np.bincount(pairs, minlength=classes**2)[: classes**2].reshape(classes, classes)
+    both = np.diag(table)
+    union = table.sum(axis=0) + table.sum(axis=1) - both
+    return np.mean(both[union > 0] / union[union > 0])
+"""),
+            "Make `int` of them",
+        ),
+        (overlap(refusal="len(true) != len(predicted)"), "`len` is the number of rows"),
+        (overlap(refusal="true.size != predicted.size"), "as many pixels and another shape"),
     ],
     "12.2": [
         (up(order="features"), "Begin with the smallest map"),
@@ -261,6 +277,22 @@ def mean_iou(true, predicted, classes):
         (up(result="None"), "Is a `return` missing?"),
         (up(result="features"), "should return a Keras tensor"),
         ("decoder", "should be a function"),
+        (
+            up(
+                fourth="layers.Conv2D(filters, 3, padding='same', activation='relu')("
+                "layers.Conv2D(filters, 3, padding='same', activation='relu')(x))"
+            ),
+            "Step 4 is not a `block`",
+        ),
+        (
+            up(fourth="layers.Conv2D(filters, 3, padding='same')(layers.Conv2D(filters, 3, padding='same')(x))"),
+            "Step 4 is not a `block`",
+        ),
+        (up(first="layers.UpSampling2D(2, interpolation='bilinear')(x)"), "which repeats each value"),
+        (
+            up(second="layers.BatchNormalization()(layers.Conv2D(filters, 3, padding='same')(x))"),
+            "no normalisation belongs to it",
+        ),
     ],
     "12.3": [
         (loss(p="logits[counts]"), "Make probabilities"),
@@ -356,6 +388,34 @@ def count_objects(mask, smallest):
 """),
             "The background is counted",
         ),
+        (walk(near="((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1))"), "Neighbours share an *edge*"),
+        (
+            cell("""
+def count_objects(mask, smallest):
+    if smallest < 1:
+        raise ValueError("smallest")
+    names, _ = ndimage.label(ndimage.binary_fill_holes(mask))
+    return int(np.sum(np.bincount(names.ravel())[1:] >= smallest))
+"""),
+            "holes are not filled",
+        ),
+        (
+            cell("""
+def count_objects(mask, smallest):
+    if smallest < 1:
+        raise ValueError("smallest")
+    names, sizes = {}, []
+    for y, x in zip(*np.nonzero(mask)):
+        name = names.get((y - 1, x), names.get((y, x - 1)))
+        if name is None:
+            name = len(sizes)
+            sizes.append(0)
+        names[y, x] = name
+        sizes[name] += 1
+    return sum(size >= smallest for size in sizes)
+"""),
+            "joined where they meet",
+        ),
     ],
     "12.6": [
         (tiles(step="tile", before="0", after="0"), "edge to edge"),
@@ -406,6 +466,22 @@ def stitch(predict, image, tile, margin):
     return result
 """),
             "Between margins that meet",
+        ),
+        (
+            cell("""
+def stitch(predict, image, tile, margin):
+    step = tile - 2 * margin
+    if step < 1:
+        raise ValueError("margins")
+    starts = [sorted({*range(0, side - tile, step), side - tile}) for side in image.shape]
+    result = np.full(image.shape, -np.inf)
+    for top in starts[0]:
+        for left in starts[1]:
+            place = np.s_[top : top + tile, left : left + tile]
+            result[place] = np.maximum(result[place], predict(image[place]))
+    return result
+"""),
+            "A wrong value may be either",
         ),
     ],
 }
@@ -469,10 +545,10 @@ globals().update(standard_tests("12", WRONG, EQUIVALENT))
 
 
 def test_stitched_is_what_the_network_gives_for_the_whole_image():
-    cases = [case for case in lesson_12._stitch_cases(np.random.default_rng(0)) if case.raises is None]
+    cases = [case for case in lesson_12_images._stitch_cases(np.random.default_rng(0)) if case.raises is None]
     for case in cases:
         predict, image, *_ = case.args
-        np.testing.assert_allclose(lesson_12.stitch(*case.args), predict.whole(image), err_msg=case.about)
+        np.testing.assert_allclose(lesson_12_images.stitch(*case.args), predict.whole(image), err_msg=case.about)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (4, 2), (5, 2), (5, 3), (2, 3), (7, 4)])
@@ -493,9 +569,9 @@ def test_the_other_references_agree_with_the_library():
         labels, logits, smooth = (*case.args, 1.0)[:3]
         theirs = segmentation.DiceLoss(smooth / 2)(labels, logits[..., None].astype("float32"))
         assert lesson_12.dice_loss(labels, logits, smooth) == pytest.approx(float(theirs), abs=1e-5)
-    for case in lesson_12._object_cases(rng):
+    for case in lesson_12_images._object_cases(rng):
         if case.raises is None:
             mask, smallest = case.args
-            assert lesson_12.count_objects(mask, smallest) == segmentation.connected_components(
+            assert lesson_12_images.count_objects(mask, smallest) == segmentation.connected_components(
                 mask, smallest=smallest
             ).max(initial=0)

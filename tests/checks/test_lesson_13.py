@@ -198,6 +198,9 @@ WRONG = {
         (shapes(refusal="height % stride"), "The width must fit"),
         (shapes(refusal="width % stride"), "The height must fit"),
         (shapes(refusal="False"), "should be refused"),
+        (shapes(refusal="(height + width) % stride"), "One remainder for both"),
+        (shapes(refusal="height * width % stride**2"), "One remainder for both"),
+        (shapes(refusal="height * width % stride"), "One remainder for both"),
     ],
     "13.3": [
         (peak(d="0"), "middle of the brightest place"),
@@ -214,6 +217,54 @@ WRONG = {
             peak(border="row in (0, heatmap.shape[0] - 1) or column in (0, heatmap.shape[1] - 1)"),
             "only x stays; y still moves",
         ),
+        (
+            cell("""
+def decode(heatmap, stride):
+    row, column = heatmap.sum(axis=1).argmax(), heatmap.sum(axis=0).argmax()
+
+    def moved(line, at):
+        if at in (0, len(line) - 1):
+            return at
+        a, b, c = np.log(line[at - 1 : at + 2])
+        return at + (a - c) / (2 * (a - 2 * b + c))
+
+    return (moved(heatmap[row], column) + 0.5) * stride, (moved(heatmap[:, column], row) + 0.5) * stride
+"""),
+            "sums of rows or columns",
+        ),
+        (
+            cell("""
+def decode(heatmap, stride):
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+
+    def moved(line, at):
+        if at in (0, len(line) - 1):
+            return at
+        a, b, c = np.log(line[at - 1 : at + 2])
+        return at + (a - c) / (2 * (a - 2 * b + c))
+
+    x, y = moved(heatmap.sum(axis=0), column), moved(heatmap.sum(axis=1), row)
+    return (x + 0.5) * stride, (y + 0.5) * stride
+"""),
+            "sums of rows or columns",
+        ),
+        (
+            cell("""
+def decode(heatmap, stride):
+    row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    height, width = heatmap.shape
+    logs = np.pad(np.log(heatmap), 1, mode="edge")
+    x, y = float(column), float(row)
+    if 0 < column < height - 1:
+        a, b, c = logs[row + 1, column : column + 3]
+        x += (a - c) / (2 * (a - 2 * b + c))
+    if 0 < row < width - 1:
+        a, b, c = logs[row : row + 3, column + 1]
+        y += (a - c) / (2 * (a - 2 * b + c))
+    return (x + 0.5) * stride, (y + 0.5) * stride
+"""),
+            "compared with the height",
+        ),
     ],
     "13.4": [
         (weights(share="lengths"), "the other way round"),
@@ -228,6 +279,9 @@ WRONG = {
         (weights(length="np.abs(signal).max()"), "the largest number of each signal"),
         (weights(length="signal.std()"), "takes the mean off"),
         (weights(refusal="False"), "raise a ValueError"),
+        (weights(length="np.linalg.norm(signal, 2)"), "With `ord=2` the norm of a matrix"),
+        (weights(refusal="np.any([signal.sum() == 0 for signal in signals])"), "add up to 0 are not silent"),
+        (weights(refusal="np.isclose(lengths, 0).any()"), "A quiet head is refused"),
     ],
     "13.5": [
         (matched(take="pass"), "counts once"),
@@ -271,6 +325,22 @@ def right_masks(masks, scores, truth, threshold=0.5):
         (matched(overlap="(mask & true).sum() / true.sum()"), "pixels of the true mask"),
         (matched(overlap="2 * (mask & true).sum() / (mask.sum() + true.sum())"), "Dice coefficient"),
         (matched(overlap="(mask == true).mean()"), "pixels that agree"),
+        (
+            cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    free, right = set(range(len(truth))), [False] * len(masks)
+    for i in np.argsort(-scores):
+        which = None
+        for j in sorted(free):
+            if (masks[i] & truth[j]).sum() >= threshold * (masks[i] | truth[j]).sum():
+                which = j
+        if which is not None:
+            right[i] = True
+            free.remove(which)
+    return right
+"""),
+            "takes the *last* free mask",
+        ),
     ],
     "13.6": [
         (owners(order="range(len(masks))"), "as they come"),
@@ -282,6 +352,18 @@ def right_masks(masks, scores, truth, threshold=0.5):
         (owners(left="masks[i] & ~gone", before="gone |= masks[i]"), "was dropped owns nothing"),
         (owners(write="owner[left] = rank + 1"), "by rank"),
         (owners(left="masks[i] & ~gone", write="owner[left] = i"), "mask 0 cannot have it"),
+        (
+            cell("""
+def panoptic(masks, scores, least=0.5):
+    owner = np.zeros(masks.shape[1:], dtype=int)
+    for i in np.argsort(-scores):
+        shared = [(masks[i] & (owner == j)).sum() / masks[i].sum() for j in range(1, len(masks) + 1)]
+        if max(shared) <= 1 - least:
+            owner[masks[i] & (owner == 0)] = i + 1
+    return owner
+"""),
+            "with one owner at a time",
+        ),
     ],
 }
 
@@ -338,6 +420,14 @@ def balance(signals):
         raise ValueError("silent")
     harmonic = len(lengths) / sum(1 / each for each in lengths)
     return [harmonic / each for each in lengths]
+"""),
+        cell("""
+def balance(signals):
+    lengths = [float(np.linalg.norm(np.ravel(signal))) for signal in signals]
+    if not all(lengths):
+        raise ValueError("silent")
+    harmonic = len(lengths) / sum(1 / length for length in lengths)
+    return [harmonic / length for length in lengths]
 """),
     ],
     "13.5": [

@@ -250,6 +250,7 @@ def test_bad_images_and_objects_are_refused(small):
         small.targets([[[0, 0, 9, 9]]], [])
 
 
+@pytest.mark.slow
 def test_it_learns_a_few_scenes_by_heart():
     keras.utils.set_random_seed(1)
     scenes = detection.render(8, 64, objects=(1, 2), scale=(0.4, 0.6), occlusion=(0, 0), seed=1)

@@ -1,16 +1,21 @@
 """Plain data: conversion, comparison, description; objects that lie."""
 
 import math
+import numbers
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 import keras
 import numpy as np
 import pytest
 from engine_case import (
+    RIGHT,
     WRONG,
     Failing,
     Liar,
     doubled,
+    output_size,
     sizes,
 )
 from hypothesis import given, settings
@@ -18,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cnnlib.exercises import (
+    ValueExercise,
     describe,
     difference,
     equal,
@@ -269,3 +275,74 @@ def test_describe(value, text):
     assert len(said) < 300
     if text:
         assert said == text
+
+
+class LyingFraction(Fraction):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = Fraction.__hash__
+    numerator = denominator = property(lambda self: 1)
+
+
+class Symbol(numbers.Rational):
+    """A number of a library of its own."""
+
+    numerator, denominator = 1, 4
+
+    def _no(self, *others):
+        raise NotImplementedError
+
+    __abs__ = __add__ = __ceil__ = __eq__ = __floor__ = __floordiv__ = __le__ = __lt__ = __mod__ = __mul__ = _no
+    __neg__ = __pos__ = __pow__ = __radd__ = __rfloordiv__ = __rmod__ = __rmul__ = __round__ = __rpow__ = _no
+    __rtruediv__ = __truediv__ = __trunc__ = _no
+    __hash__ = None
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        (Fraction(1, 3), 1 / 3), (Fraction(6, 2), 3), (1 / 3, Fraction(1, 3)), ([Fraction(1, 2), 1], [0.5, 1]),
+        (Fraction(10**30 + 1), 10**30 + 1), (Decimal("0.25"), 0.25), (Decimal(3), 3), (Decimal("NaN"), math.nan),
+        (np.array([Fraction(1, 2)]), [0.5]), (Symbol(), 0.25), (np.complex64(2), 2), (np.float16(0.5), Fraction(1, 2)),
+        ({"a": Fraction(1, 2)}, {"a": 0.5}), (Decimal("1e400"), math.inf),
+    ],
+)  # fmt: skip
+def test_numbers_of_all_kinds_are_numbers(came, expected):
+    assert equal(came, expected)
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        (Fraction(1, 3), 0.3334), (Fraction(7, 2), 3), (Fraction(10**30 + 1), 10**30), (Decimal("0.2501"), 0.25),
+        (Decimal("sNaN"), 1), (Fraction(10**400), 1.0), (LyingFraction(2, 3), 1), (Symbol(), 0.5), (1j, 1),
+        (Fraction(1), "1"),
+    ],
+)  # fmt: skip
+def test_numbers_of_all_kinds_that_differ(came, expected):
+    assert not equal(came, expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Fraction(1, 3), "Fraction(1, 3)"), (Decimal("0.25"), "Decimal('0.25')"), (Symbol(), "Fraction(1, 4)"),
+        ([Fraction(1, 2), 2], "[Fraction(1, 2), 2]"), (np.complex128(1 + 2j), "(1+2j)"),
+        (LyingFraction(2, 3), "Fraction(2, 3)"),
+    ],
+)  # fmt: skip
+def test_numbers_of_all_kinds_print_as_what_they_are(value, text):
+    assert describe(value) == text
+
+
+def test_a_fraction_of_a_number_is_a_number_to_every_check():
+    assert sizes().check(lambda *args, **kwargs: Fraction(output_size(*args, **kwargs))).outcome == RIGHT
+    half = ValueExercise("01.1", "A half", expected=0.5)
+    assert half.check(Fraction(1, 2)).outcome == RIGHT
+    result = half.check(Fraction(1, 3))
+    assert result.outcome == WRONG
+    assert result.row("Came") == "`Fraction(1, 3)`"
+    assert "should be a number" not in result.message
+    wrong = sizes(misconceptions=()).check(lambda *args, **kwargs: Fraction(output_size(*args, **kwargs) + 1))
+    assert "one too large" in wrong.row("Likely")

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from engine_case import (
     CRASHED,
+    WRONG,
     doubled,
+    output_size,
     sizes,
 )
 
@@ -59,3 +61,49 @@ def test_errors_in_plain_words(code, words):
     result = sizes().check(namespace["answer"])
     assert result.outcome == CRASHED
     assert words in result.says
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("return np.zeros((2, 3)).sum(axis=2)", "no such axis"),
+        ("return np.zeros(3)[0, 0]", "fewer axes than there are indices"),
+        ("return np.zeros(3)[1.5]", "An index is a whole number"),
+        ("return np.zeros(3)[np.ones(4, bool)]", "A mask picks from an array of its own shape"),
+        ("return [].pop()", "The list is empty already"),
+        ("from math import no_such_name", "The module has nothing of that name"),
+        ("import dataclasses\n    return setattr(dataclasses.make_dataclass('A', 'x', frozen=True)(1), 'x', 2)",
+         "cannot be changed"),
+    ],
+)  # fmt: skip
+def test_an_error_is_explained_as_what_it_is(code, words):
+    namespace = {"np": np}
+    exec(f"def answer(size, kernel, stride=1, padding=0):\n    {code}", namespace)
+    result = sizes().check(namespace["answer"])
+    assert result.outcome == CRASHED
+    assert words in result.says
+    assert "outside the list" not in result.says
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("if kernel == 9:\n        return {}[0]", "Nothing in your function refuses this input: it goes on until a "
+         "line fails by itself, with `KeyError`. The dictionary has no such key."),
+        ("if kernel == 9:\n        return [1][kernel]", "with `IndexError`. An index lies outside"),
+        ("if kernel == 9:\n        raise KeyError", "another kind of error than the one asked for: raise `ValueError`"),
+        ("assert kernel < 9", "`assert` is for what cannot happen"),
+    ],
+)  # fmt: skip
+def test_another_error_than_the_one_asked_for_is_explained(body, words, tmp_path):
+    file = tmp_path / "learner.py"
+    text = (
+        f"def answer(size, kernel, stride=1, padding=0):\n    {body}\n    return right(size, kernel, stride, padding)"
+    )
+    file.write_text(text)
+    namespace = {"right": output_size}
+    exec(compile(text, str(file), "exec"), namespace)
+    result = sizes().check(namespace["answer"])
+    assert result.outcome == WRONG
+    assert result.row("Expected") == "it raises `ValueError`"
+    assert words in result.row("Likely")

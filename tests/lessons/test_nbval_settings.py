@@ -116,17 +116,20 @@ def changed(project: Path, tmp_path: Path, *changes: tuple[str, str]) -> Path:
 WRONG_OUTPUT = ('"5"', '"6"')
 
 
+@pytest.mark.slow
 def test_one_run_takes_tests_and_notebooks(project):
     done = run(project)
     assert "4 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_on_tensorflow_outputs_are_compared_wherever_pytest_is_called(project, tmp_path):
     done = run(changed(project, tmp_path, WRONG_OUTPUT), "../notebooks", folder="tests")
     assert "1 failed, 2 passed" in done.stdout, done.stdout
     assert "Cell outputs differ" in done.stdout
 
 
+@pytest.mark.slow
 def test_on_another_backend_cells_must_run_and_outputs_may_differ(project, tmp_path):
     failing = ("print('time", "1 / 0\\nprint('time")
     done = run(changed(project, tmp_path, WRONG_OUTPUT, failing), "notebooks", KERAS_BACKEND="jax")
@@ -134,6 +137,7 @@ def test_on_another_backend_cells_must_run_and_outputs_may_differ(project, tmp_p
     assert "ZeroDivisionError" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [{"CNNLIB_PROFILE": "smoke"}, {"CNNLIB_SEED": "3"}], ids=str)
 def test_with_another_profile_or_seed_too(project, tmp_path, setting):
     done = run(changed(project, tmp_path, WRONG_OUTPUT), "notebooks", **setting)

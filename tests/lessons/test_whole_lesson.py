@@ -159,10 +159,12 @@ def outcomes(tmp_path_factory):
     return SimpleNamespace(lessons=by_lesson, text=done.stdout + done.stderr, code=done.returncode)
 
 
+@pytest.mark.slow
 def test_a_sound_lesson_passes_with_its_answers(outcomes):
     assert outcomes.lessons.get("90_sound") == dict.fromkeys(TESTS, "PASSED"), outcomes.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_broken_is_found_where_it_is(outcomes, name):
     *_, where, message = BROKEN[name]
@@ -170,6 +172,7 @@ def test_what_is_broken_is_found_where_it_is(outcomes, name):
     assert message in outcomes.text
 
 
+@pytest.mark.slow
 def test_a_run_that_found_something_says_so_to_the_shell(outcomes):
     assert outcomes.code == 1
     assert f"{len(BROKEN)} failed, " in outcomes.text.strip().splitlines()[-1]

@@ -81,6 +81,7 @@ def test_an_array_is_not_traced():
     assert not gradients.is_traced(keras.ops.zeros(3))
 
 
+@pytest.mark.slow
 def test_on_jax_compiled_and_eager_calls_and_gradients_agree():
     """Eager calls are computed by Keras, compiled ones by shifted images; both kernels' ways of writing them."""
     if not importlib.util.find_spec("jax"):

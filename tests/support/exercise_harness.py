@@ -43,6 +43,7 @@ What is tested for each exercise of ``cnnlib/checks/lesson_01.py``:
   no harm: the check ends in time, nothing is printed, and the reference answer is right afterwards.
 
 A fragment is looked for in the message with and without its backticks. Every test runs with ``CNNLIB_PROGRESS=off``.
+Draws after the first, and the attacks, are marked slow: `make test` runs them, `make check` does not.
 """
 
 import functools
@@ -50,7 +51,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,11 @@ def says(result: Result, fragment: str) -> bool:
 # --- the tests -------------------------------------------------------------------------------------------------------
 
 
+def draws(seeds: Iterable[int]) -> list[Any]:
+    """The seeds as values of a test: `make check` asks with the first draw alone, `make test` with all."""
+    return [pytest.param(seed, marks=[pytest.mark.slow] if number else []) for number, seed in enumerate(seeds)]
+
+
 def standard_tests(
     number: str,
     wrong: dict[str, list[tuple[Any, str]]],
@@ -147,6 +153,11 @@ def standard_tests(
     right_answers = [(id, n) for id in ids for n in range(len(equivalent.get(id, [])))]
     models = [(id, n) for id, each in exercises.items() for n in _models(each)]
 
+    @functools.cache
+    def asked(id: str, n: int, seed: int) -> Result:
+        """What the check says to a wrong answer; two tests look at it, and some answers train a network."""
+        return check(exercises[id], wrong[id][n][0], seed)
+
     def test_the_lesson_announces_and_checks_its_exercises() -> None:
         path = lesson(number).path
         assert source.titles(path) == {id: each.title for id, each in exercises.items()}
@@ -155,13 +166,12 @@ def standard_tests(
         assert set(wrong) == set(ids), "WRONG is not about these exercises"
         assert set(equivalent) == set(ids), "EQUIVALENT is not about these exercises"
 
+    @pytest.mark.parametrize("seed", draws(range(5)))
     @pytest.mark.parametrize("id", ids)
-    def test_the_reference_answer_is_right(id: str) -> None:
-        answer = reference(exercises[id])
-        for seed in range(5):
-            result = check(exercises[id], answer, seed)
-            assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
-            assert "in place" not in result.message, result
+    def test_the_reference_answer_is_right(id: str, seed: int) -> None:
+        result = check(exercises[id], reference(exercises[id]), seed)
+        assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
+        assert "in place" not in result.message, result
 
     @pytest.mark.parametrize("id", ids)
     def test_the_stub_is_not_attempted(id: str) -> None:
@@ -174,33 +184,33 @@ def standard_tests(
         assert len(equivalent.get(id, [])) >= 1, "a right answer in another style is asked for"
         assert all(fragment.strip() for _, fragment in wrong[id])
 
+    @pytest.mark.parametrize("seed", draws(seeds))
     @pytest.mark.parametrize(("id", "n"), wrong_answers)
-    def test_a_wrong_answer_is_rejected_with_its_message(id: str, n: int) -> None:
-        answer, fragment = wrong[id][n]
-        for seed in seeds:
-            result = check(exercises[id], answer, seed)
-            assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
-            assert says(result, fragment), f"seed {seed}: {fragment!r} is not in\n{result}"
+    def test_a_wrong_answer_is_rejected_with_its_message(id: str, n: int, seed: int) -> None:
+        _, fragment = wrong[id][n]
+        result = asked(id, n, seed)
+        assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
+        assert says(result, fragment), f"seed {seed}: {fragment!r} is not in\n{result}"
 
+    @pytest.mark.parametrize("seed", draws(seeds))
     @pytest.mark.parametrize(("id", "n"), right_answers)
-    def test_an_equivalent_answer_is_accepted(id: str, n: int) -> None:
-        for seed in seeds:
-            result = check(exercises[id], equivalent[id][n], seed)
-            assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
+    def test_an_equivalent_answer_is_accepted(id: str, n: int, seed: int) -> None:
+        result = check(exercises[id], equivalent[id][n], seed)
+        assert result.outcome == Outcome.RIGHT, f"seed {seed}\n{result}"
 
+    @pytest.mark.parametrize("seed", draws(seeds))
     @pytest.mark.parametrize(("id", "n"), models)
-    def test_a_misconception_is_rejected_with_its_own_message(id: str, n: int) -> None:
+    def test_a_misconception_is_rejected_with_its_own_message(id: str, n: int, seed: int) -> None:
         misconception = exercises[id].misconceptions[n]
-        for seed in seeds:
-            result = check(exercises[id], misconception.wrong, seed)
-            assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
-            assert says(result, misconception.message), f"seed {seed}: {misconception.message!r} is not in\n{result}"
+        result = check(exercises[id], misconception.wrong, seed)
+        assert result.outcome in (Outcome.WRONG, Outcome.CRASHED), f"seed {seed}\n{result}"
+        assert says(result, misconception.message), f"seed {seed}: {misconception.message!r} is not in\n{result}"
 
     @pytest.mark.parametrize("id", ids)
     def test_every_misconception_is_met(id: str) -> None:
         met = {n for i, n in models if i == id}
-        for answer, _ in wrong.get(id, []):
-            result = check(exercises[id], answer)
+        for number in range(len(wrong.get(id, []))):
+            result = asked(id, number, 0)
             met |= {n for n, each in enumerate(_misconceptions(exercises[id])) if says(result, each.message)}
         unmet = [each.message for n, each in enumerate(_misconceptions(exercises[id])) if n not in met]
         assert not unmet, "no wrong answer of the tests gets these messages"
@@ -216,6 +226,7 @@ def standard_tests(
             held = [line for line in lines if len(line) > 24 and line in hint]
             assert not held, f"a hint holds a line of the answer: {held[0]}"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("attack", list(ATTACKS))
     @pytest.mark.parametrize("id", ids)
     def test_a_hostile_answer_does_no_harm(id: str, attack: str, monkeypatch, capsys) -> None:

@@ -297,7 +297,9 @@ def pytest_configure(config: pytest.Config) -> None:
         known = ", ".join(sorted(path.stem[:2] for path in (config.rootpath / "solutions").glob("[0-9][0-9]_*.py")))
         raise pytest.UsageError(f"there is no lesson {number!r}; there are: {known or 'none'}")
     config.addinivalue_line("markers", "answers: the answers of a lesson, run behind their checks")
-    config.addinivalue_line("markers", "slow: takes seconds; `make check` leaves it out")
+    config.addinivalue_line(
+        "markers", "slow: takes seconds, or asks again with other cases; `make check` leaves it out"
+    )
     if getattr(config.option, "dist", "no") in ("load", "worksteal"):  # they would spread the cells of a notebook
         config.option.dist = "loadfile"
     config.option.loadscopereorder = False  # the order below counts, not the number of tests in a file

@@ -154,7 +154,7 @@ def test_removing_takes_the_environment_and_nothing_else(env, monkeypatch, capsy
 
 
 def test_settings_of_other_environments_reach_no_process(monkeypatch):
-    for name in environment.FOREIGN:
+    for name in ("PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
         monkeypatch.setenv(name, "elsewhere")
     monkeypatch.setenv("PIP_USER", "1")
     monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
@@ -183,6 +183,8 @@ def real(tmp_path_factory):
 @pytest.mark.parametrize("setting", ["PIP_USER", "pip.conf", "PIP_TARGET", "PYTHONPATH"])
 def test_packages_arrive_in_the_environment_whatever_the_person_has_set(real, tmp_path, monkeypatch, setting):
     env, wheel = real
+    for left in environment.interpreter(env).parents[1].rglob("tiny.py"):
+        left.unlink()
     if setting == "pip.conf":
         (tmp_path / "pip.conf").write_text("[global]\nuser = true\n")
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
@@ -339,3 +341,12 @@ def test_a_port_that_is_taken_is_passed_over():
         taken.bind(("127.0.0.1", first))
         taken.listen()
         assert environment.free_port(first) not in (first, 0)
+
+
+def test_tests_run_in_parallel_unless_told_otherwise(monkeypatch):
+    ran = []
+    monkeypatch.setattr(environment, "ensure", lambda backends: "python")
+    monkeypatch.setattr(environment, "run", lambda command: ran.append(command) or 0)
+    monkeypatch.setattr(sys, "argv", ["environment.py", "test", "-n", "0"])
+    assert environment.main() == 0
+    assert ran == [["python", "-m", "pytest", "-n", "auto", "-n", "0"]]  # the last one counts

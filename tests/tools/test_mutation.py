@@ -208,10 +208,172 @@ def test_a_weak_check_is_found_out(lesson):
 
 def test_a_check_that_sometimes_lets_a_mistake_pass_is_found_out(lesson):
     report = mutate.attack(made(lucky), lesson, {}, seeds=5)
-    found = {mutant.after: (passed, seeds) for mutant, passed, seeds in report.lucky}
-    passed, seeds = found["return size - kernel + SHIFT"]
-    assert seeds == 5
-    assert 0 < passed < 5
+    found = {mutant.after: (passed, draws) for mutant, passed, draws in report.lucky}
+    passed, draws = found["return size - kernel + SHIFT"]
+    assert draws == mutate.MANY
+    assert 10 < passed < 30
+
+
+def rarely(rng):
+    """Lets a mistake pass in one draw of about twelve, and not in the first five."""
+    stride = max(int(n) for n in rng.integers(1, 13, size=1))
+    yield Case((40, 3), {"stride": stride}, about=f"{stride}")
+    yield Case((3, 9), raises=ValueError)
+
+
+def test_acceptance_that_depends_on_the_draw_is_found_where_the_first_draws_reject(lesson):
+    first = [int(np.random.default_rng(seed).integers(1, 13, size=1)[0]) for seed in range(5)]
+    assert 1 not in first, "a stride of 1 would accept the mistake at once"
+    report = mutate.attack(made(rarely), lesson, {}, seeds=5)
+    found = {mutant.after: (passed, draws) for mutant, passed, draws in report.lucky}
+    passed, draws = found["return size - kernel + SHIFT"]
+    assert draws == mutate.MANY
+    assert 0 < passed < 10
+    few = mutate.attack(made(rarely), lesson, {}, seeds=5, many=5)
+    assert "return size - kernel + SHIFT" not in [mutant.after for mutant, _, _ in few.lucky]
+
+
+def test_no_more_is_drawn_where_the_same_case_rejects_a_mistake_each_time(lesson):
+    drawn = []
+
+    def cases(rng):
+        drawn.append(1)
+        yield Case((8, 3))
+        yield Case((3, 9), raises=ValueError)
+
+    mutate.attack(made(cases), lesson, {}, seeds=3, only=lambda number: number == 0)
+    assert len(drawn) == 3
+
+
+# Each operator on a check that is weak in just this: the answer, its reference, weak cases, the mutant that passes,
+# strong cases, which reject it.
+WEAK = {
+    "the type of an argument": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION",
+        lambda x: x / 2,
+        lambda rng: [Case((np.array([2.0, 5.0]),))],
+        "return np.asarray(x / 2).astype(np.asarray(x).dtype)",
+        lambda rng: [Case((np.array([2, 5]),))],
+    ),
+    "whole numbers only": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x + 1\n    ### END SOLUTION",
+        lambda x: x + 1,
+        lambda rng: [Case((np.array([2.0, 5.0]),))],
+        "return np.asarray(x + 1).astype(int)",
+        lambda rng: [Case((np.array([2.5, 5.0]),))],
+    ),
+    "a cast left out": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x.astype(float) + x\n    ### END SOLUTION",
+        lambda x: x.astype(float) + x,
+        lambda rng: [Case((np.array([3, 7], "uint8"),))],
+        "return x + x",
+        lambda rng: [Case((np.array([200, 7], "uint8"),))],
+    ),
+    "one result for all": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x * 2\n    ### END SOLUTION",
+        lambda x: x * 2,
+        lambda rng: [Case((np.full((3, 2), 4.0),))],
+        "return np.broadcast_to(np.mean(x * 2, axis=0, keepdims=True), np.shape(x * 2))",
+        lambda rng: [Case((np.arange(6.0).reshape(3, 2),))],
+    ),
+    "in reverse order": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return x * 2\n    ### END SOLUTION",
+        lambda x: x * 2,
+        lambda rng: [Case((np.array([1.0, 2.0, 1.0]),))],
+        "return np.asarray(x * 2)[::-1]",
+        lambda rng: [Case((np.array([1.0, 2.0, 3.0]),))],
+    ),
+    "a median": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return np.mean(x)\n    ### END SOLUTION",
+        np.mean,
+        lambda rng: [Case((np.array([1.0, 2.0, 3.0]),))],
+        "return np.median(x)",
+        lambda rng: [Case((np.array([1.0, 2.0, 9.0]),))],
+    ),
+    "the last of equals": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return int(np.argmax(x))\n    ### END SOLUTION",
+        lambda x: int(np.argmax(x)),
+        lambda rng: [Case((np.array([1, 3, 2]),))],
+        "np.argmax(np.flip(each, axis), axis=axis))(np.asarray(x), None))",
+        lambda rng: [Case((np.array([1, 3, 3]),))],
+    ),
+    "ties in a sorted order": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return np.argsort(x, kind='stable')\n    ### END SOLUTION",
+        lambda x: np.argsort(x, kind="stable"),
+        lambda rng: [Case((np.array([3, 1, 2]),))],
+        "kind='stable'))(np.asarray(x), -1)",
+        lambda rng: [Case((np.array([3, 1, 1]),))],
+    ),
+    "ties of a key": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return sorted(x, key=len)\n    ### END SOLUTION",
+        lambda x: sorted(x, key=len),
+        lambda rng: [Case((["aa", "b"],))],
+        "return sorted(list(x)[::-1], key=len)",
+        lambda rng: [Case((["a", "b"],))],
+    ),
+    "the order of a loop": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    for each in x:\n        if each > 1:\n            return each\n"
+        "    return 0\n    ### END SOLUTION",
+        lambda x: next((each for each in x if each > 1), 0),
+        lambda rng: [Case(([1, 2, 0],)), Case(([0, 1],))],
+        "for each in list(x)[::-1]:",
+        lambda rng: [Case(([1, 2, 3],)), Case(([0, 1],))],
+    ),
+    "rounding up as one more": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return -(-x // 2)\n    ### END SOLUTION",
+        lambda x: -(-x // 2),
+        lambda rng: [Case((5,)), Case((7,))],
+        "return x // 2 + 1",
+        lambda rng: [Case((5,)), Case((6,))],
+    ),
+    "rounding up as one more, by name": (
+        "def f(x):\n    ### BEGIN SOLUTION\n    return np.ceil(x / 2)\n    ### END SOLUTION",
+        lambda x: np.ceil(x / 2),
+        lambda rng: [Case((5,)), Case((7,))],
+        "return np.floor(x / 2) + 1",
+        lambda rng: [Case((5,)), Case((6,))],
+    ),
+    "a part of the equations": (
+        "def f(a, b):\n    ### BEGIN SOLUTION\n    return np.linalg.lstsq(a, b)[0]\n    ### END SOLUTION",
+        lambda a, b: np.linalg.lstsq(a, b)[0],
+        lambda rng: [Case((np.eye(3)[:, :2], np.array([1.0, 2.0, 0.0])))],
+        "return np.linalg.lstsq(a[:a.shape[1]], b[:a.shape[1]])[0]",
+        lambda rng: [Case((np.ones((3, 2)) + np.eye(3)[:, :2], np.array([1.0, 2.0, 9.0])))],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(WEAK))
+def test_each_operator_finds_the_check_that_is_weak_in_it(name, tmp_path):
+    answer, reference, weak_cases, after, strong_cases = WEAK[name]
+    path = tmp_path / "01_f.py"
+    path.write_text(f'# %%\nimport numpy as np\n\n# %%\n{answer}\n\n# %%\nexercise("01.1").check(f)\n')
+    lesson = replay.Lesson("01", path)
+
+    def survivors(cases):
+        exercise = FunctionExercise("01.1", "f", reference=reference, cases=cases)
+        report = mutate.attack(exercise, lesson, {}, seeds=1, many=1)
+        return [mutant.after for mutant in report.survived if after in mutant.after]
+
+    assert survivors(weak_cases), mutate.mutants(answer)
+    assert not survivors(strong_cases)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("layers.Conv2D(8, 3)", ["activation='tanh'", "use_bias=False", "padding='same'"]),
+        ("layers.Conv2D(8, 3, padding='valid')", ["activation='tanh'", "padding='same'"]),
+        ("layers.ReLU()", ["max_value=6.0"]),
+        ("layers.BatchNormalization()", ["scale=False", "center=False"]),
+        ("layers.MaxPooling2D(2)", ["padding='same'"]),
+        ("layers.UpSampling2D(2)", ["interpolation='bilinear'"]),
+    ],
+)
+def test_layers_get_settings_that_nobody_asked_for(call, expected):
+    found = changed(f"return {call}")
+    for each in expected:
+        assert [text for text in found if each in text], found
 
 
 def test_equivalent_mutants_are_counted_apart_and_the_list_is_kept_right(lesson):
@@ -252,6 +414,8 @@ def test_mutants_that_do_not_end_are_killed(lesson, monkeypatch):
     exercise = CheckExercise("01.3", "Sum", check=check, time_limit=0.2)
     same = ("while n >= 0:", "while n != 0:", "while n > -1:")  # n falls by one, and 0 adds nothing
     known = {f"while n > 0:  ->  {each}": "adds nothing" for each in same}
+    for kind in ("int", "np.asarray(n).dtype"):
+        known[f"return total  ->  return np.asarray(total).astype({kind})"] = "it is a whole number"
     report = mutate.attack(exercise, lesson, known, seeds=2)
     assert report.clean, report
     assert report.killed > 8
@@ -269,7 +433,7 @@ def test_the_command_reports_survivors(monkeypatch, capsys, lesson):
     monkeypatch.setattr(catalogue, "exercise", lambda id: made(strong))
     assert mutate.main(["--exercise", "01.1", "--seeds", "1", "-v"]) == 0
     said = capsys.readouterr().out
-    assert "killed             return (size - kernel) // stride + SHIFT" in said
+    assert "killed                       return (size - kernel) // stride + SHIFT" in said
     with pytest.raises(SystemExit):
         mutate.main(["--lesson", "77"])
 
@@ -277,9 +441,9 @@ def test_the_command_reports_survivors(monkeypatch, capsys, lesson):
 # --- the exercises of the course -------------------------------------------------------------------------------------
 
 
-def answers(id):
+def answers(id, subtle=True):
     path = replay.lesson(id.split(".")[0]).path
-    return [mutant for cell in lessons.answer_cells(id, path) for mutant in mutate.mutants(cell.source)]
+    return [mutant for cell in lessons.answer_cells(id, path) for mutant in mutate.mutants(cell.source, subtle)]
 
 
 def test_the_list_of_equivalent_mutants_names_mutants_and_gives_reasons():
@@ -295,11 +459,11 @@ def test_a_sample_of_mutants_is_rejected(id):
     """All of them are tried by ``python tools/mutate.py``, which takes minutes."""
     runtime.setup()
     known = mutate.equivalents().get(id, {})
-    names = [mutant.name for mutant in answers(id)]
+    names = [mutant.name for mutant in answers(id, subtle=False)]
     step = max(1, len(names) // 8)
     chosen = {n for n in range(0, len(names), step) if names[n] not in known}
     lesson = replay.lesson(id.split(".")[0])
-    report = mutate.attack(catalogue.exercise(id), lesson, {}, seeds=2, only=lambda number: number in chosen)
+    report = mutate.attack(catalogue.exercise(id), lesson, {}, seeds=2, many=2, only=lambda number: number in chosen)
     passed = [mutant.name for mutant in [*report.survived, *(mutant for mutant, _, _ in report.lucky)]]
     assert not passed
     assert report.tried

@@ -488,13 +488,25 @@ class Doubling(layers.Layer):
         return 2 * x
 
 
+class Foreign(layers.Layer):
+    """Code that Keras cannot follow."""
+
+    def call(self, x):
+        if isinstance(x, keras.KerasTensor):
+            raise TypeError("not for symbols")
+        return 2 * x
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
 class Dilating(layers.Conv2D):
     def call(self, x):
         return super().call(super().call(x))
 
 
 def test_an_unknown_layer_makes_the_receptive_field_unknown_not_wrong():
-    traced = trace(stack(layers.Conv2D(2, 3), Doubling(name="mine"), layers.Conv2D(2, 3, name="after")))
+    traced = trace(stack(layers.Conv2D(2, 3), Foreign(name="mine"), layers.Conv2D(2, 3, name="after")))
     assert traced["mine"].receptive_field is None
     assert traced["mine"].macs is None
     assert "rules={'mine': 'pointwise'}" in traced["mine"].note
@@ -507,25 +519,32 @@ def test_an_unknown_layer_makes_the_receptive_field_unknown_not_wrong():
 
 
 def test_rules_for_layers_of_ones_own():
-    model = stack(layers.Conv2D(2, 3), Doubling(name="mine"), layers.Conv2D(2, 3, name="after"))
-    for rules in ({"mine": "pointwise"}, {Doubling: "pointwise"}, {Doubling: layers.Identity}):
+    followed = stack(layers.Conv2D(2, 3), Doubling(name="mine"), layers.Conv2D(2, 3, name="after"))
+    assert trace(followed)["after"].receptive_field == 5  # its call() is made of operations of Keras
+    assert trace(followed, rules={Doubling: "global"})["after"].whole_image
+    model = stack(layers.Conv2D(2, 3), Foreign(name="mine"), layers.Conv2D(2, 3, name="after"))
+    for rules in ({"mine": "pointwise"}, {Foreign: "pointwise"}, {Foreign: layers.Identity}):
         assert trace(model, rules=rules)["after"].receptive_field == 5
-    assert trace(model, rules={Doubling: "global"})["after"].whole_image
+    assert trace(model, rules={Foreign: "global"})["after"].whole_image
     with pytest.raises(ValueError, match="must be 'pointwise', 'global' or a Keras layer class"):
-        trace(model, rules={Doubling: "nothing"})
+        trace(model, rules={Foreign: "nothing"})
 
 
 def test_a_subclass_with_a_call_of_its_own_is_not_taken_for_its_parent():
     model = stack(Dilating(2, 3, padding="same", name="mine"))
-    assert trace(model)["mine"].receptive_field is None
+    own = trace(model)["mine"]
+    assert (own.receptive_field, own.parameters) == (5, model.count_params())  # it convolves twice
+    assert own.macs == 2 * 17 * 20 * 9 * 4
     assert trace(model, rules={Dilating: layers.Conv2D})["mine"].receptive_field == 3
 
 
-def test_lambda_layers_are_unknown_and_plain_operations_are_not():
+def test_lambda_layers_are_followed_as_far_as_they_are_keras():
     known = trace(stack(lambda x: keras.ops.relu(x) / 2 + 1, layers.Conv2D(2, 3)))
     assert [row.type for row in known] == ["InputLayer", "Relu", "TrueDivide", "Add", "Conv2D"] or known[-1]
     assert known[-1].receptive_field == 3
-    assert trace(stack(layers.Lambda(lambda x: x / 2), layers.Conv2D(2, 3)))[-1].receptive_field is None
+    assert trace(stack(layers.Lambda(lambda x: x / 2), layers.Conv2D(2, 3)))[-1].receptive_field == 3
+    strange = layers.Lambda(Foreign().call, output_shape=lambda shape: shape)
+    assert trace(stack(strange, layers.Conv2D(2, 3)))[-1].receptive_field is None
 
 
 # What it refuses
