@@ -547,7 +547,7 @@ fields = [strided["block3_2_relu"].receptive_field, pooled["block3_pool"].recept
 claim("and sees less far: 29 pixels against 36", fields == [29, 36])
 
 # %% [markdown]
-# You trained the pair in lesson 02: which one was more accurate depended on the seed. In the paper, with
+# Lesson 02 has such a pair, in stored runs: which one was more accurate depended on the seed. In the paper, with
 # larger networks, the strided one lost half a percent against pooling (10.2 % error against 9.7 % on CIFAR-10), and the
 # one with *additional* convolutions won it back (9.1 %). That one has more weights than both, so it does not show that
 # pooling does harm. ResNet halves by stride. VGG-like networks keep to pooling.

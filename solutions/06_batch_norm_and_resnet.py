@@ -407,7 +407,7 @@ plain = {n: accuracy_by_epoch(int(n), False, epochs=5) for n in depth.pick(store
 depth.keep(plain=plain)
 
 # %% [markdown]
-# A network of 44 layers takes a laptop a minute, so the curves come from three stored runs, one for each seed.
+# A network of 44 layers is long to wait for, so the curves come from three stored runs, one for each seed.
 
 # %%
 stored = depth.stored

@@ -42,9 +42,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnlib import claim, datasets, exercise, plotting, results, splits, training
+from cnnlib import claim, datasets, exercise, plotting, splits, training
 from cnnlib.claims import approx, measured
 from cnnlib.models import efficientnet_lite
+from cnnlib.results import Experiment
 
 # %% [markdown]
 # ## More than ninety per cent, and worth nothing
@@ -412,7 +413,12 @@ recalls = {
     "class weights": recall_by_class(x, y, class_weight=weights),
     "resampling": recall_by_class(x[drawn], y[drawn]),
 }
-longer = recall_by_class(x, y, epochs=12, class_weight=weights)
+
+# %% jupyter={"source_hidden": true}
+# Three times as long, for the stored runs only: `python tools/run_experiments.py --lesson 08` comes by here.
+rare = Experiment("08_rare_class")
+if rare.pick(stored=True, live=False):
+    rare.keep(longer=recall_by_class(x, y, epochs=12, class_weight=weights)[6])
 
 # %%
 focal = keras.losses.CategoricalFocalCrossentropy(alpha=rarity.tolist(), gamma=2.0, from_logits=True)
@@ -423,11 +429,10 @@ plotting.recall_table(recalls, fashion.class_names, rare=6)
 # %%
 shirts = {name: values[6] for name, values in recalls.items()}
 accuracy = {name: np.dot(values, np.bincount(y) / len(y)) for name, values in recalls.items()}
-results.record("08_rare_class", shirts=shirts, accuracy=accuracy, longer=longer[6])
-runs = results.stored("08_rare_class") or [{"shirts": shirts}]
+rare.keep(shirts=shirts, accuracy=accuracy)
 for name, found in shirts.items():
-    others = sorted(run["shirts"][name] for run in runs)
-    span = f"(stored runs {others[0]:.2f} to {others[-1]:.2f})"
+    others = rare.stored["shirts"][name]
+    span = f"(stored runs {others.min():.2f} to {others.max():.2f})"
     print(f"{name:13}: shirts found {approx(found, 2)} {span}, accuracy {approx(accuracy[name])}")
 
 # %%
@@ -447,13 +452,14 @@ claim(
 # now taken for shirts. Which of T-shirt, pullover and coat pays most changes from run to run. Which of the two errors
 # is worse, no loss function knows.
 #
-# A warning that you will not find in the error messages: weights work only while there is a loss to weigh. The cell
-# above also trained with class weights three times as long. **Predict**: more shirts, or fewer?
+# A warning that you will not find in the error messages: weights work only while there is a loss to weigh. The stored
+# runs also trained with class weights three times as long. **Predict**: more shirts, or fewer?
 
 # %%
-measured("class weights,  4 epochs: share of the shirts found", shirts["class weights"])
-measured("class weights, 12 epochs: share of the shirts found", longer[6])
-claim("trained longer, the weights have lost a part of their effect", longer[6] < shirts["class weights"])
+shorter, longer = rare.stored["shirts"]["class weights"], rare.stored["longer"]
+print("class weights,  4 epochs: share of the shirts found", ", ".join(f"{share:.2f}" for share in shorter))
+print("class weights, 12 epochs: share of the shirts found", ", ".join(f"{share:.2f}" for share in longer))
+claim("trained longer, the weights have lost a part of their effect, in each stored run", (longer < shorter).all())
 
 # %% [markdown]
 # By then the network knows nearly all its training pictures by heart. Ten times a loss of nearly nothing is nearly
@@ -753,7 +759,8 @@ exercise("08.6").check(wrong)
 #
 # Now measure. The same network on 500 pictures of CIFAR-10, with the same number of steps, once as they are and once
 # moved by up to four pixels and mirrored by chance, much as ResNet was trained on CIFAR-10 (He and others 2016). NumPy
-# is quick enough for that. The runs with 100 and with 2,000 pictures are stored.
+# is quick enough for that. You train on the augmented pictures, for eight of fifteen epochs. The others are stored: as
+# they are, and with 100 and with 2,000 pictures.
 
 
 # %%
@@ -780,38 +787,49 @@ class Augmented(training.Batches):
 # pictures?
 
 # %%
-sizes = (100, 500, 2000) if results.recording() else (500,)
+gain = Experiment("08_augmentation")
+sizes, epochs = gain.pick(stored=((100, 500, 2000), 15), live=((500,), 8))
 learner = network((32, 32, 3), filters=(16, 32, 64))
-rate = training.warmup_cosine(peak=0.003, steps=600, warmup=30)
+rate = training.warmup_cosine(peak=0.003, steps=40 * epochs, warmup=2 * epochs)
 learner.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
 start = learner.get_weights()
-new, scores = (cifar.x_test, cifar.y_test), {}
-for size in sizes:
-    again = np.arange(2000) % size  # an epoch is 2,000 pictures: each of 500 comes four times
+
+
+def learn(name, batches, size):
+    """Train on the first pictures, an epoch being 2,000: each of 500 comes four times. Keep both accuracies."""
+    again = np.arange(2000) % size
     x, y = cifar.x_train[again], cifar.y_train[again]
-    for name, batches in {"as they are": training.Batches, "augmented": Augmented}.items():
-        restart(learner, start)
-        training.fit(learner, batches(x, y, 50), epochs=15, shuffle=False, label=f"{size:4}, {name:11}")
-        scores[f"{name} {size} train"] = learner.evaluate(x[:size], y[:size], batch_size=500, verbose=0)[1]
-        scores[f"{name} {size} test"] = learner.evaluate(*new, batch_size=500, verbose=0)[1]
+    restart(learner, start)
+    training.fit(learner, batches(x, y, 50), epochs=epochs, shuffle=False, label=f"{size:4}, {name:11}")
+    for part, pictures in {"train": (x[:size], y[:size]), "test": (cifar.x_test, cifar.y_test)}.items():
+        gain.keep(**{f"{name} {size} {part}": learner.evaluate(*pictures, batch_size=500, verbose=0)[1]})
+
+
+for size in sizes:
+    learn("augmented", Augmented, size)
+
+# %% jupyter={"source_hidden": true}
+# The pictures as they are, for the stored runs only: `python tools/run_experiments.py --lesson 08` comes by here.
+for size in gain.pick(stored=sizes, live=()):
+    learn("as they are", training.Batches, size)
 
 # %%
-results.record("08_augmentation", **scores)
-runs = results.stored("08_augmentation") or [scores]
-plotting.learning_curves(runs, scores, sizes=(100, 500, 2000), recipes=("as they are", "augmented"))
-stored_gain = {n: [run[f"augmented {n} test"] - run[f"as they are {n} test"] for run in runs] for n in (100, 500, 2000)}
-for size, values in stored_gain.items():
-    print(f"{size:5} pictures: {100 * min(values):4.1f} to {100 * max(values):4.1f} points gained by augmentation")
+runs = gain.stored
+plotting.learning_curves(runs, gain.live, sizes=(100, 500, 2000), recipes=("as they are", "augmented"))
+points = {n: 100 * (runs[f"augmented {n} test"] - runs[f"as they are {n} test"]) for n in (100, 500, 2000)}
+for size, values in points.items():
+    print(f"{size:5} pictures: {values.min():4.1f} to {values.max():4.1f} points gained by augmentation")
+claim("in each stored run, at each size, augmentation gains at least 3 points", min(map(min, points.values())) > 3)
+
+# %%
+ahead = runs["augmented 500 test"] - runs["as they are 2000 test"]
+claim("in no stored run is 500 augmented more than 2 points behind 2,000 as they are", ahead.min() > -0.02)
+claim("as they are, 500 pictures are learnt by heart: 99 % or more", runs["as they are 500 train"].min() > 0.99)
+claim("augmented, they are not: below 95 %", runs["augmented 500 train"].max() < 0.95)
+claim("nor in this run", gain.live["augmented 500 train"] < 0.95)
 claim(
-    "in each stored run, at each size, augmentation gains at least 3 points", min(map(min, stored_gain.values())) > 0.03
+    "which is ahead on the test pictures", gain.live["augmented 500 test"] > runs["as they are 500 test"].mean() + 0.01
 )
-
-# %%
-ahead = [run["augmented 500 test"] - run["as they are 2000 test"] for run in runs]
-claim("in no stored run is 500 augmented more than 2 points behind 2,000 as they are", min(ahead) > -0.02)
-claim("as they are, 500 pictures are learnt by heart: 99 % or more", scores["as they are 500 train"] > 0.99)
-claim("augmented, they are not: below 95 %", scores["augmented 500 train"] < 0.95)
-claim("but the test pictures gain", scores["augmented 500 test"] > scores["as they are 500 test"] + 0.03)
 
 # %% [markdown]
 # As they are, the pictures are learnt by heart, and from then on the network has nothing more to learn from them. Moved

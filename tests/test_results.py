@@ -1,6 +1,7 @@
 """cnnlib.results: what is recorded comes back; damage is named."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -141,6 +142,12 @@ def test_a_damaged_file_is_named_with_what_mends_it(folder, text):
     (folder / "03_rates.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=r"03_rates.json.*damaged.*git checkout data/results/03_rates.json"):
         results.stored("03_rates")
+
+
+@pytest.mark.parametrize("lesson", sorted(path.stem for path in (runtime.root() / "solutions").glob("*.py")))
+def test_a_lesson_says_its_experiments_in_a_line(lesson):
+    text = (runtime.root() / "solutions" / f"{lesson}.py").read_text(encoding="utf-8")
+    assert not re.search(r"\bresults\.(recording|record|stored|load)\(", text)
 
 
 def test_the_files_of_the_course_are_whole():

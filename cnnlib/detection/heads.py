@@ -37,8 +37,8 @@ def head_targets(
         stride: pixels of the image to a place of the maps.
         places: RoIs of each scene. Fewer objects are padded; more are an error.
         side: of a mask, in cells.
-        jitter: each side of a RoI is moved at random by up to this share of the box's size, since at inference the
-            boxes are those of the box head, which are not exact.
+        jitter: each side of a RoI is moved at random by up to this share of its size, since at inference the boxes
+            are those of the box head, which are not exact.
 
     Returns:
         "class" (n, h, w, classes): 1 where the centre of an object lies, falling off as a Gaussian around it.

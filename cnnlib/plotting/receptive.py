@@ -342,7 +342,7 @@ def live_among_stored(
     fig.legend(
         handles=[
             _sign("D", core.COLOURS["kernel"], "this run"),
-            _sign("o", core.COLOURS["muted"], "stored runs, other seeds"),
+            _sign("o", core.COLOURS["muted"], "stored runs"),
         ],
         loc="outside upper right",
         ncols=2,

@@ -71,21 +71,21 @@ def ways(
     """One row for each way: its range and mean over stored runs, this run as a diamond, and a line at the reference.
 
     Args:
-        stored: runs; each maps the name of a way to its accuracy.
-        live: the same for this run. Its order is that of the rows.
+        stored: runs; each maps the name of a way to its accuracy. The order of the first is that of the rows.
+        live: the same for this run; it may lack some.
         reference: the way to compare with; the mean of its stored runs is drawn as a line through all rows.
         xlabel: what the numbers are.
 
     Raises:
         ValueError: there is no stored run, a stored run lacks a way, or the reference is none of them.
     """
-    missing = sorted({name for run in stored for name in live if name not in run})
-    if not stored or missing or reference not in live:
+    names = list(stored[0]) if stored else list(live)
+    missing = sorted({name for run in stored for name in (*names, *live) if name not in run})
+    if not stored or missing or reference not in names:
         raise ValueError(
-            f"ways needs stored runs that have each of {', '.join(live)}, the reference {reference!r} among them; "
+            f"ways needs stored runs that have each of {', '.join(names)}, the reference {reference!r} among them; "
             f"given were {len(stored)} runs" + (f", without {', '.join(missing)}." if missing else ".")
         )
-    names = list(live)
     values = np.array([[run[name] for run in stored] for name in names])
     mean = values.mean(axis=1)
     fig, ax = core.figure(7.0, 0.42 * len(names) + 0.9)
@@ -94,8 +94,9 @@ def ways(
     ax.axvline(line, color=core.COLOURS["reference"], linestyle="--", linewidth=1.2, label=reference)
     ax.hlines(rows, values.min(axis=1), values.max(axis=1), color=core.COLOURS["muted"], linewidth=5, alpha=0.5)
     ax.plot(mean, rows, "o", color=core.COLOURS["muted"], label="stored runs: mean, range")
-    colours = [core.COLOURS["output" if value >= line - 0.02 else "kernel"] for value in live.values()]
-    ax.scatter(list(live.values()), rows, marker="D", s=48, c=colours, edgecolor="white", zorder=3)
+    here = [(live[name], row) for name, row in zip(names, rows) if name in live]
+    colours = [core.COLOURS["output" if value >= line - 0.02 else "kernel"] for value, _ in here]
+    ax.scatter(*zip(*here), marker="D", s=48, c=colours, edgecolor="white", zorder=3)
     ax.scatter([], [], marker="D", s=48, color=core.COLOURS["output"], label="this run")
     ax.set_yticks(rows, names)
     ax.invert_yaxis()

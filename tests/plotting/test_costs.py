@@ -53,3 +53,10 @@ def test_the_live_run_is_drawn_over_longer_stored_ones(shown):
         assert list(line.get_ydata()) in (live["train"], live["validation"])
         assert line.get_linewidth() > max(each.get_linewidth() for each in plain.lines if len(each.get_xdata()) == 4)
     assert {text.get_text() for text in fig.legends[0].get_texts()} >= {"training images", "test images", "this run"}
+
+
+def test_a_panel_may_have_stored_runs_alone(shown):
+    stored = [{"train": [10, 20], "validation": [9, 18]}]
+    plotting.epochs_among_stored({"plain": (stored, {})}, alt="Two curves.")
+    ((fig, _),) = shown
+    assert [list(line.get_ydata()) for line in fig.axes[0].lines if len(line.get_ydata())] == [[10, 20], [9, 18]]

@@ -42,3 +42,14 @@ def test_panels_share_their_axis_and_doubling_sizes_have_marks(shown):
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="nothing to draw"):
         plotting.live_over_stored({}, [], **LABELS)
+
+
+def test_a_panel_may_have_stored_runs_alone(shown):
+    runs = [{"plain": {"8": [1, 2]}, "residual": {"8": [3, 4], "20": [5, 6]}}]
+    plotting.live_over_stored({"plain": {}, "residual": {"20": [5.5]}}, runs, **LABELS)
+    plotting.live_over_stored({"plain": {}}, runs, **LABELS)
+    left, right = shown[0][0].axes
+    assert [line.get_marker() for line in left.lines] == ["None"]
+    assert [line.get_marker() for line in right.lines] == ["None", "None", "D"]
+    signs = [[text.get_text() for text in fig.legends[0].get_texts()] for fig, _ in shown]
+    assert signs == [["this run", "stored runs: mean and range"], ["stored runs: mean and range"]]

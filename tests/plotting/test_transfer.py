@@ -23,6 +23,13 @@ def test_ways_draw_range_mean_reference_and_this_run(shown):
     assert not np.allclose(good, bad), "a way that falls behind has another colour"
 
 
+def test_ways_draw_what_this_run_has(shown):
+    plotting.ways([{"frozen": 0.6, "tuned": 0.7}], {"tuned": 0.5}, reference="frozen")
+    (axes,) = shown[0][0].axes
+    assert axes.collections[1].get_offsets().tolist() == [[0.5, 1.0]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["frozen", "tuned"]
+
+
 @pytest.mark.parametrize(
     ("stored", "reference", "message"),
     [([], "a", "0 runs"), ([{"a": 0.5}], "a", "without b"), ([{"a": 0.5, "b": 0.6}], "c", "the reference 'c'")],
