@@ -348,7 +348,7 @@ def test_a_layer_of_operations_is_one_row():
             self.kernel = self.add_weight(shape=(shape[-1], 5))
 
         def call(self, x):
-            return ops.relu(ops.matmul(ops.average_pool(x, 2), self.kernel))
+            return ops.relu(ops.matmul(ops.average_pool(x, (2, 2), (2, 2)), self.kernel))
 
     traced = trace(of((8, 8, 3), Scaled(name="mine")))
     assert [row.name for row in traced][1:] == ["mine"]
