@@ -605,8 +605,8 @@ claim("so does pointing at the middle", explain.pointing_game(middle, boxes).all
 # Photographers put things in the middle. Five hits prove nothing here, and on many benchmarks a part of the score is
 # this. The question must be asked where the middle does not help, and often: fifty mosaics of four pictures of CIFAR-10
 # each, all of which the small ResNet names rightly by themselves, and four questions to each (the grid is that of
-# Böhle, Fritz and Schiele 2021). A fixed finger hits one tile in four, exactly. You ask about twenty mosaics, the stored
-# runs about fifty.
+# Böhle, Fritz and Schiele 2021). A fixed finger hits one tile in four, exactly. You ask about twenty mosaics; the
+# stored runs asked about fifty.
 #
 # **Predict**: of the questions, what share do saliency and Grad-CAM answer?
 

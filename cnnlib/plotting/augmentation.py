@@ -66,7 +66,7 @@ def learning_curves(
 
     Args:
         stored: runs; each maps ``"<recipe> <size> test"`` to an accuracy.
-        live: the same for this run; it may lack sizes.
+        live: the same for this run; it may lack sizes, or a way of training.
         sizes: of the training set, small to large.
         recipes: the names of the ways of training, one line each.
 
@@ -84,7 +84,8 @@ def learning_curves(
         ax.plot(sizes, mean, "-o" if number else "--o", color=colour, label=recipe)
         ax.fill_between(sizes, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, linewidth=0)
         here = [(size, live[f"{recipe} {size} test"]) for size in sizes if f"{recipe} {size} test" in live]
-        ax.scatter(*zip(*here), marker="D", s=52, color=colour, edgecolor="white", zorder=3)
+        if here:
+            ax.scatter(*zip(*here), marker="D", s=52, color=colour, edgecolor="white", zorder=3)
         texts.append(recipe + " " + ", ".join(f"{approx(value)}" for value in mean))
     ax.scatter([], [], marker="D", s=52, color=core.COLOURS["muted"], label="this run")
     ax.set_xscale("log")

@@ -39,6 +39,14 @@ def test_learning_curves_draw_mean_range_and_this_run(shown):
     assert [[2.0, 0.4]] in points
 
 
+def test_learning_curves_draw_what_this_run_has(shown):
+    stored = [{f"{r} {n} test": 0.1 * n for r in ("a", "b") for n in (1, 2)}]
+    plotting.learning_curves(stored, {"b 2 test": 0.4}, sizes=(1, 2), recipes=("a", "b"))
+    (axes,) = shown[0][0].axes
+    points = [c.get_offsets().tolist() for c in axes.collections if len(c.get_offsets()) == 1]
+    assert [point for point in points if point != [[0.0, 0.0]]] == [[[2.0, 0.4]]]
+
+
 def test_learning_curves_without_stored_runs_are_refused():
     with pytest.raises(ValueError, match="at least one stored run"):
         plotting.learning_curves([], {}, sizes=(1,), recipes=("a",))
