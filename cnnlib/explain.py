@@ -92,7 +92,7 @@ def _tap(layer: keras.Layer, delta, seen: list, at_input: bool):
 
 
 _COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # model -> what was compiled for it
-_AS_IT_IS = endings.Ending()
+_AS_IT_IS, _WHATEVER = endings.Ending(), object()  # for a look into a layer: the score plays no part
 _SAID: weakref.WeakSet = weakref.WeakSet()  # models whose softmax was mentioned
 
 
@@ -107,7 +107,11 @@ def _compiled(model: keras.Model, key, make: Callable[[Callable[[], keras.Model]
 def _score(model: keras.Model, images, classes, ending: endings.Ending, output):
     """(the sum of the scores asked for, all scores). A class of -1 stands for the highest."""
     with ending.without() if ending.without else contextlib.nullcontext():
-        scores = endings.pick(model, model(images, training=False), output)
+        result = model(images, training=False)
+    if output is _WHATEVER:
+        scores = keras.tree.flatten(result)[0]
+        return ops.sum(scores), scores
+    scores = endings.pick(model, result, output)
     if len(scores.shape) != 2:
         raise ValueError(
             f"model {model.name!r} returns {tuple(scores.shape)}; expected one score per class, (n, classes). "
@@ -419,8 +423,7 @@ def penultimate(model, images, batch_size: int = 32) -> np.ndarray:
 
 def _seen(model, layer, images, classes, batch_size: int, at_input: bool) -> np.ndarray:
     shape = _shape_at(model, layer, images, at_input)
-    first = 0 if len(endings.output_names(model)) > 1 else None  # the score plays no part
-    run = _head_gradient(model, layer, _AS_IT_IS, first, at_input)
+    run = _head_gradient(model, layer, _AS_IT_IS, _WHATEVER, at_input)
     parts = [
         run(np.zeros((len(images[part]), *shape), "float32"), images[part], classes[part])[2][0]
         for part in _batches(len(images), batch_size)

@@ -80,7 +80,7 @@ def pick(model: keras.Model, result, output: str | int | None):
         return next(iter(known.values()))
     if output in known:
         return known[output]
-    if isinstance(output, int) and not isinstance(output, bool) and 0 <= output < len(known):
+    if type(output) is int and 0 <= output < len(known) and not isinstance(result, dict):  # the order of a dict varies
         return list(known.values())[output]
     names = ", ".join(map(repr, known))
     if output is None:

@@ -218,6 +218,8 @@ def padded(call: Call) -> Field:
             return axis.slide(moved, before + length + after)
         if axis.tangled:
             raise NotKnown("it pads positions that an earlier layer has flattened")
+        if mode != "reflect" and not (mode == "symmetric" and max(before, after) == 1):
+            raise NotKnown(f"what a {mode!r} border repeats depends on the backend")
         source = np.pad(np.arange(length), (before, after), mode=mode)
         endless = axis.slide(moved, before + length + after).endless
         return replace(axis, first=axis.first[source], last=axis.last[source], endless=endless)
