@@ -57,7 +57,7 @@ def _exercises_of(checks: str, lesson: str) -> dict[str, Exercise]:
 def listed() -> dict[str, str]:
     """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
     found: dict[str, str] = {}
-    for path in sorted(_course.current().checks_folder().glob("lesson_[0-9][0-9].py")):
+    for path in sorted(_course.current().checks_folder().glob("lesson_[0-9][0-9]*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         kinds = {*_KINDS, *_own_kinds(tree)}
         for node in ast.walk(tree):

@@ -146,7 +146,7 @@ WRONG = {
         (cell("def squeeze_excite(x, ratio=16):\n    return layers.Dense(8)"), "should return a symbolic tensor"),
         (3, "Hand over the function itself"),
         (gate(units="max(4, channels // ratio)"), "is 0. One is left"),
-        (gate(units="max(9, channels // ratio)"), "Only 0 is replaced"),
+        (gate(units="max(40, channels // ratio)"), "Only 0 is replaced"),
         (gate(hidden='activation="relu6"'), "A ReLU6 cuts off"),
     ],
     "07.3": [
