@@ -133,8 +133,16 @@ _PUT_ASIDE = """
 import os as _os
 _progress_of_the_page = {{name: _os.environ.get(name) for name in ("CNNLIB_PROGRESS",)}}
 _os.environ["CNNLIB_PROGRESS"] = {progress!r}
+# Keras numbers the layers that are given no name; a table of the page must show the numbers that it has stored.
+import sys as _sys
+_counted = getattr(_sys.modules.get("keras.src.backend.common.global_state"), "GLOBAL_STATE_TRACKER", None)
+_counted = getattr(_counted, "object_name_uids", None)
+_numbers_of_the_page = None if _counted is None else dict(_counted)
 """
 _PUT_BACK = """
+if _numbers_of_the_page is not None:
+    _counted.clear()
+    _counted.update(_numbers_of_the_page)
 for _name, _value in _progress_of_the_page.items():
     _os.environ.pop(_name, None) if _value is None else _os.environ.update({_name: _value})
 """
