@@ -224,7 +224,7 @@ def diagnose(symptoms: Symptoms | None = None, **seen) -> Diagnosis:
 
 # --- what the curves say: the questions of the flowchart -------------------------------------------------------------
 
-GAP = 0.1  # of accuracies, from which on training and validation are called far apart
+GAP = 0.1 - 1e-9  # of accuracies, from which on training and validation are called far apart; 1.0 and 0.9 are
 NEAR_CHANCE = 0.05
 
 
