@@ -13,8 +13,8 @@
 `briefs`       six production briefs, and which constraint a choice breaks
 =============  =====================================================================================================
 
-Probabilities and logits are (n, classes), labels are class numbers (n,), images (n, height, width, channels), float32 in
-[0, 1]. A module loads when first used.
+Probabilities and logits are (n, classes), labels are class numbers (n,), images (n, height, width, channels), float32
+in [0, 1]. A module loads when first used.
 """
 
 from cnnlib._lazy import exports

@@ -160,7 +160,7 @@ def _convolved(image: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _clouds(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """A smooth random field with mean 1: noise at coarser and coarser grids, each enlarged, coarse ones the stronger."""
+    """A smooth random field with mean 1: noise on grids of 3 to 17 points, enlarged; coarse ones are the stronger."""
     field = np.zeros((height, width))
     for octave in range(1, 5):
         cells = 2**octave

@@ -1,9 +1,9 @@
 """An executable flowchart: from symptoms to suspects, from each suspect to the check that decides, then to the fix.
 
 You say what you have seen (`Symptoms`; leave out what you have not), and `diagnose` answers with causes. Each is
-**suspected** (what you saw would follow from it, as from other causes) or **confirmed** (you have done its check, and it
-came out so); a cause whose check came out otherwise is dropped. The order is that of the ladder of lesson 15: data, tiny
-set, curves, predictions, use. Do the first check that is open, add what came out, and ask again.
+**suspected** (what you saw would follow from it, as from other causes) or **confirmed** (you have done its check, and
+it came out so); a cause whose check came out otherwise is dropped. The order is that of the ladder of lesson 15: data,
+tiny set, curves, predictions, use. Do the first check that is open, add what came out, and ask again.
 
 One arrow of many flowcharts is missing here on purpose: "validation much worse than training: look for leakage".
 Leakage puts into the validation set what training has seen, so it makes validation *better*. It is suspected where
@@ -388,7 +388,7 @@ def _mode(s: Symptoms) -> Outcome | None:
     lost = s.train_mode_accuracy - s.inference_accuracy
     return Outcome(
         lost > 0.05,
-        f"the same training images: {s.train_mode_accuracy:.2f} as in training, {s.inference_accuracy:.2f} in inference",
+        f"training images: {s.train_mode_accuracy:.2f} as in training, {s.inference_accuracy:.2f} in inference",
     )
 
 
@@ -438,9 +438,7 @@ def _skew(s: Symptoms) -> Outcome | None:
     evidence = []
     if s.serving_input_difference is not None:
         evidence.append(
-            Outcome(
-                s.serving_input_difference > 0.02, f"one file, two inputs: {s.serving_input_difference:.3g} apart"
-            )
+            Outcome(s.serving_input_difference > 0.02, f"one file, two inputs: {s.serving_input_difference:.3g} apart")
         )
     if s.has("train_range", "serving_range"):
         (low, high), (other_low, other_high) = s.train_range, s.serving_range

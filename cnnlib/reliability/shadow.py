@@ -1,8 +1,8 @@
 """A new model beside the old one: does it answer otherwise, is it better, and when to go back. Lesson 15.
 
-In **shadow** a new model answers the same inputs as the old one, and only the old one is heard. `compare` says how often
-they agree, which needs no labels, and, on the part that has labels, how their accuracy differs: paired, because both
-saw the same images. A `Policy` turns that into a decision, before the switch and after it.
+In **shadow** a new model answers the same inputs as the old one, and only the old one is heard. `compare` says how
+often they agree, which needs no labels, and, on the part that has labels, how their accuracy differs: paired, because
+both saw the same images. A `Policy` turns that into a decision, before the switch and after it.
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def test_equal_costs_allow_a_half():
 
 
 def test_a_brief_of_one_s_own_is_reviewed():
-    own = briefs.Brief("birds", "A camera in a tree.", "classification", 0.5, group="nest", offline=True, miss=1, false_alarm=1)
+    own = briefs.Brief(
+        "birds", "A camera in a tree.", "classification", 0.5, group="nest", offline=True, miss=1, false_alarm=1
+    )
     assert [o.constraint for o in reliability.review(own, split="by time", architecture="hosted API")] == [
         "the group is a nest",
         "there is no network",

@@ -19,7 +19,7 @@ def pictures():
 
 @pytest.mark.parametrize("kind", reliability.CORRUPTIONS)
 def test_each_severity_leaves_less(pictures, kind):
-    """In the mean, and of nearly each picture. Pixelate is judged by the mean: 28 and 27 of 32 pixels divide unevenly."""
+    """In the mean and of each picture; pixelate only in the mean: 28 and 27 of 32 pixels both divide unevenly."""
     ratios = [reliability.psnr(pictures, reliability.corrupt(pictures, kind, s)) for s in reliability.SEVERITIES]
     means = [np.mean(ratio) for ratio in ratios]
     assert all(a > b for a, b in zip(means, means[1:])), np.round(means, 1)
@@ -32,9 +32,7 @@ def test_each_severity_leaves_less(pictures, kind):
 @pytest.mark.parametrize("kind", reliability.CORRUPTIONS)
 def test_a_photograph_is_treated_alike(kind):
     photograph = datasets.photograph("cat", size=(150, 200))[None].astype("float32") / 255
-    means = [
-        reliability.psnr(photograph, reliability.corrupt(photograph, kind, s))[0] for s in reliability.SEVERITIES
-    ]
+    means = [reliability.psnr(photograph, reliability.corrupt(photograph, kind, s))[0] for s in reliability.SEVERITIES]
     assert all(a > b for a, b in zip(means, means[1:])), np.round(means, 1)
 
 

@@ -177,7 +177,9 @@ SEEN = {
 def test_table_and_flowchart_agree(row):
     """What the table names as causes of a symptom, the flowchart suspects when it sees the symptom."""
     suspected = set(reliability.diagnose(**SEEN[row.symptom]).suspected)
-    missing = set(row.causes) - suspected - {"more is frozen than was meant, or less", "the loss expects another output"}
+    missing = (
+        set(row.causes) - suspected - {"more is frozen than was meant, or less", "the loss expects another output"}
+    )
     assert not missing
 
 

@@ -1,4 +1,4 @@
-"""Drift: distances against SciPy and by hand, p-values and alarms that keep their stated rate, changes that are seen."""
+"""Drift: distances against SciPy and by hand, p-values and alarms that keep their rate, changes that are seen."""
 
 import numpy as np
 import pytest
@@ -53,13 +53,11 @@ def test_mmd_by_hand():
 
 
 def test_p_values_of_mmd_keep_their_rate_without_a_change():
-    """600 pairs of samples of one distribution: a tenth of the p-values is at most 0.1 (within three standard errors)."""
+    """600 pairs of samples of one distribution: a tenth of the p-values is at most 0.1, within 3 standard errors."""
     rng = np.random.default_rng(1)
     p = np.array(
         [
-            reliability.mmd_test(
-                rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), permutations=99, seed=i
-            ).p_value
+            reliability.mmd_test(rng.normal(size=(15, 2)), rng.normal(size=(20, 2)), permutations=99, seed=i).p_value
             for i in range(600)
         ]
     )
@@ -103,15 +101,15 @@ def together(rng, count, columns):
 @pytest.mark.parametrize("make", [independent, together])
 @pytest.mark.parametrize("columns", [1, 6])
 def test_a_monitor_keeps_its_rate_of_false_alarms(make, columns):
-    """40 references, 40 windows each, 1,600 in all. References differ, so that the error is larger than of 1,600 tosses.
+    """40 references, 40 windows each.
 
-    Measured over 400 references at 0.05: see the comment beside the limits.
+    Over 200 other references with 50 windows each the rates were 0.046 to 0.048 by resampling (standard error 0.0025),
+    0.045 to 0.048 by Bonferroni with independent columns and 0.026 with six that go together. References differ: of
+    single ones the rate spreads by 0.03, so that of 40 the mean has a standard error of 0.006.
     """
     rate = false_alarms(make, columns, range(40), 40, window=40, false_alarm_rate=0.05, repeats=400)
     assert 0.025 <= rate <= 0.075
-    cautious = false_alarms(
-        make, columns, range(40), 40, window=40, false_alarm_rate=0.05, method="bonferroni"
-    )
+    cautious = false_alarms(make, columns, range(40), 40, window=40, false_alarm_rate=0.05, method="bonferroni")
     assert cautious <= 0.065
     if make is together and columns == 6:
         assert cautious < rate, "Bonferroni does not know that the columns go together"
@@ -131,7 +129,7 @@ def test_windows_in_order_need_limits_from_windows_in_order():
     for seed in range(12):
         rng = np.random.default_rng(seed)
         reference = walk(rng, 4000, 2)
-        later = {name: values for name, values in walk(rng, 2000, 2).items()}
+        later = walk(rng, 2000, 2)
         for result, in_order in ((drawn, False), (ordered, True)):
             monitor = drift.Monitor(seed=seed, in_order=in_order, **settings).fit(reference)
             result += [verdict.alarm for verdict in monitor.check_all(later)]
