@@ -245,9 +245,8 @@ class Monitor:
 
     Any numbers per image will do: those of `image_statistics`, the network's confidence, the components of an
     embedding. Each column is compared by its Kolmogorov-Smirnov distance. Many columns have many occasions for a false
-    alarm; the rate is that of the whole window, whichever column raises it. It is a mean over references: with 400
-    images as the reference, windows of 40 and a rate of 0.05, one monitor in ten is above 0.09 for good, since a
-    reference has luck of its own. More reference images help.
+    alarm; the rate is that of the whole window, whichever column raises it. It is a mean over references: the own rate
+    of a single monitor lies near it, the nearer the more reference images there are.
 
     Args:
         window: images in a window.

@@ -104,8 +104,8 @@ def test_a_monitor_keeps_its_rate_of_false_alarms(make, columns):
     """40 references, 40 windows each.
 
     Over 200 other references with 50 windows each the rates were 0.046 to 0.048 by resampling (standard error 0.0025),
-    0.045 to 0.048 by Bonferroni with independent columns and 0.026 with six that go together. References differ: of
-    single ones the rate spreads by 0.03, so that of 40 the mean has a standard error of 0.006.
+    0.045 to 0.048 by Bonferroni with independent columns and 0.026 with six that go together. Between
+    references the share of 40 windows has a standard deviation of 0.035, so that the mean of 40 has an error of 0.006.
     """
     rate = false_alarms(make, columns, range(40), 40, window=40, false_alarm_rate=0.05, repeats=400)
     assert 0.025 <= rate <= 0.075
