@@ -5,13 +5,14 @@
 
 They are no part of the lesson's own code, because they need minutes to an hour of one core:
 
-calibration    the shipped CIFAR-10 networks before and after a temperature that is fitted on one half of the 2,000 bundled
-               test images and judged on the other; as a control the temperature of training images. The seed divides.
-corruptions    the same networks on the judged half, eight corruptions at five severities: accuracy, and calibration with
-               and without the temperature of clean images. The seed divides and draws the noise.
+calibration    the shipped CIFAR-10 networks before and after a temperature that is fitted on one half of the 2,000
+               bundled test images and judged on the other; as a control the temperature of training images. The seed
+               divides.
+corruptions    the same networks on the judged half, eight corruptions at five severities: accuracy, and calibration
+               with and without the temperature of clean images. The seed divides and draws the noise.
 attacks        FGSM, PGD, random signs, and FGSM made on the other network. Each seed has 200 test images of its own.
-augmentation   a small network trained with four kinds of augmentation on 7,000 bundled images, the epoch chosen on 1,000,
-               judged on the 2,000 test images, clean and corrupted.
+augmentation   a small network trained with four kinds of augmentation on 7,000 bundled images, the epoch chosen on
+               1,000, judged on the 2,000 test images, clean and corrupted.
 resolution     the same network on images of 16, 24 and 32 pixels, shrunk after they were corrupted.
 
 A rerun replaces the file. The temperature, and the epoch of each training, are chosen on images that are not judged.
@@ -217,7 +218,7 @@ def shrunk(images: np.ndarray, size: int) -> np.ndarray:
 
 def trained(augment: Callable, seed: int, size: int = 32, epochs: int = EPOCHS, count: int = 8000) -> tuple:
     """A network of the epoch that was best on the held-out images; the accuracy there, and that epoch from 1."""
-    runtime.setup(seed)
+    keras.utils.set_random_seed(seed)
     data = datasets.cifar10(size=count)
     fit, held = splits.random_split(count, test=0.125, seed=seed)
     x, y = data.x_train[fit], data.y_train[fit]
