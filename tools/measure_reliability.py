@@ -8,14 +8,13 @@ They are no part of the lesson's own code, because they need minutes to an hour 
 calibration    the shipped CIFAR-10 networks before and after a temperature that is fitted on one half of the 2,000
                bundled test images and judged on the other; as a control the temperature of training images. The seed
                divides.
-corruptions    the same networks on the judged half, eight corruptions at five severities: accuracy, and calibration
-               with and without the temperature of clean images. The seed divides and draws the noise.
-attacks        FGSM, PGD, random signs, and FGSM made on the other network. Each seed has 200 test images of its own.
-augmentation   a small network trained with four kinds of augmentation on 7,000 bundled images, the epoch chosen on
-               1,000, judged on the 2,000 test images, clean and corrupted.
-resolution     the same network on images of 16, 24 and 32 pixels, shrunk after they were corrupted.
+corruptions    the same networks, eight corruptions at five severities: accuracy, and calibration with and without the
+               temperature of other, clean images. Each seed has 500 test images of its own, and its own noise.
+attacks        FGSM, PGD, random signs, and FGSM made on the other network. Each seed has 100 test images of its own.
+trainings      a small network trained with four kinds of augmentation, and on images of 16 and 24 pixels instead of 32,
+               on 7,000 bundled images; the epoch is chosen on 1,000, and 1,000 test images judge, clean and corrupted.
 
-A rerun replaces the file. The temperature, and the epoch of each training, are chosen on images that are not judged.
+A rerun replaces the file. Temperatures, and the epoch of each training, are chosen on images that are not judged.
 """
 
 import argparse
@@ -46,8 +45,16 @@ NETWORKS = {
     ),
 }
 SEEN = 2000  # training images for the control of calibration
-EPOCHS, BATCH, RATE = 24, 100, 0.004
-SIZES = (16, 24, 32)
+EPOCHS, BATCH, RATE = 16, 100, 0.004
+
+
+def own_images(seed: int, count: int) -> np.ndarray:
+    """Indices of ``count`` test images that no other seed has."""
+    order = np.random.default_rng(0).permutation(2000)
+    chosen = order[seed * count : (seed + 1) * count]
+    if len(chosen) < count:
+        raise ValueError(f"seed {seed}: there are images for seeds 0 to {len(order) // count - 1}.")
+    return chosen
 
 
 def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -97,15 +104,15 @@ def calibration(seeds: list[int], count: int = 2000) -> dict[int, dict]:
 # --- corruptions -----------------------------------------------------------------------------------------------------
 
 
-def corruptions(seeds: list[int], count: int = 2000) -> dict[int, dict]:
-    data = datasets.cifar10(test_size=count)
+def corruptions(seeds: list[int], count: int = 500) -> dict[int, dict]:
+    data = datasets.cifar10()
     runs: dict[int, dict] = {seed: {} for seed in seeds}
     for name, make in NETWORKS.items():
         model = make()
         clean = logits_of(model, data.x_test)
         for seed in seeds:
-            fit, judge = splits.random_split(count, test=0.5, seed=seed)
-            images, labels = data.x_test[judge], data.y_test[judge]
+            judge = own_images(seed, count)
+            images, labels, fit = data.x_test[judge], data.y_test[judge], np.setdiff1d(np.arange(2000), judge)
             temperature = reliability.fit_temperature(clean[fit], data.y_test[fit])
             runs[seed][name] = {"clean": _under(clean[judge], labels, temperature)}
             for kind in reliability.CORRUPTIONS:
@@ -131,18 +138,15 @@ def _under(logits: np.ndarray, labels: np.ndarray, temperature: float) -> dict[s
 # --- attacks ---------------------------------------------------------------------------------------------------------
 
 LEVELS = (1, 2, 4, 8)  # of 255
-PGD_LEVELS = (1, 2, 4)
+PGD_LEVELS = (1, 2)
 
 
-def attacks(seeds: list[int], count: int = 200) -> dict[int, dict]:
+def attacks(seeds: list[int], count: int = 100) -> dict[int, dict]:
     data = datasets.cifar10()
-    order = np.random.default_rng(0).permutation(len(data.x_test))
     runs: dict[int, dict] = {seed: {} for seed in seeds}
     attack = {name: reliability.Attack(NETWORKS[name]()) for name in ("ResNet-20", "small VGG")}
     for seed in seeds:
-        chosen = order[seed * count : (seed + 1) * count]
-        if len(chosen) < count:
-            raise ValueError(f"seed {seed}: there are test images for seeds 0 to {len(order) // count - 1}.")
+        chosen = own_images(seed, count)
         x, y = data.x_test[chosen], data.y_test[chosen]
         fgsm = {name: {n: each.fgsm(x, y, n / 255) for n in LEVELS} for name, each in attack.items()}
         for name, each in attack.items():
@@ -197,11 +201,14 @@ def other_light(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(mean + kept * (images - mean) + added, 0, 1)
 
 
-AUGMENTATIONS: dict[str, Callable] = {
-    "none": lambda images, rng: images,
-    "flip and shift": flip_and_shift,
-    "and noise": noisy,
-    "and light": other_light,
+# What is trained: how the images are changed, and the pixels of a side.
+ARMS: dict[str, tuple[Callable, int]] = {
+    "none": (lambda images, rng: images, 32),
+    "flip and shift": (flip_and_shift, 32),
+    "and noise": (noisy, 32),
+    "and light": (other_light, 32),
+    "flip and shift, 24 pixels": (flip_and_shift, 24),
+    "flip and shift, 16 pixels": (flip_and_shift, 16),
 }
 
 
@@ -241,35 +248,28 @@ def trained(augment: Callable, seed: int, size: int = 32, epochs: int = EPOCHS, 
     return model, best, when
 
 
-def judged(model: keras.Model, validation: float, epoch: int, seed: int, size: int = 32, count: int = 2000) -> dict:
-    data = datasets.cifar10(size=10, test_size=count)
-
-    def accuracy(images: np.ndarray) -> float:
-        return float(np.mean(logits_of(model, shrunk(images, size)).argmax(axis=1) == data.y_test))
-
-    corrupted = {
-        kind: [accuracy(reliability.corrupt(data.x_test, kind, severity, seed)) for severity in reliability.SEVERITIES]
-        for kind in reliability.CORRUPTIONS
-    }
-    return {"validation": validation, "epoch": epoch, "clean": accuracy(data.x_test), "corrupted": corrupted}
-
-
-def augmentation(seeds: list[int], **options) -> dict[int, dict]:
+def trainings(seeds: list[int], judged: int = 1000, **options) -> dict[int, dict]:
+    """All networks of a seed are judged together, so that each corrupted image is made once."""
+    data = datasets.cifar10(size=10, test_size=judged)
     runs: dict[int, dict] = {seed: {} for seed in seeds}
     for seed in seeds:
-        for name, augment in AUGMENTATIONS.items():
-            runs[seed][name] = judged(*trained(augment, seed, **options), seed)
-            clean = runs[seed][name]["clean"]
-            print(f"augmentation: {name}, seed {seed} done, {clean:.3f} on clean images", flush=True)
-    return runs
+        networks = {}
+        for name, (augment, size) in ARMS.items():
+            networks[name], validation, epoch = trained(augment, seed, size, **options)
+            runs[seed][name] = {"validation": validation, "epoch": epoch, "corrupted": {}}
+            print(f"trainings: {name}, seed {seed}: {validation:.3f} on held-out images", flush=True)
 
+        def accuracies(images: np.ndarray) -> dict[str, float]:
+            given = {name: logits_of(model, shrunk(images, ARMS[name][1])) for name, model in networks.items()}
+            return {name: float(np.mean(logits.argmax(axis=1) == data.y_test)) for name, logits in given.items()}
 
-def resolution(seeds: list[int], **options) -> dict[int, dict]:
-    runs: dict[int, dict] = {seed: {} for seed in seeds}
-    for seed in seeds:
-        for size in SIZES:
-            runs[seed][str(size)] = judged(*trained(flip_and_shift, seed, size, **options), seed, size)
-            print(f"resolution: {size}, seed {seed} done, {runs[seed][str(size)]['clean']:.3f}", flush=True)
+        for name, accuracy in accuracies(data.x_test).items():
+            runs[seed][name]["clean"] = accuracy
+        for kind in reliability.CORRUPTIONS:
+            rows = [accuracies(reliability.corrupt(data.x_test, kind, s, seed)) for s in reliability.SEVERITIES]
+            for name in networks:
+                runs[seed][name]["corrupted"][kind] = [row[name] for row in rows]
+        print(f"trainings: seed {seed} done", flush=True)
     return runs
 
 
@@ -277,8 +277,7 @@ EXPERIMENTS: dict[str, Callable] = {
     "calibration": calibration,
     "corruptions": corruptions,
     "attacks": attacks,
-    "augmentation": augmentation,
-    "resolution": resolution,
+    "trainings": trainings,
 }
 
 

@@ -42,16 +42,24 @@ def test_a_temperature_is_fitted_on_one_half_and_judged_on_the_other(folder, mon
 
 
 def test_small_trainings_have_every_corruption(monkeypatch):
-    monkeypatch.setattr(tool, "AUGMENTATIONS", {"and noise": tool.noisy})
-    whole = tool.judged
-    monkeypatch.setattr(tool, "judged", lambda *run: whole(*run, count=20))
-    (run,) = tool.augmentation([0], epochs=1, count=400).values()
-    assert set(run["and noise"]["corrupted"]) == set(reliability.CORRUPTIONS)
-    assert all(len(values) == 5 for values in run["and noise"]["corrupted"].values())
-    assert run["and noise"]["epoch"] == 1
+    arms = {"and noise": (tool.noisy, 32), "small": (tool.flip_and_shift, 16)}
+    monkeypatch.setattr(tool, "ARMS", arms)
+    (run,) = tool.trainings([0], judged=20, epochs=1, count=400).values()
+    for name in arms:
+        assert set(run[name]["corrupted"]) == set(reliability.CORRUPTIONS)
+        assert all(len(values) == 5 for values in run[name]["corrupted"].values())
+        assert run[name]["epoch"] == 1
+        assert {"clean", "validation"} <= set(run[name])
 
 
-@pytest.mark.parametrize("augment", tool.AUGMENTATIONS.values())
+def test_no_two_seeds_share_images():
+    sets = [set(tool.own_images(seed, 500)) for seed in range(4)]
+    assert len(set.union(*sets)) == 2000
+    with pytest.raises(ValueError, match="seeds 0 to 3"):
+        tool.own_images(4, 500)
+
+
+@pytest.mark.parametrize("augment", [arm[0] for arm in tool.ARMS.values()])
 def test_augmentation_keeps_shape_and_range_and_follows_its_generator(augment):
     images = np.random.default_rng(0).random((6, 32, 32, 3)).astype("float32")
     first, again = (augment(images, np.random.default_rng(3)) for _ in range(2))
