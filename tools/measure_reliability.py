@@ -248,6 +248,12 @@ def trained(augment: Callable, seed: int, size: int = 32, epochs: int = EPOCHS, 
     return model, best, when
 
 
+def accuracies(networks: dict[str, keras.Model], images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Of each network on images of 32 pixels, shrunk to its own size."""
+    given = {name: logits_of(model, shrunk(images, ARMS[name][1])) for name, model in networks.items()}
+    return {name: float(np.mean(logits.argmax(axis=1) == labels)) for name, logits in given.items()}
+
+
 def trainings(seeds: list[int], judged: int = 1000, **options) -> dict[int, dict]:
     """All networks of a seed are judged together, so that each corrupted image is made once."""
     data = datasets.cifar10(size=10, test_size=judged)
@@ -259,14 +265,13 @@ def trainings(seeds: list[int], judged: int = 1000, **options) -> dict[int, dict
             runs[seed][name] = {"validation": validation, "epoch": epoch, "corrupted": {}}
             print(f"trainings: {name}, seed {seed}: {validation:.3f} on held-out images", flush=True)
 
-        def accuracies(images: np.ndarray) -> dict[str, float]:
-            given = {name: logits_of(model, shrunk(images, ARMS[name][1])) for name, model in networks.items()}
-            return {name: float(np.mean(logits.argmax(axis=1) == data.y_test)) for name, logits in given.items()}
-
-        for name, accuracy in accuracies(data.x_test).items():
+        for name, accuracy in accuracies(networks, data.x_test, data.y_test).items():
             runs[seed][name]["clean"] = accuracy
         for kind in reliability.CORRUPTIONS:
-            rows = [accuracies(reliability.corrupt(data.x_test, kind, s, seed)) for s in reliability.SEVERITIES]
+            rows = [
+                accuracies(networks, reliability.corrupt(data.x_test, kind, severity, seed), data.y_test)
+                for severity in reliability.SEVERITIES
+            ]
             for name in networks:
                 runs[seed][name]["corrupted"][kind] = [row[name] for row in rows]
         print(f"trainings: seed {seed} done", flush=True)
