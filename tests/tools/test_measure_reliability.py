@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_temperature_is_fitted_on_one_half_and_judged_on_the_other(folder, monkeypatch):
     few = tool.calibration
-    monkeypatch.setitem(tool.EXPERIMENTS, "calibration", lambda seeds: few(seeds, 200))
+    monkeypatch.setitem(tool.EXPERIMENTS, "calibration", lambda seed: few(seed, 200))
     assert tool.main(["calibration", "--seeds", "1", "0"]) == 0
     content = json.loads((folder / "reliability_calibration.json").read_text(encoding="utf-8"))
     assert content["command"] == "python tools/measure_reliability.py calibration --seeds 0 1"
@@ -44,7 +44,7 @@ def test_a_temperature_is_fitted_on_one_half_and_judged_on_the_other(folder, mon
 def test_small_trainings_have_every_corruption(monkeypatch):
     arms = {"and noise": (tool.noisy, 32), "small": (tool.flip_and_shift, 16)}
     monkeypatch.setattr(tool, "ARMS", arms)
-    (run,) = tool.trainings([0], judged=20, epochs=1, count=400).values()
+    run = tool.trainings(0, judged=20, epochs=1, count=400)
     for name in arms:
         assert set(run[name]["corrupted"]) == set(reliability.CORRUPTIONS)
         assert all(len(values) == 5 for values in run[name]["corrupted"].values())
