@@ -16,6 +16,7 @@ from cnnlib.pipeline.specification import UNUSED, Specification
 __all__ = ["classes_in", "failure", "objects_in", "probabilities", "regions_in", "whole"]
 
 CANDIDATES = 2000  # boxes of one image that reach NMS
+NEAR = 0.05  # the least score of an object that is told as having missed the threshold
 COMPETES = 0.05  # a class that reaches this probability in some cell of the map may win a pixel
 STRIP = 2_000_000  # probabilities computed at once, so that a large photograph needs no gigabytes
 DIGITS = 6  # of a score in the answer
@@ -133,18 +134,22 @@ def objects_in(boxes: np.ndarray, outputs: np.ndarray, where: Placement, specifi
         raw = np.log(np.clip(raw, 1e-7, 1 - 1e-7) / (1 - np.clip(raw, 1e-7, 1 - 1e-7)))
     temperature = specification.calibration.temperature
     # Compared as logits, so that the exponential is computed of the few that count.
-    with np.errstate(divide="ignore"):
-        least = temperature * (np.log(specification.threshold) - np.log1p(-specification.threshold))
-    above = raw >= least
-    rows, places = np.nonzero(above)
-    if len(rows) > CANDIDATES:
-        best = np.argsort(-raw[rows, places], kind="stable")[:CANDIDATES]
-        rows, places = rows[best], places[best]
-    scores = _sigmoid(raw[rows, places] / temperature)
-    own = where.to_image(boxes[rows])
-    visible = np.flatnonzero((own[:, 2] > own[:, 0]) & (own[:, 3] > own[:, 1]))  # not those in a letterbox's border
-    rows, places, scores, own = rows[visible], places[visible], scores[visible], own[visible]
-    kept = batched_nms(own, scores, places, specification.overlap, max_boxes=specification.most)
+    least = temperature * _logit(specification.threshold)
+    kept, missed = [], None
+    rows, places = np.nonzero(raw >= min(least, temperature * _logit(NEAR)))
+    if len(rows):
+        if len(rows) > CANDIDATES:
+            best = np.argsort(-raw[rows, places], kind="stable")[:CANDIDATES]
+            rows, places = rows[best], places[best]
+        own = where.to_image(boxes[rows])
+        visible = np.flatnonzero((own[:, 2] > own[:, 0]) & (own[:, 3] > own[:, 1]))  # not those in a letterbox's border
+        rows, places, own = rows[visible], places[visible], own[visible]
+        scores = _sigmoid(raw[rows, places] / temperature)
+        kept = batched_nms(own, scores, places, specification.overlap)
+        reached = raw[rows[kept], places[kept]] >= least
+        kept, below = kept[reached][: specification.most], kept[~reached]
+        if len(below):
+            missed = _named(columns[places[below[0]]], scores[below[0]], specification)
     results = []
     for i in kept:
         score = scores[i]
@@ -162,15 +167,12 @@ def objects_in(boxes: np.ndarray, outputs: np.ndarray, where: Placement, specifi
                 },
             }
         )
-    return {"results": results, "nearest_miss": _best_below(raw, above, columns, temperature, specification)}
+    return {"results": results, "nearest_miss": missed}
 
 
-def _best_below(raw, above, columns, temperature: float, specification: Specification) -> dict | None:
-    below = np.where(above, -np.inf, raw)
-    at = int(below.argmax()) if below.size else 0
-    if not below.size or not np.isfinite(below.ravel()[at]):
-        return None
-    return _named(columns[at % below.shape[1]], _sigmoid(below.ravel()[at] / temperature), specification)
+def _logit(p: float) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.log(p) - np.log1p(-p))
 
 
 def _sigmoid(logits):
