@@ -1,0 +1,19 @@
+"""A page of your own on pipelines, and an API: ``python -m cnnlib.pipeline.web``. Lesson 14.
+
+SIZES
+
+The page and its script are plain files of this package. Nothing is loaded from elsewhere, nothing is stored, and nothing
+is sent anywhere: images go from the browser to this process and are forgotten with the answer.
+
+>>> from cnnlib import pipeline
+>>> from cnnlib.pipeline.web import running
+>>> with running([pipeline.ready("detect")]) as address:  # from a notebook: a thread serves
+...     print(address)
+
+`application` has the addresses of the API, `guard` says who may ask, `server` holds the port.
+"""
+
+from cnnlib.pipeline.web.application import Limits, application
+from cnnlib.pipeline.web.server import PORT, listen, running, server, warm
+
+__all__ = ["PORT", "Limits", "application", "listen", "running", "server", "warm"]
