@@ -135,7 +135,7 @@ def browser(downloads: Path) -> Iterator[Browser]:
     capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
     process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        port = next(filter(None, (re.search(r"on port (\d+)", line) for line in process.stdout)))[1]
+        port = next(filter(None, (re.search(r"successfully on port (\d+)", line) for line in process.stdout)))[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=2 * PATIENCE, trust_env=False) as client:
             made = client.post("/session", json={"capabilities": {"alwaysMatch": capabilities}}).json()["value"]
             if "sessionId" not in made:

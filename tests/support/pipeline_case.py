@@ -51,3 +51,18 @@ def cells(outputs):
 
 def softmax(logits):
     return ops.convert_to_numpy(ops.softmax(np.asarray(logits, "float32")))
+
+
+def served_pipelines() -> dict:
+    """A pipeline for each task on the networks above."""
+    from cnnlib.pipeline import Pipeline, Preprocessing, Specification
+
+    labels, letterbox = ("background", "red", "blue"), Preprocessing(SIDE, "letterbox", fill=128)
+    classify = Specification("colours", "classify", ("red", "green", "blue"), Preprocessing(SIDE))
+    detect = Specification("cells", "detect", labels, letterbox, background=0, threshold=0.5)
+    segment = Specification("map", "segment", labels, letterbox, background=0)
+    return {
+        "classify": Pipeline(colour_classifier(), classify),
+        "detect": Pipeline(cell_detector(), detect, boxes=cells),
+        "segment": Pipeline(colour_map(), segment),
+    }

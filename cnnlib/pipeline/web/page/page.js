@@ -38,7 +38,7 @@ function drawn(tag, attributes) {
   return element;
 }
 
-const score = (value) => value.toFixed(2);
+const score = (value) => (value > 0 && value < 0.005 ? "under 0.01" : value.toFixed(2));
 const percent = (share) => (share < 0.01 ? "under 1 %" : `${Math.round(100 * share)} %`);
 const count = (number, one, many = one + "s") => `${number} ${number === 1 ? one : many}`;
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -103,12 +103,13 @@ function setThreshold(value, wait = PAUSE) {
 function take(file) {
   picture = file;
   for (const each of document.querySelectorAll("#photographs button")) each.setAttribute("aria-pressed", "false");
+  // On a phone the answer lies below the question.
+  if (at("result").getBoundingClientRect().top > innerHeight / 2) at("result").scrollIntoView();
   ask();
 }
 
 function takeFirst(files) {
-  if (files.length === 0) return;
-  take(files[0]);
+  if (files.length) take(files[0]);
 }
 
 // --- asking ----------------------------------------------------------------------------------------------------------
@@ -230,32 +231,35 @@ function show(found, timing, roundTrip) {
 }
 
 function summary(found) {
-  if (!found.found) return `Nothing found that reaches the threshold of ${score(found.threshold)}.`;
+  const miss = found.nearest_miss;
+  if (!found.found) {
+    const closest = miss ? `The closest: ${missed(miss, found)}.` : "Nothing came close either.";
+    return `Nothing found that reaches the threshold of ${score(found.threshold)}. ${closest}`;
+  }
   const { width, height } = found.image;
   const measure = (each) => (found.task === "segment" ? percent(each.area / (width * height)) : score(each.score));
-  const listed = found.results.slice(0, 4).map((each) => `${each.label} ${measure(each)}`).join(", ");
-  const more = found.results.length > 4 ? ` and ${found.results.length - 4} more` : "";
-  if (found.task === "classify") return `Most probable: ${listed}${more}.`;
+  const told = found.task === "classify" ? 3 : 4;
+  const listed = found.results.slice(0, told).map((each) => `${each.label} ${measure(each)}`).join(", ");
+  if (found.task === "classify") return `Most probable: ${listed}.`;
+  const more = found.results.length > told ? ` and ${found.results.length - told} more` : "";
   const kind = found.task === "detect" ? count(found.results.length, "object") : count(found.results.length, "class", "classes");
   return `${kind} found: ${listed}${more}${found.task === "segment" ? " of the pixels" : ""}.`;
 }
 
+const missed = (miss, found) => `${miss.label} ${score(miss.score)}${miss.score < found.threshold ? "" : ", on too few pixels"}`;
+
+// What came closest, and a threshold that would report it.
 function showClosest(found) {
   const miss = found.nearest_miss;
+  const below = miss && miss.score < found.threshold;
   const line = at("closest");
-  line.hidden = !miss && found.found;
-  if (line.hidden) return;
-  if (!miss) {
-    line.replaceChildren("Nothing came close either. Is the subject large enough in the picture, and one that the network knows?");
-    return;
-  }
-  line.replaceChildren(`The closest that was not reported: ${miss.label}, ${score(miss.score)}.`);
-  if (miss.score < found.threshold) {
-    const lower = Math.max(0, Math.floor(100 * miss.score) / 100);
-    const button = make("button", { type: "button" }, `Report from ${score(lower)}`);
-    button.addEventListener("click", () => { setThreshold(lower, 0); at("result").focus(); });
-    line.append(button);
-  }
+  line.hidden = !miss || !(found.found || below);
+  line.replaceChildren(found.found && miss ? `The closest that is not reported: ${missed(miss, found)}. ` : "");
+  if (!below) return;
+  const lower = Math.max(0, Math.floor(100 * miss.score) / 100);
+  const button = make("button", { type: "button" }, `Report from ${lower.toFixed(2)}`);
+  button.addEventListener("click", () => { setThreshold(lower, 0); at("result").focus(); });
+  line.append(button);
 }
 
 function doubts(result, found) {
