@@ -21,7 +21,8 @@ from PIL import Image
 from pipeline_case import served_pipelines
 
 from cnnlib import datasets
-from cnnlib.pipeline import CODES, STAGES, ImageError, answer_schema, decode
+from cnnlib.pipeline import CODES, ImageError, answer_schema, decode
+from cnnlib.pipeline.latency import STAGES
 from cnnlib.segmentation import rle_decode
 
 pytest.importorskip("starlette", reason="the web page is an extra: pip install -e '.[web]'")
@@ -198,10 +199,15 @@ def head(address: str, *lines: str, path: str = "/api/answer") -> bytes:
     return "\r\n".join([f"POST {path} HTTP/1.1", f"Host: {urlsplit(address).netloc}", *lines, "", ""]).encode()
 
 
+def all_of(own: socket.socket) -> bytes:
+    """What the server says until it closes the connection."""
+    return b"".join(iter(lambda: own.recv(65536), b""))
+
+
 def test_an_announced_size_is_refused_before_a_byte_is_sent(address):
     with connected(address) as own:
         own.sendall(head(address, "Content-Length: 200001"))
-        said = own.recv(65536).decode()
+        said = all_of(own).decode()
     assert said.startswith("HTTP/1.1 413")
     assert "200,001 bytes; at most 200,000" in said
     assert "connection: close" in said.lower()
@@ -238,7 +244,7 @@ def test_the_largest_upload_that_is_taken(client):
 def test_an_upload_that_does_not_come(pipelines, file):
     with running([pipelines["classify"]], Limits(seconds=0.3, waiting=1)) as address, connected(address) as own:
         own.sendall(head(address, "Content-Length: 100") + b"abc")
-        said = own.recv(65536).decode()
+        said = all_of(own).decode()
         assert said.startswith("HTTP/1.1 408")
         assert "within 0.3 s" in said
         # Its place in line is free again.
@@ -254,7 +260,9 @@ def test_requests_at_once_each_get_their_own_answer(client, pipelines):
     for number in range(24):
         pixels = np.zeros((20 + number, 30, 3), np.uint8)
         pixels[:] = rng.integers(0, 256, 3)
-        asked.append((["classify", "detect", "segment"][number % 3], f"{number}.png", png(pixels), [0.2, 0.6][number % 2]))
+        asked.append(
+            (["classify", "detect", "segment"][number % 3], f"{number}.png", png(pixels), [0.2, 0.6][number % 2])
+        )
 
     def ask(one):
         task, name, data, threshold = one
@@ -285,7 +293,10 @@ class Stub:
 
 def test_a_busy_server_says_so(pipelines, file):
     stub = Stub(pipelines["classify"])
-    with running([stub], Limits(waiting=2)) as address, httpx.Client(base_url=address, timeout=60, trust_env=False) as own:
+    with (
+        running([stub], Limits(waiting=2)) as address,
+        httpx.Client(base_url=address, timeout=60, trust_env=False) as own,
+    ):
         with ThreadPoolExecutor(2) as pool:
             waiting = [pool.submit(post, own, "api/answer", file.read_bytes()) for _ in range(2)]
             until(lambda: own.get("healthz").json()["in_line"] == 2)
@@ -412,7 +423,12 @@ def test_photographs(client):
         response = client.get(f"photographs/{name}.webp")
         assert response.headers["content-type"] == "image/webp"
         assert response.content == datasets.read(f"photographs/{name}.webp")
-    for path in ("photographs/none.webp", "photographs/..%2fmanifest.webp", "photographs/photographs.json", "manifest.json"):
+    for path in (
+        "photographs/none.webp",
+        "photographs/..%2fmanifest.webp",
+        "photographs/photographs.json",
+        "manifest.json",
+    ):
         response = client.get(path)
         assert response.status_code == 404
         error_of(response)
@@ -464,7 +480,10 @@ def status_with(address: str, *lines: str) -> int:
     [
         *((host, 200) for host in ("127.0.0.1", "localhost", "LOCALHOST:99", "[::1]:80", "localhost.")),
         *((host, 403) for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.0.7")),
-        *((host, 403) for host in ("127.0.0.1@evil.example", "evil.example#127.0.0.1", "127.0.0.1:x", "[::1", "0.0.0.0", "")),
+        *(
+            (host, 403)
+            for host in ("127.0.0.1@evil.example", "evil.example#127.0.0.1", "127.0.0.1:x", "[::1", "0.0.0.0", "")
+        ),
     ],
 )
 def test_the_host_is_this_machine(address, host, status):
@@ -556,7 +575,9 @@ def test_as_a_program(pipelines, file, tmp_path):
     try:
         assert process.stdout.readline() == "classify: colours 1, 3 labels\n"
         address = process.stdout.readline().split()[0]
-        response = httpx.post(f"{address}api/answer?name={file.name}", content=file.read_bytes(), timeout=60, trust_env=False)
+        response = httpx.post(
+            f"{address}api/answer?name={file.name}", content=file.read_bytes(), timeout=60, trust_env=False
+        )
         assert response.json() == pipelines["classify"](file)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)

@@ -39,7 +39,9 @@ class Browser:
         self._client, self._session = client, session
 
     def _ask(self, method: str, path: str, **content):
-        response = self._client.request(method, f"/session/{self._session}/{path}", json=content if method == "POST" else None)
+        response = self._client.request(
+            method, f"/session/{self._session}/{path}", json=content if method == "POST" else None
+        )
         value = response.json()["value"]
         if response.is_error:
             raise RuntimeError(f"{value['error']}: {value['message']}")
@@ -86,14 +88,18 @@ class Browser:
             if value := condition():
                 return value
             time.sleep(0.05)
-        raise AssertionError(f"after {PATIENCE:.0f} s: {what}. The page reads:\n{self.run('return document.body.innerText')}")
+        raise AssertionError(
+            f"after {PATIENCE:.0f} s: {what}. The page reads:\n{self.run('return document.body.innerText')}"
+        )
 
     def wait_for_text(self, selector: str, text: str) -> None:
         self.wait(lambda: text in self.text(selector), f"{selector} does not read {text!r}")
 
     def size(self, width: int, height: int, dark: bool = False) -> None:
         """As on a screen of this many points: narrower than a window of the desktop can be."""
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         scheme = "dark" if dark else "light"
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
@@ -124,7 +130,13 @@ class Browser:
 def browser(downloads: Path) -> Iterator[Browser]:
     """Start Chromium with a profile of its own; what it downloads goes to a folder."""
     driver, binary = programs()
-    arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,900", "--no-first-run"]
+    arguments = [
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,900",
+        "--no-first-run",
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")  # it cannot be had as root
     options = {

@@ -17,6 +17,6 @@ is sent anywhere: images go from the browser to this process and are forgotten w
 """
 
 from cnnlib.pipeline.web.application import Limits, application
-from cnnlib.pipeline.web.server import PORT, listen, running, server, warm
+from cnnlib.pipeline.web.server import PORT, listen, running, uvicorn_server, warm
 
-__all__ = ["PORT", "Limits", "application", "listen", "running", "server", "warm"]
+__all__ = ["PORT", "Limits", "application", "listen", "running", "uvicorn_server", "warm"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cnnlib import network, runtime
 from cnnlib.pipeline.web.application import Limits, application, require
-from cnnlib.pipeline.web.server import PORT, address_of, listen, server, warm
+from cnnlib.pipeline.web.server import PORT, address_of, listen, uvicorn_server, warm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             runtime.backend()  # imports Keras without the noise that backends write
             pipelines = list(_loaded(options, limits))
             app = application(pipelines, limits, hosts=[*options.allow_host, options.address], local=local)
-            own = server(app)
+            own = uvicorn_server(app)
         except (ValueError, ModuleNotFoundError, FileNotFoundError) as error:
             return _refused(error)
         except KeyboardInterrupt:
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=_port, help=f"0: any (default: {PORT}, or the next that is free)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
-    parser.add_argument("--max-megabytes", type=float, default=Limits.bytes / 1e6, help="of a file (default: %(default)g)")
+    parser.add_argument(
+        "--max-megabytes", type=float, default=Limits.bytes / 1e6, help="of a file (default: %(default)g)"
+    )
     parser.add_argument(
         "--max-megapixels", type=float, default=Limits.pixels / 1e6, help="of an image (default: %(default)g)"
     )

@@ -72,7 +72,7 @@ class Limits:
 
 
 def application(pipelines: Iterable, limits: Limits | None = None, hosts: Iterable[str] = (), local: bool = True):
-    """The ASGI application (Starlette) that serves pipelines.
+    """The ASGI application (Starlette behind a `Guard`) that serves pipelines.
 
     Args:
         pipelines: `Pipeline` objects, one for each task at most.
@@ -87,7 +87,6 @@ def application(pipelines: Iterable, limits: Limits | None = None, hosts: Iterab
     require()
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
-    from starlette.middleware import Middleware
     from starlette.routing import Route
 
     site = _Site(_by_task(pipelines), limits or Limits())
@@ -104,11 +103,9 @@ def application(pipelines: Iterable, limits: Limits | None = None, hosts: Iterab
             ("GET", "/photographs/{name}.webp", site.photograph),
         )
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, hosts=hosts, local=local)],
-        exception_handlers={Problem: _told, HTTPException: _no_such, Exception: _failed},
-    )
+    told = {Problem: _told, HTTPException: _no_such, Exception: _failed}
+    # Around all of it, not as one of its middlewares: what the server says of its own defects passes none of these.
+    return Guard(Starlette(routes=routes, exception_handlers=told), hosts, local)
 
 
 def require() -> None:
@@ -361,7 +358,9 @@ def _photographs() -> list[dict]:
         facts = {name: datasets.photograph_facts(name) for name in datasets.photograph_names()}
     except (datasets.DataError, OSError):
         return []
-    return [{"name": name, **{key: fact[key] for key in ("shows", "author", "licence")}} for name, fact in facts.items()]
+    return [
+        {"name": name, **{key: fact[key] for key in ("shows", "author", "licence")}} for name, fact in facts.items()
+    ]
 
 
 def _timing(latency) -> str:

@@ -35,9 +35,7 @@ HEADERS = {
 class Problem(Exception):
     """A request that gets no: ``record`` is what it gets instead, as JSON."""
 
-    def __init__(
-        self, status: int, code: str, message: str, headers: dict | None = None, record: dict | None = None
-    ):
+    def __init__(self, status: int, code: str, message: str, headers: dict | None = None, record: dict | None = None):
         super().__init__(message)
         self.status, self.code, self.headers = status, code, dict(headers or {})
         self.record = record or {"error": {"code": code, "message": message}}

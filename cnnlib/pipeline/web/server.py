@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from cnnlib.pipeline.web.application import Limits, application, require
 
-__all__ = ["PORT", "listen", "running", "server", "warm"]
+__all__ = ["PORT", "listen", "running", "uvicorn_server", "warm"]
 
 PORT = 8140
 TRIED = 20  # ports above it
@@ -43,7 +43,7 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def server(app):
+def uvicorn_server(app):
     """A uvicorn server for an application; ``run(sockets=[...])`` serves until a signal, or ``should_exit``."""
     require()
     import uvicorn
@@ -80,7 +80,7 @@ def running(pipelines: Iterable, limits: Limits | None = None, port: int = 0) ->
     ...     httpx.post(f"{address}api/answer", content=open("photo.jpg", "rb").read()).json()
     """
     pipelines = list(pipelines)
-    own = server(application(pipelines, limits))
+    own = uvicorn_server(application(pipelines, limits))
     for each in pipelines:
         warm(each)
     with listen(port=port) as listening:
