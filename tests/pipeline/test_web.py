@@ -1,5 +1,6 @@
-"""The web page's server: answers, limits, who may ask. Over real connections; the browser's part is test_web_page.py."""
+"""The server of the web page, over real connections: answers, limits, who may ask. In a browser: test_web_page.py."""
 
+import contextlib
 import io
 import json
 import os
@@ -29,7 +30,8 @@ pytest.importorskip("starlette", reason="the web page is an extra: pip install -
 pytest.importorskip("uvicorn", reason="the web page is an extra: pip install -e '.[web]'")
 httpx = pytest.importorskip("httpx")
 
-from cnnlib.pipeline.web import Limits, __main__ as command, application, listen, running  # noqa: E402
+from cnnlib.pipeline.web import Limits, application, listen, running  # noqa: E402
+from cnnlib.pipeline.web import __main__ as command  # noqa: E402
 from cnnlib.pipeline.web.guard import HEADERS  # noqa: E402
 from cnnlib.pipeline.web.server import address_of  # noqa: E402
 
@@ -163,9 +165,9 @@ def test_odd_and_damaged_files(client):
             assert odd.expected != "answer", odd.kind
             assert response.status_code == (413 if record["error"]["code"] == "too_large" else 422)
             codes.add(error_of(response)["code"])
+            named = io.BytesIO(odd.data)
+            named.name = odd.name
             with pytest.raises(ImageError) as raised:
-                named = io.BytesIO(odd.data)
-                named.name = odd.name
                 decode(named, max_pixels=LIMITS.pixels, max_bytes=LIMITS.bytes)
             assert record["error"] == {"code": raised.value.code, "message": str(raised.value)}
     # The others are of files and arrays, which no upload can be.
@@ -218,16 +220,12 @@ def test_an_upload_without_an_end_is_cut(address):
     sent, said = 0, b""
     with connected(address) as own:
         own.sendall(head(address, "Transfer-Encoding: chunked"))
-        try:
+        with contextlib.suppress(OSError):
             while sent < 100_000_000:
                 own.sendall(chunk)
                 sent += len(chunk)
-        except OSError:
-            pass
-        try:
+        with contextlib.suppress(OSError):
             said = own.recv(65536)
-        except OSError:
-            pass
     # Far more than the limit fits into the buffers of the system; without the cut, all of it would be taken.
     assert sent < 20_000_000
     assert said == b"" or said.startswith(b"HTTP/1.1 413")

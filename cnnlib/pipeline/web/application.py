@@ -12,9 +12,9 @@
 ====================================  =================================================================================
 
 ``POST`` takes, in the address: ``task``, ``threshold`` (0 to 1), ``name`` (of the file, as the answer is to call it),
-``soft_masks=1``. An image without an answer gets the record of its failure, as `answer_schema` describes it, with status
-422 (413: too large); whatever else goes wrong gets ``{"error": {"code", "message"}}`` too. The times of the stages stand
-in the header ``Server-Timing``.
+``soft_masks=1``. An image without an answer gets the record of its failure, as `answer_schema` describes it, with
+status 422 (413: too large); whatever else goes wrong gets ``{"error": {"code", "message"}}`` too. The times of the
+stages stand in the header ``Server-Timing``.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ let picture = null; // the file that is asked about
 let shownOf = null; // the file whose pixels are on the page
 let running = null; // what aborts the requests under way
 let answer = null;
+let follow = false; // whether the answer is to come into view
 let thresholds = {}; // of each task, where the person chose one
 let urls = { picture: null, json: null };
 
@@ -103,9 +104,14 @@ function setThreshold(value, wait = PAUSE) {
 function take(file) {
   picture = file;
   for (const each of document.querySelectorAll("#photographs button")) each.setAttribute("aria-pressed", "false");
-  // On a phone the answer lies below the question.
-  if (at("result").getBoundingClientRect().top > innerHeight / 2) at("result").scrollIntoView();
+  follow = true;
   ask();
+}
+
+// On a phone the answer lies below the question. It is brought into view for a new picture, not for each new setting.
+function bringIntoView() {
+  if (follow && at("result").getBoundingClientRect().top > innerHeight / 2) at("result").scrollIntoView();
+  follow = false;
 }
 
 function takeFirst(files) {
@@ -205,6 +211,7 @@ function tell(error) {
   at("problem").replaceChildren(...parts, foot);
   at("problem").hidden = false;
   at("status").textContent = "No answer.";
+  bringIntoView();
 }
 
 // --- what was found --------------------------------------------------------------------------------------------------
@@ -228,6 +235,7 @@ function show(found, timing, roundTrip) {
   showVersions(found);
   at("answer").hidden = false;
   at("status").textContent = summary(found);
+  bringIntoView();
 }
 
 function summary(found) {
