@@ -65,9 +65,8 @@ class Pipeline:
 
     def __repr__(self) -> str:
         spec = self.specification
-        return (
-            f"Pipeline({spec.name} {spec.version}, {spec.task}, {len(spec.labels)} labels, {"x".join(map(str, spec.preprocessing.size))})"
-        )
+        size = "x".join(map(str, spec.preprocessing.size))
+        return f"Pipeline({spec.name} {spec.version}, {spec.task}, {len(spec.labels)} labels, {size})"
 
     def __call__(self, source, *, soft_masks: bool = False) -> dict:
         """The answer to one image: a dictionary, ready for JSON, as `answer_schema` describes it.
