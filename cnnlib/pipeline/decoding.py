@@ -307,11 +307,11 @@ def _eight_bits(values: np.ndarray, mode: str, notes: list[str], what: str):
 
     if mode == "F":
         if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-            raise ImageError("unsupported", f"{what}: grey floats in {_range(values)}; their meaning is defined in [0, 1].")
+            raise ImageError("unsupported", f"{what}: grey floats in {_range(values)}; expected [0, 1].")
         notes.append("floats of 0..1 as 8 bits")
         return Image.fromarray(np.round(values * 255).astype(np.uint8))
     if values.min() < 0 or values.max() > 65535:
-        raise ImageError("unsupported", f"{what}: grey numbers in {_range(values)}; their meaning is defined to 65535.")
+        raise ImageError("unsupported", f"{what}: grey numbers in {_range(values)}; expected 0..65535.")
     notes.append("16 bits as 8: divided by 257")
     return Image.fromarray(_divided(values))
 

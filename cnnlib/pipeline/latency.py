@@ -74,9 +74,7 @@ class Latency:
         width = max(map(len, percentiles))
         lines = [f"{'ms an image':<{width}}" + "".join(f"{f'p{c:g}':>9}" for c in columns) + f"{'share':>9}"]
         for stage, row in percentiles.items():
-            lines.append(
-                f"{stage:<{width}}" + "".join(f"{row[c]:>9.2f}" for c in columns) + f"{shares[stage]:>9.0%}"
-            )
+            lines.append(f"{stage:<{width}}" + "".join(f"{row[c]:>9.2f}" for c in columns) + f"{shares[stage]:>9.0%}")
         return "\n".join(lines)
 
     __repr__ = __str__

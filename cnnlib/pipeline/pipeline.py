@@ -13,8 +13,8 @@ import numpy as np
 
 from cnnlib import gradients
 from cnnlib.pipeline import answer as answers_of
-from cnnlib.pipeline.decoding import MAX_PIXELS, Decoded, ImageError, decode, name_of
 from cnnlib.pipeline.box_decoders import DECODERS
+from cnnlib.pipeline.decoding import MAX_PIXELS, Decoded, ImageError, decode, name_of
 from cnnlib.pipeline.latency import Latency
 from cnnlib.pipeline.specification import Specification, SpecificationError
 
@@ -65,7 +65,8 @@ class Pipeline:
 
     def __repr__(self) -> str:
         spec = self.specification
-        return f"Pipeline({spec.name} {spec.version}, {spec.task}, {len(spec.labels)} labels, {spec.preprocessing.size})"
+        size = "x".join(map(str, spec.preprocessing.size))
+        return f"Pipeline({spec.name} {spec.version}, {spec.task}, {len(spec.labels)} labels, {size})"
 
     def __call__(self, source, *, soft_masks: bool = False) -> dict:
         """The answer to one image: a dictionary, ready for JSON, as `answer_schema` describes it.
@@ -171,7 +172,7 @@ class Pipeline:
     # --- files -------------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path) -> None:
-        """Write the model and its specification into a folder: ``model.keras``, ``specification.json``, ``labels.txt``."""
+        """Write ``model.keras``, ``specification.json`` and ``labels.txt`` into a folder."""
         folder = Path(folder)
         self.specification.save(folder)
         self.model.save(folder / MODEL)

@@ -135,19 +135,20 @@ class Preprocessing:
         """The resized part of the picture that the input shows, uint8 (h, w, c), and its (top, left) in there."""
         from PIL import Image
 
-        left, top, right, bottom = where.region
-        shown = [max(0, round(left)), max(0, round(top)), min(self.size[1], round(right)), min(self.size[0], round(bottom))]
-        new = shown[2] - shown[0], shown[3] - shown[1]
+        tall, wide = self.size
+        left, top, right, bottom = map(round, where.region)
+        left, top, right, bottom = max(0, left), max(0, top), min(wide, right), min(tall, bottom)
+        new = right - left, bottom - top
         (across, down), (x, y) = where.scale, where.shift
         # Only what is shown is computed: the shorter side of 20000x1 pixels, made 256, would take 1.3 billion.
-        box = ((shown[0] - x) / across, (shown[1] - y) / down, (shown[2] - x) / across, (shown[3] - y) / down)
+        box = ((left - x) / across, (top - y) / down, (right - x) / across, (bottom - y) / down)
         width, height = picture.size
         box = max(0.0, box[0]), max(0.0, box[1]), min(float(width), box[2]), min(float(height), box[3])
         box = tuple(float(round(v)) if abs(v - round(v)) < 1e-6 else v for v in box)
         if picture.size != new or box != (0.0, 0.0, float(width), float(height)):
             picture = picture.resize(new, Image.Resampling[self.kernel.upper()], box=box)
         pixels = np.asarray(picture)
-        return pixels.reshape(*pixels.shape[:2], self.depth), (shown[1], shown[0])
+        return pixels.reshape(*pixels.shape[:2], self.depth), (top, left)
 
     def __call__(self, images) -> np.ndarray:
         """Images of any sizes as one batch (n, height, width, channels), float32: in training as in serving.
@@ -156,7 +157,9 @@ class Preprocessing:
             images: one image, or a sequence of images of whatever `decode` takes; an array (n, height, width, channels)
                 is a sequence.
         """
-        single = isinstance(images, np.ndarray) and (images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4)))
+        single = isinstance(images, np.ndarray) and (
+            images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4))
+        )
         one = single or not isinstance(images, (Sequence, np.ndarray)) or isinstance(images, (str, bytes, bytearray))
         images = [images] if one else images
         batch = np.empty((len(images), *self.input_shape), np.float32)
@@ -184,7 +187,7 @@ class Preprocessing:
         if set(settings) != known:
             odd = sorted(set(settings) ^ known)
             raise ValueError(
-                f"preprocessing: {', '.join(odd)} {'is' if len(odd) == 1 else 'are'} unknown here or missing there. Was "
-                "the specification written by another version of cnnlib?"
+                f"preprocessing: {', '.join(odd)} {'is' if len(odd) == 1 else 'are'} unknown here or missing there. "
+                "Was the specification written by another version of cnnlib?"
             )
         return cls(**settings)

@@ -147,8 +147,8 @@ class Specification:
         if self.weights_sha256 not in (None, found):
             raise SpecificationError(
                 f"{self.name}: the specification was written for weights whose sha256 begins with "
-                f"{self.weights_sha256[:12]}; these begin with {found[:12]}. Was the network trained on since? Then its "
-                "calibration, threshold and version need a new look: write a new specification."
+                f"{self.weights_sha256[:12]}; these begin with {found[:12]}. Was the network trained on since? Then "
+                "its calibration, threshold and version need a new look: write a new specification."
             )
         return dataclasses.replace(self, weights_sha256=found, labels_sha256=labels_sha256(self.labels))
 

@@ -24,7 +24,7 @@ def run_lengths(mask) -> np.ndarray:
         raise ValueError(f"run_lengths: the mask has shape {mask.shape}; expected one mask, (height, width).")
     if mask.dtype != bool:
         if not np.isin(mask, (0, 1)).all():
-            raise ValueError("run_lengths: a mask holds 0 and 1 only. Compare the probabilities with a threshold first.")
+            raise ValueError("run_lengths: a mask holds 0 and 1 only. Compare probabilities with a threshold first.")
         mask = mask.astype(bool)
     flat = mask.T.ravel()
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1

@@ -18,7 +18,9 @@ def picture():
 
 @pytest.fixture
 def classify():
-    return Pipeline(colour_classifier(), Specification("colours", "classify", ("red", "green", "blue"), Preprocessing(SIDE)))
+    return Pipeline(
+        colour_classifier(), Specification("colours", "classify", ("red", "green", "blue"), Preprocessing(SIDE))
+    )
 
 
 @pytest.fixture

@@ -9,12 +9,21 @@ import json
 import jsonschema
 import numpy as np
 import pytest
-from pipeline_case import GRID, softmax
 from PIL import Image
+from pipeline_case import GRID, softmax
 from scipy import ndimage
 
 from cnnlib import detection
-from cnnlib.pipeline import Calibration, Pipeline, Preprocessing, Specification, answer, answer_schema, differences, place
+from cnnlib.pipeline import (
+    Calibration,
+    Pipeline,
+    Preprocessing,
+    Specification,
+    answer,
+    answer_schema,
+    differences,
+    place,
+)
 from cnnlib.segmentation import rle_decode
 
 SCHEMA = answer_schema()

@@ -36,7 +36,15 @@ def folder(tmp_path):
 
 
 def test_a_folder_with_bad_files(saved, folder, tmp_path, capsys):
-    arguments = [str(folder), "--model", saved, "--json", str(tmp_path / "out.json"), "--overlay", str(tmp_path / "drawn")]
+    arguments = [
+        str(folder),
+        "--model",
+        saved,
+        "--json",
+        str(tmp_path / "out.json"),
+        "--overlay",
+        str(tmp_path / "drawn"),
+    ]
     assert command.main(arguments) == 1
     output = capsys.readouterr()
     assert len(output.out.splitlines()) == 7
@@ -88,7 +96,14 @@ def test_nothing_can_be_done(saved, folder, tmp_path, capsys):
 
 
 def test_a_file_that_is_not_there_does_not_stop_the_others(saved, folder, tmp_path, capsys):
-    arguments = [str(folder / "none.png"), str(folder / "a.png"), "--model", saved, "--json", str(tmp_path / "out.json")]
+    arguments = [
+        str(folder / "none.png"),
+        str(folder / "a.png"),
+        "--model",
+        saved,
+        "--json",
+        str(tmp_path / "out.json"),
+    ]
     assert command.main(arguments) == 1
     assert "none.png: missing" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "out.json").read_text())) == 2

@@ -39,7 +39,10 @@ def pictures(count: int) -> list[np.ndarray]:
 def test_batches_and_streams_say_what_single_images_say(each, batch_size):
     images = pictures(7)
     alone = [each(image) for image in images]
-    for said in (each.answers(images, batch_size=batch_size), list(each.stream(images, batch_size=batch_size, workers=2))):
+    for said in (
+        each.answers(images, batch_size=batch_size),
+        list(each.stream(images, batch_size=batch_size, workers=2)),
+    ):
         assert len(said) == 7
         assert [differences(one, two, score=1e-4) for one, two in zip(said, alone)] == [[]] * 7
 
@@ -84,8 +87,11 @@ def test_a_stream_may_be_endless_and_may_be_left(classify):
     assert len(list(itertools.islice(stream, 6))) == 6
     stream.close()
     assert next(asked) <= 12
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode") and not thread.daemon
-                and thread.is_alive() and _waits_long(thread)]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("decode") and not thread.daemon and thread.is_alive() and _waits_long(thread)
+    ]
 
 
 def _waits_long(thread: threading.Thread) -> bool:
@@ -126,7 +132,7 @@ def test_a_detector_needs_a_decoder(detect):
 
 
 def test_it_says_what_it_is(classify):
-    assert repr(classify) == "Pipeline(colours 1, classify, 3 labels, (16, 16))"
+    assert repr(classify) == "Pipeline(colours 1, classify, 3 labels, 16x16)"
 
 
 def test_images_beyond_the_limit(classify):
@@ -146,9 +152,7 @@ def test_golden_files_find_what_changed(each, picture, tmp_path):
     record_golden(each, sources, file)
     assert check_golden(each, sources, file) == {}
     skewed = dataclasses.replace(each.specification.preprocessing, channels="bgr")
-    other = Pipeline(
-        each.model, dataclasses.replace(each.specification, preprocessing=skewed), boxes=each._boxes
-    )
+    other = Pipeline(each.model, dataclasses.replace(each.specification, preprocessing=skewed), boxes=each._boxes)
     found = check_golden(other, sources, file, versions=False)
     assert set(found) == {"picture", "mirrored"}
     with pytest.raises(ValueError, match="has answers to"):

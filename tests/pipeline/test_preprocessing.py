@@ -133,7 +133,9 @@ def test_what_the_course_trained_with():
         picture = datasets.photograph(name)
         own = bundled_specification("detect").preprocess(picture)
         assert np.allclose(own, ssdlite.preprocess(picture), atol=1e-6)
-        assert np.allclose(bundled_specification("segment").preprocess(picture), deeplab.preprocess(picture)[0], atol=1e-6)
+        assert np.allclose(
+            bundled_specification("segment").preprocess(picture), deeplab.preprocess(picture)[0], atol=1e-6
+        )
         square = datasets.photograph(name, 256)
         own = bundled_specification("classify").preprocess(square)
         assert np.abs(own - imagenet.preprocess(square[16:240, 16:240])).max() <= 1 / 128

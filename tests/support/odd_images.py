@@ -1,11 +1,17 @@
-"""Image files as they come from strangers: odd ones and damaged ones, made by a seeded generator."""
+"""Image files as they come from strangers: odd ones and damaged ones, made by a seeded generator.
+
+PYTHONPATH=. python tests/support/odd_images.py     # writes docs/odd_images.md: what each kind gets
+"""
 
 from __future__ import annotations
 
+import collections
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -237,3 +243,45 @@ KINDS: dict[str, tuple[Callable, str]] = {
     "bytes after the end": (_trailing, "answer"),
     "another suffix": (_wrong_suffix, "answer"),
 }
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def table(count: int = 200, seed: int = 0) -> str:
+    """What `cnnlib.pipeline.decode` makes of ``count`` files, by kind, as Markdown."""
+    import PIL
+
+    from cnnlib.pipeline import ImageError, decode
+
+    got: dict[str, collections.Counter] = {kind: collections.Counter() for kind in KINDS}
+    notes: dict[str, set] = {kind: set() for kind in KINDS}
+    for file in odd_files(count, seed):
+        try:
+            found = decode(file.data)
+        except ImageError as error:
+            got[file.kind][f"`{error.code}`"] += 1
+        else:
+            got[file.kind]["a picture"] += 1
+            notes[file.kind] |= {re.sub(r"[2-8](?= undone)", "n", note) for note in found.notes}
+    lines = [
+        "# What odd and damaged image files get",
+        "",
+        f"{count} files made by `tests/support/odd_images.py` (seed {seed}), given to `cnnlib.pipeline.decode` with "
+        f"Pillow {PIL.__version__}: none",
+        "raises anything but an `ImageError` with one of the codes below. What damage at random places gets depends on "
+        "where it hits.",
+        "",
+        "| kind | what it gets | notes in the answer |",
+        "|---|---|---|",
+    ]
+    for kind, counter in got.items():
+        said = ", ".join(f"{what} ({number})" for what, number in counter.most_common())
+        lines.append(f"| {kind} | {said} | {'; '.join(sorted(notes[kind]))} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    target = Path(__file__).resolve().parents[2] / "docs" / "odd_images.md"
+    target.write_text(table(), encoding="utf-8", newline="\n")
+    print(target.read_text(encoding="utf-8"))
