@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import io
 import os
 import re
@@ -26,10 +27,23 @@ KEYS = {"tab": "\ue004", "enter": "\ue007", "space": " ", "right": "\ue014", "do
 PATIENCE = 30.0  # seconds, for a busy machine
 
 
+@functools.cache
 def programs() -> tuple[str, str] | None:
-    """Paths of chromedriver and of a browser; None where one is missing."""
-    found = [next(filter(None, map(shutil.which, names)), None) for names in (DRIVERS, BROWSERS)]
+    """Paths of chromedriver and of a browser; None where one is missing, or does not start.
+
+    A browser in a snap does not count: it sees neither the temporary files of the tests nor where to put its own.
+    """
+    found = [next(filter(_starts, filter(None, map(shutil.which, names))), None) for names in (DRIVERS, BROWSERS)]
     return (found[0], found[1]) if all(found) else None
+
+
+def _starts(path: str) -> bool:
+    if "/snap" in os.path.realpath(path):
+        return False
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 class Browser:
