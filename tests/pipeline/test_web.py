@@ -85,8 +85,10 @@ def error_of(response) -> dict:
 
 @pytest.mark.parametrize("task", ["classify", "detect", "segment"])
 def test_the_answer_is_that_of_the_function(client, pipelines, file, task):
+    timed = len(pipelines[task].latency)
     response = post(client, "api/answer", file.read_bytes(), task=task, name=file.name)
     assert response.status_code == 200
+    assert len(pipelines[task].latency) == timed  # the times are the request's own
     answer = response.json()
     VALIDATOR.validate(answer)
     assert answer["found"]
