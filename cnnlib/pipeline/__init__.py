@@ -17,6 +17,7 @@
 `bundled`           `ready`: pipelines of the bundled networks
 `golden`            golden files: recorded once, compared ever after
 `drawing`           `overlay`: an answer drawn on its image
+`web`               a page of your own in the browser, and an API: ``python -m cnnlib.pipeline.web``
 ==================  ===============================================================================================
 
 On the command line: ``python -m cnnlib.pipeline IMAGE... --task detect --json out.json --overlay out.png``.
@@ -36,6 +37,7 @@ _MODULES = {
     "pipeline": ("Pipeline",),
     "preprocessing": ("Preprocessing",),
     "schema": ("answer_schema", "differences"),
+    "web": (),
     "specification": ("Calibration", "Specification", "SpecificationError", "labels_sha256", "weights_sha256"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

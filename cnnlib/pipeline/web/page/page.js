@@ -7,8 +7,9 @@ const QUESTIONS = {
   detect: ["What is where?", "a box around each object", "Objects that score less are not reported."],
   segment: ["Which pixels are what?", "a mask for each class", "Pixels whose best class scores less belong to nothing."],
 };
-const CLOSE = 0.1; // a margin below it is called a close call
-const JUST = 0.05; // and a score less than this above the threshold just over it
+const CLOSE = 0.2; // a call is close if the lead is less than this share of the score
+const JUST = 1.1; // and a score is just over the threshold if it is less than so many times it
+const CROWDED = 6; // boxes beyond which there is room for their numbers only
 const PAUSE = 150; // ms without a change of the threshold before it is asked again
 const at = (id) => document.getElementById(id);
 
@@ -271,12 +272,12 @@ function showClosest(found) {
 }
 
 function doubts(result, found) {
-  const own = result.uncertainty;
+  const { margin } = result.uncertainty;
   const said = [];
-  if (own && own.margin < CLOSE) {
-    said.push(found.task === "segment" ? "close call: on average another class is near" : `close call: another class is ${score(own.margin)} behind`);
+  if (margin < CLOSE * result.score) {
+    said.push(found.task === "segment" ? "close call: on average another class is near" : `close call: another class is ${margin.toFixed(2)} behind`);
   }
-  if (found.threshold > 0 && result.score - found.threshold < JUST) said.push("just over the threshold");
+  if (result.score < JUST * found.threshold) said.push("just over the threshold");
   return said;
 }
 
@@ -286,7 +287,7 @@ function showTable(found, colours) {
   if (!whole) columns.push("Lead", found.task === "segment" ? "Pixels" : "Where");
   const head = make("tr", { role: "row" }, ...columns.map((name) => make("th", { scope: "col", role: "columnheader" }, name)));
   const rows = found.results.map((each, number) => {
-    const cells = [cell("Score", scoreOf(each), ...(whole ? [] : doubts(each, found).map((text) => make("span", { className: "close" }, text))))];
+    const cells = [cell("Score", scoreOf(each), ...(whole ? [] : [make("span", { className: "close" }, doubts(each, found).join("; "))]))];
     if (!whole) cells.push(cell("Lead", score(each.uncertainty.margin)), cell(columns[3], whereOf(each, found)));
     const name = make("th", { scope: "row", role: "rowheader" }, whole ? each.label : pin(each, number, colours));
     return make("tr", { role: "row" }, name, ...cells);
@@ -356,12 +357,12 @@ function showBoxes(found, colours) {
     return [drawn("rect", { ...place, class: "halo" }), drawn("rect", { ...place, stroke: colours[label] })];
   });
   at("boxes").replaceChildren(...shapes);
-  at("labels").replaceChildren(...boxed.map(({ box: [x1, y1], label, number }) => {
-    const text = make("span", { "data-number": number }, `${number + 1} ${label}`);
+  at("labels").replaceChildren(...boxed.map(({ box: [x1, y1, x2], label, number }) => {
+    const text = make("span", { "data-number": number }, boxed.length > CROWDED ? number + 1 : `${number + 1} ${label}`);
     text.style.background = colours[label];
     text.style.top = `min(${(100 * y1) / height}%, 100% - 1.1rem)`;
-    // Past the middle it is the right end of the text that is held, so that it stays inside.
-    if (x1 > width / 2) text.style.right = `max(0%, min(${100 - (100 * x1) / width}% - 4rem, 100% - 4rem))`;
+    // Past the middle it ends where the box ends, so that it stays inside.
+    if (x1 > width / 2) text.style.right = `${100 - (100 * Math.min(x2, width)) / width}%`;
     else text.style.left = `${(100 * x1) / width}%`;
     return text;
   }));
@@ -429,7 +430,7 @@ function showDoubt(found) {
   const said = [];
   if (found.uncertainty) {
     const { margin, entropy } = found.uncertainty;
-    if (margin < CLOSE) said.push("A close call.");
+    if (margin < CLOSE * found.uncertainty.probability) said.push("A close call.");
     said.push(`The best class leads by ${score(margin)}. Entropy ${score(entropy)}: 0 is sure, 1 knows nothing.`);
   }
   said.push(found.calibrated
