@@ -54,6 +54,10 @@ def _nearest(u: np.ndarray, size: int) -> np.ndarray:
     return np.eye(size)[np.clip(np.floor(u + 0.5), 0, size - 1).astype(int)]
 
 
+def _below(u: np.ndarray, size: int) -> np.ndarray:
+    return np.eye(size)[np.clip(np.floor(u), 0, size - 1).astype(int)]
+
+
 def _changed_shares(u: np.ndarray, size: int) -> np.ndarray:
     first = np.clip(np.floor(u), 0, size - 2).astype(int)
     share = u - first
@@ -84,6 +88,8 @@ def _roi_cases(rng: np.random.Generator) -> Iterator[Case]:
         box = (x1, y1, x1 + rng.uniform(2, 4) * stride, y1 + rng.uniform(1.2, 2.4) * stride)
         box = tuple(float(np.round(side, 2)) for side in box)
         yield Case((rng.normal(size=(height, width, channels)), box, stride, cells), about=f"a stride of {stride}")
+    whole = rng.integers(0, 20, (5, 7, 2))
+    yield Case((whole, (1.0, 2.5, 12.0, 8.0), 2, 3), about="features that are whole numbers")
     for box in ((-3.0, 0.0, 9.0, 7.0), (13.0, 6.0, 26.0, 19.0)):
         yield Case((rng.normal(size=(4, 6, 2)), box, 4, 3), about="a box that reaches beyond the map")
 
@@ -127,6 +133,24 @@ ROI_ALIGN = FunctionExercise(
                 features, (box[1], box[0], box[3], box[2]), stride, cells
             ).transpose(1, 0, 2),
             "x and y have changed places: a box is (x1, y1, x2, y2), and x counts columns.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, (box[1], box[0], box[3], box[2]), stride, cells),
+            "x and y have changed places: a box is (x1, y1, x2, y2), and x counts columns.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, (box[0], box[1], box[0] + box[2], box[1] + box[3]), stride, cells
+            ),
+            "A box is (x1, y1, x2, y2): two corners, no width and height.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_below),
+            "You read the place below the point alone. Take shares of the two places around it, in each direction.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, half=0.5 / stride),
+            "You take off half a pixel. It is half a *place*: divide by the stride first.",
         ),
         Misconception(
             lambda features, box, stride, cells: _cut(

@@ -59,9 +59,19 @@ def _mirrored(value: np.ndarray, expected: np.ndarray) -> bool:
     return any(_near(np.flip(value, axis), expected) for axis in range(value.ndim)) or _near(np.flip(value), expected)
 
 
+def _lost_fractions(value: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether these are the expected numbers, cut off or rounded to whole ones."""
+    if value.shape != expected.shape or not np.isfinite(value).all() or not np.isfinite(expected).all():
+        return False
+    whole = bool((value == np.floor(value)).all()) and not (expected == np.floor(expected)).all()
+    return whole and value.ndim > 0 and bool((np.abs(value - expected) < 1).all())
+
+
 _SUGGESTIONS: tuple[tuple[str, Callable[[np.ndarray, np.ndarray], bool]], ...] = (
     ("The result contains NaN: something is divided by zero, or a logarithm or root taken of a negative number.",
      lambda v, e: bool(np.isnan(v).any()) and not np.isnan(e).any()),
+    ("Your result has lost its fractions: it holds whole numbers. An array made with the type of an argument, as "
+     "`np.zeros_like` and `astype` make it, cuts them off where the argument holds whole numbers.", _lost_fractions),
     ("The sign is the opposite one.", lambda v, e: _near(-v, e) and bool(np.any(e))),
     ("The result is one too large.", lambda v, e: e.shape == () and _near(v - 1, e)),
     ("The result is one too small.", lambda v, e: e.shape == () and _near(v + 1, e)),

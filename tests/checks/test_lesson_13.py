@@ -178,6 +178,11 @@ WRONG = {
         ),
         (cut(u="np.clip(at / stride, 0, size - 1) - 0.5"), "Only boxes that reach beyond the map"),
         (cut(value="lines[low] * share + lines[low + 1] * (1 - share)"), "the nearer place has the larger one"),
+        (cut(result="along(across, x1, x2).transpose(1, 0, 2).astype(features.dtype)"), "has lost its fractions"),
+        (cut(low="np.floor(u).astype(int)", value="lines[low]"), "the place below the point"),
+        (cut(box="(box[0], box[1], box[0] + box[2], box[1] + box[3])"), "two corners"),
+        (cut(box="(box[1], box[0], box[3], box[2])"), "x counts columns"),
+        (cut(u="np.clip((at - 0.5) / stride, 0, size - 1)"), "half a *place*"),
         (cut(result="None"), "Is a `return` missing?"),
     ],
     "13.2": [
