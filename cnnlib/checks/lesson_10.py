@@ -339,6 +339,8 @@ def _occlusion_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((*draw(9, 5, 2), 2, 3), about="a stride larger than the square")
     yield Case((*draw(8, 8, 1), 3, 2, 1.0), about="a rest at the border where no square fits")
     yield Case((*draw(5, 4, 1), 4, 1), about="a square as wide as the image")
+    network, _ = draw(6, 7, 3)
+    yield Case((network, rng.integers(0, 3, (6, 7, 3)), 3, 2), about="an image of whole numbers")
     image = np.zeros((4, 4, 1), "float32")
     image[1, 2] = 1
     yield Case((Brightness(np.where(image > 0, 3.0, 0.0)), image, 1, 1), about="one pixel that counts")
@@ -518,6 +520,7 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(one(1, 3, (1, 0, 3, 4)), about="a highest place just right of the box")
     yield Case(one(2, 2, (1, 0, 4, 2)), about="a highest place just below the box")
     yield Case(one(1, 2, (2, 1, 4, 3)), about="a highest place in the corner of the box")
+    yield Case(one(1, 4, (2, 0, 3, 4)), about="a highest place one column further than that")
     yield Case(one(1, 5, (1, 0, 3, 4)), about="a highest place far to the right of the box")
     yield Case(one(3, 2, (1, 0, 4, 2)), about="a highest place far below the box")
     yield Case((np.ones((1, 4, 4)), np.array([[0, 0, 4, 4]]), np.array([0])), about="a map that is the same everywhere")
@@ -606,6 +609,29 @@ POINTING = FunctionExercise(
                 maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 <= column <= x2 and y1 <= row <= y2
             ),
             "Column x2 and row y2 are no longer inside.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
+                maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 <= column <= x2 and y1 <= row < y2
+            ),
+            "Column x2 is no longer inside.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
+                maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 <= column < x2 and y1 <= row <= y2
+            ),
+            "Row y2 is no longer inside.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
+                maps,
+                boxes,
+                labels,
+                average=lambda hits, labels: float(
+                    np.mean([hits[labels == n].mean() if n in labels else 0 for n in range(labels.max() + 1)])
+                ),
+            ),
+            "With you a class counts that no question has. Take those that occur, `np.unique(labels)`.",
         ),
         Misconception(
             lambda maps, boxes, labels: _hit_rate(

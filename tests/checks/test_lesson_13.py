@@ -326,6 +326,19 @@ def right_masks(masks, scores, truth, threshold=0.5):
 """),
             "takes a true mask away all the same",
         ),
+        (
+            cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    right = np.zeros(len(masks), dtype=bool)
+    for true in truth:
+        values = [0 if done else (mask & true).sum() / (mask | true).sum() for mask, done in zip(masks, right)]
+        if max(values) >= threshold:
+            right[int(np.argmax(values))] = True
+    return right
+"""),
+            "With you the true masks choose",
+        ),
+        (matched(enough="best >= 0.5"), "whatever the `threshold` is"),
         (matched(overlap="(mask & true).sum() / mask.sum()"), "pixels of the found mask"),
         (matched(overlap="(mask & true).sum() / true.sum()"), "pixels of the true mask"),
         (matched(overlap="2 * (mask & true).sum() / (mask.sum() + true.sum())"), "Dice coefficient"),
@@ -348,6 +361,9 @@ def right_masks(masks, scores, truth, threshold=0.5):
         ),
     ],
     "13.6": [
+        (owners(enough="left.sum() >= 0.5 * masks[i].sum()"), "whatever `least` is"),
+        (owners(write="owner[left] = owner.max() + 1"), "the order in which they get their pixels"),
+        (owners(before="if left.sum() < least * masks[i].sum():\n            break"), "all ends at the first mask"),
         (owners(order="range(len(masks))"), "as they come"),
         (owners(order="np.argsort(scores)"), "begin with the worst score"),
         (owners(write="owner[masks[i]] = i + 1"), "paints over"),
