@@ -52,6 +52,9 @@ def _norm_cases(rng: np.random.Generator) -> Iterator[Case]:
         about="a mean of 0 and a variance of 4 given",
     )
     yield Case((column, one, zero), {"epsilon": 2.0}, about="a large epsilon")
+    whole = [rng.permutation(np.arange(24)).reshape(4, 6), np.arange(1, 7), np.arange(6)]
+    yield Case((whole[0], *(each / 4 for each in whole[1:])), about="an x of whole numbers")
+    yield Case((whole[0] / 4, *whole[1:]), about="a gamma and a beta of whole numbers")
     for shape in ((5, 3), (4, 3, 2, 6), (2, 4, 4, 3), (3, 4, 5, 2, 2)):
         channels = shape[-1]
         x = rng.normal(3 * rng.normal(size=channels), 1 + rng.random(channels), size=shape)

@@ -539,6 +539,8 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     maps[0], maps[1, 2, 1], maps[2, 3, 3], maps[3, 0, 2] = 0.3, 1, 1, 1
     boxes = np.array([[0, 0, 4, 4], [1, 1, 3, 3], [0, 0, 2, 2], [1, 0, 4, 2], [0, 0, 4, 4]])
     yield Case((maps, boxes, np.array([0, 0, 0, 1, 1])), about="maps that are 0.3 or 0 everywhere, among others")
+    three = np.concatenate([one(row, column, (3, 0, 6, 2))[0] for row, column in ((1, 4), (3, 1), (1, 4))])
+    yield Case((three.astype(int), np.array([(3, 0, 6, 2)] * 3), np.array([0, 0, 1])), about="maps of whole numbers")
     yield Case((1e-10 * one(1, 4, (3, 0, 6, 2))[0], *one(1, 4, (3, 0, 6, 2))[1:]), about="a map of very small values")
     maps, boxes, labels = draw(6, 5, 5, 2)
     yield Case((maps, boxes[:5], labels), raises=ValueError, about="a box is missing")
@@ -673,6 +675,10 @@ POINTING = FunctionExercise(
         Misconception(
             _box_has(lambda found, part: part.sum() / found.sum() if found.sum() else 0.0),
             "That is the share of the map's sum in the box. The pointing game asks for the highest place alone.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: np.asarray(_hit_rate(maps, boxes, labels)).astype(np.asarray(maps).dtype),
+            "Your result has the type of the maps: where these are whole numbers, the share is cut to 0 or 1.",
         ),
         Misconception(
             lambda maps, boxes, labels: _hit_rate(maps, boxes, labels, refuse=False),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import Opaque
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
+from cnnlib.exercises.compare import Opaque, difference
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
 
 
 def _boxes(rng: np.random.Generator, count: int, size: float = 60.0) -> np.ndarray:
@@ -414,6 +414,19 @@ def _the_dropped(boxes, scores, threshold):
     return [i for i in np.argsort(-np.asarray(scores)).tolist() if i not in kept]
 
 
+def _same_indices(came: object, expected: object) -> bool:
+    """As the comparison of all exercises, but 2.0 is no index."""
+    if difference(came, expected, 0, 0) is not None:
+        return False
+    if np.size(came) and np.asarray(came).dtype.kind == "f":
+        raise Wrong(
+            "The indices are floats.",
+            came=came,
+            likely="NumPy takes whole numbers as indices: `boxes[kept]` would stop with an error.",
+        )
+    return True
+
+
 def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
     box = np.array([0, 0, 40, 20], "float32")
     step = np.array([10, 0, 10, 0], "float32")
@@ -445,6 +458,7 @@ NMS = FunctionExercise(
     "Non-maximum suppression",
     reference=suppress,
     cases=_nms_cases,
+    compare=_same_indices,
     misconceptions=(
         Misconception(
             lambda boxes, scores, threshold: _suppressed(

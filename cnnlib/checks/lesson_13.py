@@ -88,6 +88,7 @@ def _roi_cases(rng: np.random.Generator) -> Iterator[Case]:
         box = (x1, y1, x1 + rng.uniform(2, 4) * stride, y1 + rng.uniform(1.2, 2.4) * stride)
         box = tuple(float(np.round(side, 2)) for side in box)
         yield Case((rng.normal(size=(height, width, channels)), box, stride, cells), about=f"a stride of {stride}")
+    yield Case((rng.normal(size=(5, 7, 2)), (1, 2, 12, 9), 2, 3), about="a box of whole numbers")
     whole = rng.integers(0, 20, (5, 7, 2))
     yield Case((whole, (1.0, 2.5, 12.0, 8.0), 2, 3), about="features that are whole numbers")
     for box in ((-3.0, 0.0, 9.0, 7.0), (13.0, 6.0, 26.0, 19.0)):
@@ -429,6 +430,7 @@ def _heatmap_cases(rng: np.random.Generator) -> Iterator[Case]:
     example = np.ones((3, 3))
     example[1], example[0, 1] = (1, 4, 2), 2
     yield Case((example, 2), about="the example of the exercise")
+    yield Case((example.astype(int), 2), about="the same, as whole numbers")
     for number in range(5):
         height, width = (int(n) for n in rng.integers((6, 9), (9, 13)))
         stride = (4, 2, 8, 4, 1)[number]
@@ -577,6 +579,7 @@ def _signal_cases(rng: np.random.Generator) -> Iterator[Case]:
     square = np.array([[1.0, 0.0], [0.0, 1.0]])
     yield Case(([square, np.array([[2.0, 2.0], [2.0, 2.0]])],), about="two arrays of 2x2")
     yield Case(([np.array([[1.0, -1.0]]), np.array([[3.0, 4.0]])],), about="a signal whose numbers add up to 0")
+    yield Case(([np.array([[3, 0], [0, 4]]), np.array([[2, 1], [2, 0]])],), about="signals of whole numbers")
     yield Case(([np.array([[3e-9, 4e-9]]), np.array([[3.0, 4.0]])],), about="a signal that is very quiet, not silent")
     yield Case(([np.ones((2, 2)), np.zeros((2, 2))],), raises=ValueError, about="a head that is silent")
 

@@ -101,6 +101,17 @@ ONCE = "layers.Conv2D(filters, 1, strides=2, use_bias=False)(x)"
 
 WRONG = {
     "06.1": [
+        *(
+            (
+                forward(
+                    result="(gamma * (x - mean) / np.sqrt(variance + epsilon) + beta).astype(np.asarray("
+                    + name
+                    + ").dtype)"
+                ),
+                "has lost its fractions",
+            )
+            for name in ("x", "gamma")
+        ),
         (forward(axes="0"), "over the batch alone"),
         (forward(axes="None"), "one mean for everything"),
         (forward(mean="x.mean(axis=-1, keepdims=True)", variance="x.var(axis=-1, keepdims=True)"), "over the channels"),

@@ -206,6 +206,10 @@ def occlude(probability, image, window, stride, fill=0.0):
     "10.4": [
         (pointer(result="hits.mean()"), "the share of each class first"),
         (pointer(result="hits.sum()"), "counts the hits"),
+        (
+            pointer(result="np.mean([hits[labels == n].mean() for n in np.unique(labels)]).astype(maps.dtype)"),
+            "has the type of the maps",
+        ),
         (pointer(inside="x1 <= row < x2 and y1 <= column < y2"), "x goes with the columns"),
         (pointer(inside="x1 <= column <= x2 and y1 <= row <= y2"), "no longer inside"),
         (pointer(inside="x1 <= column <= x2 and y1 <= row < y2"), "Column x2 is no longer inside"),

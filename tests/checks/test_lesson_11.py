@@ -242,6 +242,7 @@ def assign(overlap, positive, negative):
         (nms(near="overlap >= threshold"), "*more than*"),
         (nms(near="overlap < threshold"), "keep what overlaps much"),
         (nms(against="seen"), "A box that was dropped drops others"),
+        (nms(result="np.array(kept, dtype=scores.dtype)"), "The indices are floats"),
         (
             cell("""
 def suppress(boxes, scores, threshold):

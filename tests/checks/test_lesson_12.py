@@ -257,6 +257,10 @@ def mean_iou(true, predicted, classes):
         (up(first="x"), "Step 1 comes before step 3"),
         (up(third="layers.Concatenate(axis=5)([skip, x])"), "Error"),
         (up(third="layers.Add()([skip, x])"), "is added to `x`"),
+        (
+            up(second='layers.Conv2D(filters, 3, padding="same", activation="tanh")(x)'),
+            "a layer with the activation 'tanh'",
+        ),
         (up(third="x"), "does not depend on `features[0]`"),
         (up(third="layers.Concatenate()([x, x])"), "does not depend on `features[0]`"),
         (up(third="layers.Concatenate()([skip, skip])"), "does not depend on `x`"),
@@ -297,6 +301,7 @@ def mean_iou(true, predicted, classes):
     ],
     "12.3": [
         (loss(p="logits[counts]"), "Make probabilities"),
+        (loss(result="np.asarray(1 - score).astype(logits.dtype)"), "has the type of the logits"),
         (loss(p="(logits[counts] > 0) * 1.0"), "has no gradient"),
         (loss(counts="labels < 999"), "as if 255 were a label"),
         (

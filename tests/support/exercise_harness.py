@@ -341,19 +341,21 @@ def harmless(exercise: Exercise, attack: str, monkeypatch: Any, capsys: Any) -> 
         return
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     capsys.readouterr()
-    started = time.monotonic()
+    started = time.process_time(), time.monotonic()
     with monkeypatch.context() as patch:
         patch.setattr(exercise, "time_limit", TIME_LIMIT)
         patch.setattr(limits, "SLOWER", 1)
         patch.setattr(limits, "WAITING", 2)
         result = check(exercise, several(*answers))
-    seconds = time.monotonic() - started
+    worked, waited = time.process_time() - started[0], time.monotonic() - started[1]
     printed = capsys.readouterr()
     if attack != "changes its arguments":
         assert result.outcome in REJECTED, f"{attack}: {result}"
     assert len(repr(result)) < 6000, attack
     assert len(result._repr_html_()) < 12_000, attack
-    assert seconds < 10, f"{attack}: the check did not end in time"
+    # By the clock a busy machine takes several times as long.
+    assert worked < 10, f"{attack}: the check did not end in time"
+    assert waited < 60, f"{attack}: the check did not end in time"
     assert not printed.out, f"{attack}: what the answer printed came through"
     assert not printed.err, f"{attack}: what the answer printed came through"
     assert np.array_equal(state, np.random.get_state()[1]), f"{attack}: the random state has changed"  # noqa: NPY002
