@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import Opaque
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
+from cnnlib.exercises.compare import Opaque, difference
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
 
 
 def _boxes(rng: np.random.Generator, count: int, size: float = 60.0) -> np.ndarray:
@@ -400,9 +400,31 @@ def _is_boxes(came: object, expected: object, case: Case) -> bool:
     return not isinstance(came, Opaque) and np.ndim(came) == 2 and np.shape(came)[1:] == (4,)
 
 
+def _suppressed_by_sums(boxes, scores, threshold):
+    """The IoUs with all kept boxes together must not exceed the threshold."""
+    overlap, kept = _iou(boxes, boxes), []
+    for i in np.argsort(-np.asarray(scores), kind="stable").tolist():
+        if overlap[i, kept].sum() <= threshold:
+            kept.append(i)
+    return kept
+
+
 def _the_dropped(boxes, scores, threshold):
     kept = _suppressed(boxes, scores, threshold)
     return [i for i in np.argsort(-np.asarray(scores)).tolist() if i not in kept]
+
+
+def _same_indices(came: object, expected: object) -> bool:
+    """As the comparison of all exercises, but 2.0 is no index."""
+    if difference(came, expected, 0, 0) is not None:
+        return False
+    if np.size(came) and np.asarray(came).dtype.kind == "f":
+        raise Wrong(
+            "The indices are floats.",
+            came=came,
+            likely="NumPy takes whole numbers as indices: `boxes[kept]` would stop with an error.",
+        )
+    return True
 
 
 def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -418,6 +440,10 @@ def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((half, np.array([0.4, 0.3], "float32"), 0.5), about="an IoU of exactly the threshold")
     far = np.stack([box, box + 9 * step, box + 18 * step])
     yield Case((far, np.array([0.2, 0.9, 0.5], "float32"), 0.5), about="three boxes that do not meet")
+    between = np.stack([box, box + 1.5 * step, box + 3 * step])
+    yield Case(
+        (between, np.array([0.9, 0.5, 0.7], "float32"), 0.5), about="a box that meets two, each of them a little"
+    )
     yield Case((box[None], np.array([0.3], "float32"), 0.5), about="one box")
     yield Case((np.zeros((0, 4), "float32"), np.zeros(0, "float32"), 0.5), about="no box")
     for threshold in (0.2, 0.5, 0.7):
@@ -432,6 +458,7 @@ NMS = FunctionExercise(
     "Non-maximum suppression",
     reference=suppress,
     cases=_nms_cases,
+    compare=_same_indices,
     misconceptions=(
         Misconception(
             lambda boxes, scores, threshold: _suppressed(
@@ -458,6 +485,10 @@ NMS = FunctionExercise(
         Misconception(
             lambda boxes, scores, threshold: _suppressed(boxes, scores, threshold, against=lambda kept, seen: seen),
             "A box that was dropped drops others. Only boxes that were *kept* may do that.",
+        ),
+        Misconception(
+            _suppressed_by_sums,
+            "You add up the IoUs with all kept boxes. A box goes if its IoU with *one* of them is too large.",
         ),
         Misconception(
             lambda boxes, scores, threshold: _suppressed(
