@@ -13,8 +13,7 @@
 # %% [markdown]
 # # 14 · From image file to answer
 #
-# **What stands between a file that somebody sends and an answer that a program can use, and how does it go wrong
-# without a word?**
+# **What stands between a file that somebody sends and an answer that a program can use?**
 #
 # When you have worked through this page you can
 # - turn whatever is in a file into pixels, or refuse it with a reason, and bring boxes back to pixels of the file
