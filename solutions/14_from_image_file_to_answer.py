@@ -436,8 +436,8 @@ learn(x_train, data.y_train, epochs=runtime.pick(smoke=1, cpu=5, gpu=5))
 # | padding | the bars are grey | the bars are black |
 # | normalisation | mean and spread of these pictures | those of ImageNet |
 #
-# In the figure each input is stretched from its lowest to its highest value. A wrong order, range or padding is seen, if
-# anybody looks at inputs; the last one is not.
+# In the figure each input is stretched from its lowest to its highest value. A wrong order, range or padding is seen,
+# if anybody looks at inputs; the last one is not.
 #
 # **Predict**: put the five in the order of what they cost.
 
