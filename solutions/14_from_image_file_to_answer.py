@@ -85,7 +85,7 @@ plotting.boxes_on(
 #
 # ## What can be in a file
 #
-# Files come from phones, scanners, web forms and other programs. Here is the same photograph as eight of them.
+# Files come from phones, scanners, web forms and other programs. Here is one photograph of a cat as seven of them.
 #
 # **Predict**: which of these can be answered? And which would be answered *wrongly* by a program that only calls
 # `Image.open` and `np.asarray`?
@@ -99,7 +99,7 @@ def saved(image, kind="JPEG", **options):
     return file.getvalue()
 
 
-picture = Image.open(photo).convert("RGB")
+picture = Image.fromarray(datasets.pets()[3].image)
 on_its_side = Image.Exif()
 on_its_side[0x0112] = 6  # "turn me by a quarter": how phones store what they took upright
 deep = np.asarray(picture.convert("L")).astype("uint16") * 257
@@ -134,12 +134,12 @@ for name, data in files.items():
 # Turned pictures are the trap: nothing fails.
 
 # %%
-naive = np.asarray(Image.open(io.BytesIO(files["turned by EXIF"])))
-upright, lying = detect(files["turned by EXIF"]), detect(naive)
-print("as it is meant to be seen:", [found["label"] for found in upright["results"]])
-print("as it is stored:          ", [found["label"] for found in lying["results"]])
-claim("stored lying on its side, it has the shape (400, 600) turned round", naive.shape[:2] == picture.size)
-claim("decoded, it gives the same things as before", [f["label"] for f in upright["results"]] == ["cup", "dining table"])
+upright = detect(files["turned by EXIF"])
+lying = detect(np.asarray(Image.open(io.BytesIO(files["turned by EXIF"]))))
+for name, said in (("as it is meant to be seen", upright), ("as it is stored", lying)):
+    print(f"{name:26}", [found["label"] for found in said["results"]], said["image"]["width"], said["image"]["height"])
+claim("decoded, it is a cat", [found["label"] for found in upright["results"]] == ["cat"])
+claim("as an array of what is stored, it is none", "cat" not in [found["label"] for found in lying["results"]])
 
 # %% [markdown]
 # ## Three ways to fit a picture into a square
@@ -151,7 +151,7 @@ claim("decoded, it gives the same things as before", [f["label"] for f in uprigh
 # - **shortest side and crop**: the shorter side becomes a little longer than the input, 256 for 224, and the middle is
 #   cut out. Most ImageNet networks were tested in this way.
 #
-# **Predict**: of a photograph of 400 by 600, which share of the pixels does a network see under the third policy?
+# **Predict**: of a photograph of 267 by 400, which share of the pixels does a network see under the third policy?
 
 # %%
 wide = np.asarray(picture)
@@ -164,7 +164,7 @@ inputs = [policy(wide)[0] for policy in policies.values()]
 plotting.images(
     inputs,
     titles=list(policies),
-    alt="A cup three times: squeezed; whole with grey bars above and below; the middle, with the table cut off.",
+    alt="A cat three times: squeezed; whole with grey bars above and below; the middle, with both sides cut off.",
 )
 height, width = wide.shape[:2]
 seen = (height * 224 / 256) ** 2 / (height * width)
@@ -384,9 +384,9 @@ claim("a temperature above 1 makes the last network less sure than it was", firs
 # ### Exercise 14.4 · An operating point
 #
 # For each of n validation pictures you know how sure the network was, `confidence` (n,), and whether it was `right`
-# (n,) bool. With a threshold, pictures whose confidence is *at least* the threshold are sorted by machine, and each that
-# is wrong costs `wrong`. Each of the others costs `look`, and a person is always right. At most the share `capacity` of
-# all pictures can be looked at.
+# (n,) bool. Pictures whose confidence is *at least* the threshold are sorted by machine, and each of them that is wrong
+# costs `wrong`. Each of the others costs `look`, and a person is always right. At most the share `capacity` of all
+# pictures can be looked at.
 #
 # Return the pair (threshold, total cost) with the least cost that the capacity allows. Candidates are the confidences
 # themselves, and infinity (`np.inf`), where a person looks at everything. Of equal costs take the lower threshold.
@@ -490,13 +490,14 @@ plotting.images(
     [own(example)[0], *(skewed(example)[0] for skewed in skews.values())],
     titles=["as trained", *skews],
     value_range="each",
-    alt="A small picture six times: as trained; with blue for red; as trained but scaled; rougher; black bars; as trained.",
+    alt="A small picture six times: as trained, blue for red, as trained, rougher, with black bars, as trained.",
 )
 
 
 # %% [markdown]
 # (Each picture is stretched from its darkest to its brightest value, as figures of normalised inputs are. So the wrong
 # range cannot be *seen*: look at numbers, not at pictures.)
+
 
 # %%
 def right(preprocessing):
@@ -620,9 +621,8 @@ for name, probe in probes.items():
 # You get two functions, `trained` and `served`. Each takes one picture, uint8 (height, width, 3), and gives the input,
 # float (side, side, 3), by a letterbox to a square and `(value - mean) / spread`. They differ in one convention. Say
 # which: `"channel order"`, `"range"` (one of them divides values by 255 first, with the same mean and spread),
-# `"kernel"`, `"padding"` or `"normalisation"` (another mean, another spread, or both). The side is 24 or less; the sizes
-# of your pictures are for you to choose. Mean and spread differ from channel to channel. The check hands you functions
-# that you have not seen.
+# `"kernel"`, `"padding"` or `"normalisation"` (another mean, another spread, or both). The side is 24 or less; the size
+# of your pictures is for you to choose. The check hands you functions that you have not seen.
 
 
 # %%
@@ -707,8 +707,8 @@ plotting.bars(
 )
 
 # %% [markdown]
-# A safe way to change: keep both versions running for a while, answer with the old one, and compare (a **shadow**). Lesson
-# 15 does that, with an alarm.
+# A safe way to change: keep both versions running for a while, answer with the old one, and compare (a **shadow**).
+# Lesson 15 does that, with an alarm.
 #
 # ## Where the time goes
 #
@@ -739,17 +739,22 @@ for answer in answers:
 claim("five files, three answers, two records of why not", sum("error" in answer for answer in answers) == 2)
 
 # %% [markdown]
-# The same on a command line, for folders: `python -m cnnlib.pipeline FOLDER --task detect --json out.json --overlay drawn`.
+# The same on a command line, for folders:
+#
+# ```
+# python -m cnnlib.pipeline FOLDER --task detect --json out.json --overlay drawn
+# ```
 #
 # ## Who reads the answer?
 #
 # The same dictionary, three readers.
 #
-# | reader | must have | must not happen | shown when nothing is found |
-# |---|---|---|---|
-# | **inspection tool** | box on the part, score, threshold, nearest miss | a defect passes because the camera was blind | "passed", with the nearest miss, and the picture kept |
-# | **medical viewer** | outline and its doubt, size in mm, version of the model, "not calibrated" | a score read as a probability; a turned or mirrored picture | "nothing found" is not "healthy": it says what was looked for |
-# | **sorting machine** | one label in time, or "to a person" | an answer that comes late, or NaN taken for *no* | "to a person" |
+# - An **inspection tool** shows the box on the part, the score and the threshold. What must not happen: a defect passes
+#   because the camera was blind. So "passed" comes with the nearest miss, and the picture is kept.
+# - A **medical viewer** shows an outline and its doubt, sizes in mm, the version of the model. What must not happen: a
+#   score is read as a probability, or *nothing found* as *healthy*. So it says what was looked for, and by what.
+# - A **sorting machine** needs one label in time. What must not happen: an answer that comes late, or NaN taken for
+#   *no*. So there is a third answer, "to a person".
 
 # %%
 part = detect(datasets.photograph("rocket"))
