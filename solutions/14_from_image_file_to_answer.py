@@ -172,7 +172,7 @@ claim("cropped, 51 % of the pixels are seen", round((267 * 224 / 256) ** 2 / (26
 where = pipeline.place((267, 400), (224, 224), "letterbox")
 box = np.array([[116, 15, 278, 171]], "float32")
 claim("there and back, a box is where it was", np.abs(where.to_image(where.to_input(box)) - box).max() < 0.01)
-claim("forget the shift, and it is 37 rows of the input too low", where.shift == (0, 37))
+claim("forget the shift, and it is 37 rows too low", where.shift == (0, 37))
 
 # %% [markdown]
 # ### Exercise 14.1 · Undo letterboxing
@@ -259,22 +259,17 @@ exercise("14.2").check(report)
 # ## Which network said this?
 #
 # An answer outlives the program that gave it. Months later somebody asks why a part was rejected. So each answer names
-# what made it.
-
-# %%
-for part in ("model", "preprocessing", "software"):
-    for name, value in answer[part].items():
-        print(f"{part:14} {name:15} {value[:32]}")
-
-# %% [markdown]
-# A **sha256** is a fingerprint of bytes: other weights have another one. The version of the preprocessing is such a
-# fingerprint, too, of all its settings: nobody has to remember to raise it.
+# what made it. A **sha256** is a fingerprint of bytes: other weights have another one. The version of the preprocessing
+# is such a fingerprint, too, of all its settings: nobody has to remember to raise it.
 #
 # The label map has one for a reason. A network says *class 17*; a list makes it *cat*. If someone adds a class in the
 # middle of that list, every answer behind it is wrong, and no error is raised anywhere. Unless fingerprints are
 # compared:
 
 # %%
+for part in ("model", "preprocessing", "software"):
+    for name, value in answer[part].items():
+        print(f"{part:14} {name:15} {value[:32]}")
 labels = list(detect.specification.labels)
 labels.insert(10, "rocket")
 try:
@@ -299,7 +294,7 @@ except pipeline.SpecificationError as error:
 # %%
 mask = datasets.pets()[0].mask == 1
 rle = segmentation.rle_encode(mask)
-print(f"{mask.size:,} pixels, {len(segmentation.run_lengths(mask)):,} runs, {len(rle['counts']):,} characters")
+print(f"{mask.size:,} pixels, {len(rle['counts']):,} characters")
 claim("as text it is more than 50 times shorter", mask.size > 50 * len(rle["counts"]))
 claim("and nothing is lost", (segmentation.rle_decode(rle) == mask).all())
 
@@ -587,8 +582,7 @@ def find_skew(trained, served) -> str:
             return "channel order"
         black, white = np.zeros_like(colour), np.full_like(colour, 255)
         ratio = (served(white) - served(black)) / (trained(white) - trained(black))
-        factor = max(ratio.mean(), 1 / ratio.mean())
-        return "range" if factor > 200 and not differ(black) else "normalisation"
+        return "range" if np.allclose(np.abs(np.log(ratio)), np.log(255), rtol=1e-3) else "normalisation"
     return "padding" if differ(np.full((24, 48, 3), (200, 90, 30), np.uint8)) else "kernel"
     ### END SOLUTION
 
@@ -621,8 +615,7 @@ except pipeline.SpecificationError as error:
 # %%
 new_right = right(own)
 worse = np.mean(~new_right & as_trained)
-measured("accuracy of version 1", as_trained.mean())
-measured("accuracy of version 2", new_right.mean())
+measured("version 2 is right more often by", new_right.mean() - as_trained.mean())
 measured("was right, is wrong", worse)
 claim("version 2 is better by more than 0.01", new_right.mean() > as_trained.mean() + 0.01)
 claim("and yet it is newly wrong on more than 2 % of the pictures", worse > 0.02)
@@ -686,8 +679,7 @@ claim("five files, three answers, two records of why not", sum("error" in answer
 part = detect(datasets.photograph("rocket"))
 verdict = "rejected" if part["found"] else f"passed; nearest miss: {part['nearest_miss']['label']}"
 print(f"inspection: {verdict}, threshold {part['threshold']}, {part['model']['name']} {part['model']['version']}")
-pixel = 0.2  # millimetres, from the device, not from the network
-print(f"viewer: {segmentation.rle_area(rle) * pixel**2:.0f} mm², scores calibrated: {part['calibrated']}")
+print(f"viewer: {segmentation.rle_area(rle) * 0.2**2:.0f} mm² at 0.2 mm a pixel, calibrated: {part['calibrated']}")
 doubt = [version_2(photo)["uncertainty"]["margin"] < 0.5 for photo in photos]
 measured("sorter: share of photographs that go to a person", np.mean(doubt), digits=2)
 

@@ -417,7 +417,7 @@ def _point(
     within: Callable = lambda looked, n, capacity: looked <= capacity * n,
     better: Callable = lambda cost, best: cost < best,
     divide: bool = False,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """The search with one of its parts exchanged."""
     best = None
     for threshold in candidates(confidence):
@@ -428,7 +428,7 @@ def _point(
         if best is None or better(price, best[1]):
             best = (float(threshold), price)
     if best is None:
-        raise LookupError("no threshold is allowed")
+        return None
     return best[0], best[1] / len(confidence) if divide else best[1]
 
 
@@ -521,8 +521,8 @@ POINT = FunctionExercise(
     ),
     hints=(
         "For one threshold: which pictures does the machine sort, which of these are wrong, which are looked at?",
-        "`by_machine = confidence >= threshold`; the cost is `wrong` times the number of `by_machine & ~right`, and "
-        "`look` times the number of `~by_machine`.",
+        "Let `sorted_by_machine` say of each picture whether its confidence is at least the threshold. The cost is `wrong` "
+        "times the number of those that are not right among them, and `look` times the number of all others.",
         "Go through `[*np.unique(confidence), np.inf]`, which rises. Skip thresholds with more looks than "
         "`capacity * len(confidence)`, and keep the first of least cost.",
     ),

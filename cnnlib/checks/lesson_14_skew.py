@@ -268,8 +268,7 @@ def _found(trained, served, colour: tuple = (200, 90, 30), size: tuple[int, int]
             return "channel order"
         black, white = np.zeros_like(picture), np.full_like(picture, 255)
         ratio = (served(white) - served(black)) / (trained(white) - trained(black))
-        same_at_black = not _differ(trained, served, black)
-        return "range" if max(ratio.mean(), 1 / ratio.mean()) > 200 and same_at_black else "normalisation"
+        return "range" if np.allclose(np.abs(np.log(ratio)), np.log(255), rtol=1e-3) else "normalisation"
     return "padding" if _differ(trained, served, _plain(24, 48, colour)) else "kernel"
 
 
@@ -307,10 +306,15 @@ def _always(name: str) -> Callable:
     return lambda trained, served: name
 
 
-def _grey_only(trained, served):
-    """All probes are grey: the order of channels cannot be seen but by the channels' own means."""
+def _not_exchanged(trained, served):
     found = _found(trained, served)
     return "normalisation" if found == "channel order" else found
+
+
+def _grey_only(trained, served):
+    """All probes are grey: the order of channels cannot be seen."""
+    found = _found(trained, served)
+    return "kernel" if found == "channel order" else found
 
 
 def _bars_everywhere(trained, served):
@@ -378,6 +382,10 @@ FIND_SKEW = FunctionExercise(
         ),
         Misconception(
             _grey_only,
+            "A changed channel order is not seen at all. Grey has the same value in all channels: ask with a colour.",
+        ),
+        Misconception(
+            _not_exchanged,
             "Changed channel order is taken for the normalisation. Ask whether `served` gives for a colour what "
             "`trained` gives for the same colour with red and blue exchanged.",
         ),
