@@ -521,8 +521,8 @@ POINT = FunctionExercise(
     ),
     hints=(
         "For one threshold: which pictures does the machine sort, which of these are wrong, which are looked at?",
-        "Let `sorted_by_machine` say of each picture whether its confidence is at least the threshold. The cost is `wrong` "
-        "times the number of those that are not right among them, and `look` times the number of all others.",
+        "Say of each picture whether its confidence is at least the threshold. The cost is `wrong` times the number of "
+        "those that are not right among them, and `look` times the number of all others.",
         "Go through `[*np.unique(confidence), np.inf]`, which rises. Skip thresholds with more looks than "
         "`capacity * len(confidence)`, and keep the first of least cost.",
     ),
