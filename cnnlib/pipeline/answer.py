@@ -285,22 +285,23 @@ def _in_the_image(maps: list, competitors: int, classes: int, where: Placement, 
     winner = np.empty(where.size, np.uint8)
     best, margin, entropy = (np.empty(where.size, np.float32) for _ in range(3))
     for top, bottom in _strips(where, len(maps)):
-        p = _shares(np.stack([_enlarged(each, where, aligned, top, bottom) for each in maps]))
         rows = slice(top, bottom)
-        winner[rows] = p[:competitors].argmax(0)
-        ordered = np.partition(p, len(p) - 2, axis=0) if len(p) > 1 else np.concatenate([np.zeros_like(p), p])
+        logits = np.stack([_enlarged(each, where, aligned, top, bottom) for each in maps])
+        winner[rows] = logits[:competitors].argmax(0)
+        logits -= logits.max(0)
+        p = np.exp(logits)
+        total = p.sum(0)
+        p /= total
+        # The entropy is log(sum of exponentials) - sum of p * logits: one logarithm a pixel, not one for each class.
+        logits *= p
+        entropy[rows] = (np.log(total) - logits.sum(0)) / np.log(max(2, classes))
+        first, second = p[0], np.zeros_like(p[0])
+        for each in p[1:]:
+            second = np.maximum(second, np.minimum(first, each))
+            first = np.maximum(first, each)
         best[rows] = p[:competitors].max(0)
-        margin[rows] = np.clip(best[rows] - ordered[-2], 0, 1)
-        entropy[rows] = -(p * np.log(np.where(p > 0, p, 1))).sum(0) / np.log(max(2, classes))
+        margin[rows] = np.where(best[rows] == first, first - second, 0)
     return winner, best, margin, entropy
-
-
-def _shares(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the first axis."""
-    logits -= logits.max(0)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(0)
-    return logits
 
 
 def _soft_mask(maps: list, place: int, where: Placement, aligned: bool) -> dict:
@@ -308,8 +309,9 @@ def _soft_mask(maps: list, place: int, where: Placement, aligned: bool) -> dict:
 
     strips = []
     for top, bottom in _strips(where, len(maps)):
-        p = _shares(np.stack([_enlarged(each, where, aligned, top, bottom) for each in maps]))[place]
-        strips.append(np.round(p * 255).astype(np.uint8))
+        logits = np.stack([_enlarged(each, where, aligned, top, bottom) for each in maps])
+        p = np.exp(logits - logits.max(0))
+        strips.append(np.round(p[place] / p.sum(0) * 255).astype(np.uint8))
     file = io.BytesIO()
     Image.fromarray(np.concatenate(strips)).save(file, "PNG")
     return {"encoding": "png;base64", "data": base64.b64encode(file.getvalue()).decode("ascii")}
