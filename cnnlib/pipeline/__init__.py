@@ -37,8 +37,8 @@ _MODULES = {
     "pipeline": ("Pipeline",),
     "preprocessing": ("Preprocessing",),
     "schema": ("answer_schema", "differences"),
-    "web": (),
     "specification": ("Calibration", "Specification", "SpecificationError", "labels_sha256", "weights_sha256"),
+    "web": (),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -32,7 +32,7 @@ httpx = pytest.importorskip("httpx")
 
 from cnnlib.pipeline.web import Limits, application, listen, running  # noqa: E402
 from cnnlib.pipeline.web import __main__ as command  # noqa: E402
-from cnnlib.pipeline.web.guard import HEADERS  # noqa: E402
+from cnnlib.pipeline.web.guard import HEADERS, Guard  # noqa: E402
 from cnnlib.pipeline.web.server import address_of  # noqa: E402
 
 LIMITS = Limits(bytes=200_000, pixels=100_000, waiting=32)
@@ -493,6 +493,11 @@ def test_the_host_is_this_machine(address, host, status):
 def test_there_is_one_host(address):
     assert status_with(address, "Host: localhost", "Host: evil.example") in (400, 403)
     assert status_with(address) in (400, 403)
+    # uvicorn refuses both by itself; another server might not.
+    for hosts in ([], [b"localhost", b"evil.example"], [b"evil.example", b"localhost"]):
+        scope = {"type": "http", "method": "GET", "headers": [(b"host", host) for host in hosts]}
+        assert Guard(None)._problem(scope).code == "wrong_host"
+    assert Guard(None)._problem({"type": "http", "method": "GET", "headers": [(b"host", b"localhost")]}) is None
 
 
 def test_only_the_page_itself_may_ask(client, address, file):
