@@ -41,8 +41,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from cnnlib import arithmetic, claim, datasets, exercise, models, plotting, results, training
+from cnnlib import arithmetic, claim, datasets, exercise, models, plotting, training
 from cnnlib.claims import approx, measured
+from cnnlib.results import Experiment
 from cnnlib.trace import trace
 
 # %% [markdown]
@@ -502,25 +503,24 @@ for number, times in {"one image": one_image, "64 images": batch}.items():
 # train the VGG. The others come from stored runs of this same cell with three seeds.
 
 # %%
-epochs = 1
-steps = epochs * math.ceil(len(cifar.x_train) / 32)
+families = Experiment("07_families")
+steps = math.ceil(len(cifar.x_train) / 32)
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 accuracy = {}
-for name in networks if results.recording() else ["VGG"]:
+for name in families.pick(stored=list(networks), live=["VGG"]):
     model, rate = networks[name], training.warmup_cosine(0.003, steps, warmup=steps // 10)
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-    training.fit(model, cifar.x_train, cifar.y_train, epochs=epochs, batch_size=32, label=name)
+    training.fit(model, cifar.x_train, cifar.y_train, batch_size=32, label=name)
     classes = model.predict(cifar.x_test, batch_size=500, verbose=0).argmax(axis=-1)
     accuracy[name] = 100 * np.mean(classes == cifar.y_test)
-recorded = results.record("07_families", accuracy=accuracy)
+families.keep(accuracy=accuracy)
 
 # %% [markdown]
 # In the figure a marker stands at the mean of the stored runs, with a line from the worst to the best, and its area
 # grows with the number of weights. Cheap is left.
 
 # %%
-stored = [run["accuracy"] for run in results.stored("07_families")] or [recorded["accuracy"]]
-runs = {name: [run[name] for run in stored] for name in networks}
+runs = families.stored["accuracy"].columns()
 plotting.cost_scatter(
     runs,
     {

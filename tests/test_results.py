@@ -146,8 +146,6 @@ def test_a_damaged_file_is_named_with_what_mends_it(folder, text):
 
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in (runtime.root() / "solutions").glob("*.py")))
 def test_a_lesson_says_its_experiments_in_a_line(lesson):
-    if str(getattr(lesson, "stem", getattr(lesson, "name", lesson)))[:2] in ("07", "11"):
-        pytest.skip("07 and 11 still record by hand")
     text = (runtime.root() / "solutions" / f"{lesson}.py").read_text(encoding="utf-8")
     assert not re.search(r"\bresults\.(recording|record|stored|load)\(", text)
 
