@@ -349,7 +349,7 @@ def to_unit(images):
     return images.astype("float32") / 255
 
 
-start, after = detector.model.get_weights(), {}
+start, by_steps = detector.model.get_weights(), {}
 
 
 def learn(steps, passes):
@@ -360,7 +360,7 @@ def learn(steps, passes):
     x = to_unit(scenes.images[: 16 * steps // passes])
     y = detector.targets(scenes.boxes[: len(x)], scenes.labels[: len(x)])
     history = training.fit(detector.model, x, y, epochs=passes, batch_size=16, label=f"{steps} steps")
-    after[steps] = detector.predict(to_unit(held.images), score_threshold=0.01)
+    by_steps[steps] = detector.predict(to_unit(held.images), score_threshold=0.01)
     return history.history["loss"]
 
 
@@ -373,7 +373,7 @@ for steps, passes in by_length.pick(stored={375: 1, 1125: 3}, live={}).items():
 
 # %%
 claim("the loss of the last pass is less than half of that of the first", losses[-1] < losses[0] / 2)
-loudest = np.array([seen.scores.max(initial=0) for seen in after[80]])
+loudest = np.array([seen.scores.max(initial=0) for seen in by_steps[80]])
 measured("highest score in a test scene, on average", loudest.mean(), digits=2)
 
 # %% [markdown]
@@ -559,12 +559,12 @@ exercise("11.4").check(area_under)
 
 
 # %%
-def coco(found):
+def judged_by_coco(found):
     """COCO's numbers of detections in the test scenes."""
     return detection.coco_evaluation(held.truth, [seen._asdict() for seen in found], 7)
 
 
-whole = coco(answers)
+whole = judged_by_coco(answers)
 for name in ("ap50", "ap75", "ap"):
     measured(f"{name:4}", getattr(whole, name))
 claim(
@@ -579,7 +579,7 @@ claim("the higher the bar, the lower", whole.ap50 > whole.ap75 > 0 and whole.ap5
 # weights; this run made the shortest.
 
 # %%
-numbers = [coco(found) for found in after.values()]
+numbers = [judged_by_coco(found) for found in by_steps.values()]
 by_length.keep(scores={"AP50": [each.ap50 for each in numbers], "AP": [each.ap for each in numbers]})
 plotting.live_over_stored(
     by_length.live,
@@ -937,12 +937,12 @@ strides = Experiment("11_strides")
 if strides.pick(stored=True, live=False):
     few = {"size": 64, "objects": (2, 4), "scale": (0.13, 0.5), "occlusion": (0, 0.1)}
     tiny, test = detection.render(3000, **few), detection.render(200, split="test", **few)
-    strides.keep(found={f"stride {stride}": train_with(stride, tiny, test) for stride in (4, 8, 16, 32)})
+    strides.keep(**{f"stride {stride}": train_with(stride, tiny, test) for stride in (4, 8, 16, 32)})
 
 # %%
-runs = strides.stored["found"]
-plotting.by_size(runs, edges, ylabel="share found")
-small, large = ({name: values[:, k] for name, values in runs.columns().items()} for k in (0, -1))
+runs = strides.stored.columns()
+plotting.by_size(strides.stored, edges, ylabel="share found")
+small, large = ({name: values[:, k] for name, values in runs.items()} for k in (0, -1))
 
 # %%
 claim("of items of 8 to 12 pixels, stride 4 finds more than 6 in 10, in each stored run", small["stride 4"].min() > 0.6)
