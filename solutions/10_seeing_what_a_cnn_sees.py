@@ -537,10 +537,10 @@ def four_maps(network):
 
 
 stages = ("logits", "head", *(f"block{number}" for number in range(7, 0, -1)), "stem")
-looked_at = ("logits", "head", "block6", "block4", "block3", "stem")
+stops = ("logits", "head", "block6", "block4", "block3", "stem")
 learnt, after = four_maps(lite), {}
 for stage in explain.shuffled_from_the_top(lite, stages, seed=runtime.seed()):
-    if stage in looked_at:
+    if stage in stops:
         after[stage] = four_maps(lite)
 
 # %% [markdown]
@@ -557,9 +557,9 @@ plotting.laid_over(
 )
 
 # %%
-kept = {n: [float(explain.rank_correlation(learnt[n], after[s][n]).mean()) for s in looked_at] for n in learnt}
-plotting.cascade(looked_at, kept)
-at = {name: values[looked_at.index("block3")] for name, values in kept.items()}
+kept = {n: [float(explain.rank_correlation(learnt[n], after[s][n]).mean()) for s in stops] for n in learnt}
+plotting.cascade(stops, kept)
+at = {name: values[stops.index("block3")] for name, values in kept.items()}
 claim(
     "shuffled down to block 3, saliency keeps less than 0.35 and Grad-CAM less than 0.45",
     at["saliency"] < 0.35 and at["Grad-CAM"] < 0.45,
