@@ -501,8 +501,8 @@ for number, times in {"one image": one_image, "64 images": batch}.items():
     measured(f"but for {number} it takes", times["MobileNetV2"] / times["ResNet"], "× ResNet's time")
 
 # %% [markdown]
-# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, one recipe for all, tuned for none. These runs are
-# stored, from this same cell with three seeds. You train the VGG, on 4,800 images, in 150 steps.
+# Now the accuracy. One pass over 8,000 images of CIFAR-10, 250 steps, one recipe for all, tuned for none. These runs
+# are stored, from this same cell with three seeds. You train the VGG, on 4,800 images, in 150 steps.
 
 # %%
 families = Experiment("07_families")
