@@ -229,6 +229,20 @@ def _nobody_goes_without(wish: Callable[[np.ndarray, np.ndarray], np.ndarray]) -
     return answer
 
 
+def _who_has_none(at_first: bool) -> Callable:
+    """Only objects without an anchor take their best one; who has none is seen before the first takes one, or then."""
+
+    def answer(overlap, positive, negative):
+        found = _assigned(overlap, positive, negative, forced=lambda overlap: [])
+        seen = found.copy() if at_first else found
+        for k in np.argsort(np.max(overlap, axis=0), kind="stable") if np.shape(overlap)[1] else ():
+            if k not in seen:
+                found[overlap[:, k].argmax()] = k
+        return found
+
+    return answer
+
+
 def _matrix(came: object) -> bool:
     return not isinstance(came, Opaque) and np.ndim(came) == 2
 
@@ -291,14 +305,23 @@ ASSIGN = FunctionExercise(
             "Several objects want the same anchor, and the one with the greatest *sum* of IoUs gets it. Its best IoU "
             "decides.",
         ),
-        Misconception(
-            lambda overlap, positive, negative: _assigned(
-                overlap,
-                positive,
-                negative,
-                forced=lambda overlap: [k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive],
-            ),
-            "Only objects that no anchor overlaps enough take their best anchor with you. *Every* object does.",
+        *(
+            Misconception(
+                wrong,
+                "Only objects without an anchor that fits take their best one with you. *Every* object does.",
+            )
+            for wrong in (
+                lambda overlap, positive, negative: _assigned(
+                    overlap,
+                    positive,
+                    negative,
+                    forced=lambda overlap: [
+                        k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive
+                    ],
+                ),
+                _who_has_none(at_first=True),
+                _who_has_none(at_first=False),
+            )
         ),
         Misconception(
             lambda overlap, positive, negative: _assigned(overlap, positive, negative, between=-1),

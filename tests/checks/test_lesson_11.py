@@ -229,11 +229,15 @@ def assign(overlap, positive, negative):
         (assigned(objects="np.argsort(overlap.sum(axis=0))"), "the greatest *sum* of IoUs"),
         (
             assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive]"),
-            "a",
+            "*Every* object does",
         ),
         (
             assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if k not in found]"),
-            "a",
+            "*Every* object does",
+        ),
+        (
+            assigned(own="found[overlap[:, k].argmax()] = found[overlap[:, k].argmax()] if k in found else k"),
+            "*Every* object does",
         ),
     ],
     "11.3": [
