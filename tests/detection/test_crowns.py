@@ -54,7 +54,7 @@ def test_on_scenes_it_is_as_good_as_its_card_says_and_a_damaged_weight_shows(of_
     whole = score()
     assert whole.ap50 == pytest.approx(card["ap50"]["test"], abs=0.01)
     assert whole.ap == pytest.approx(card["ap"]["test"], abs=0.01)
-    kernel = of_scenes.model.get_layer("pyramid1_smooth").kernel
+    kernel = of_scenes.model.get_layer("head_boxes").kernel
     before = keras.ops.convert_to_numpy(kernel)
     kernel.assign(np.roll(before, 1, axis=2))
     spoilt = score().ap50
@@ -110,6 +110,7 @@ def test_from_the_command_line_to_the_card(tmp_path, monkeypatch):
     monkeypatch.setattr(train_detector, "SCENES", 16)
     monkeypatch.setattr(train_detector, "PASSES", 1)
     monkeypatch.setattr(train_detector, "TESTED", 4)
+    monkeypatch.setattr(train_detector, "WARM_UP", 0)
     before = (runtime.data_dir() / "manifest.json").read_bytes()
     for name, more in (("scenes", []), ("crowns", ["--steps", "2"])):
         assert train_detector.main([name, *more, "--seed", "3", "--out", str(tmp_path)]) == 0
