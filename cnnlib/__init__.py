@@ -21,6 +21,7 @@ _MODULES = (
     "pipeline",
     "plotting",
     "reference",
+    "reliability",
     "results",
     "runtime",
     "segmentation",

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DISTRIBUTION = {"IPython": "ipython", "PIL": "pillow"}
-# Imported only where they are there, or when used: another backend, sliders in JupyterLab, the web page.
+# Imported only where they are there: another backend, sliders in JupyterLab, the page of the pipeline.
 OPTIONAL = {"jax", "torch", "ipywidgets", "starlette", "uvicorn"}
 
 
@@ -35,7 +35,7 @@ def test_the_dependencies_are_what_the_package_imports():
 
 def test_what_is_imported_where_it_is_there_is_an_extra():
     extras = PROJECT["optional-dependencies"]
-    assert {"lab", "web", "dev", "jax", "torch"} <= set(extras)
+    assert {"lab", "dev", "jax", "torch", "web"} <= set(extras)
     assert set().union(*map(names, extras.values())) >= OPTIONAL & imported()
 
 
@@ -46,7 +46,7 @@ def test_every_dependency_states_the_oldest_release_that_passes():
 
 def test_the_locks_hold_every_dependency():
     extras = PROJECT["optional-dependencies"]
-    core = set().union(*map(names, (PROJECT["dependencies"], extras["lab"], extras["web"], extras["dev"]))) - {"cnnlib"}
+    core = names(PROJECT["dependencies"]) | names(extras["lab"]) | names(extras["dev"]) - {"cnnlib"}
     for lock, needed in {"requirements.txt": core, "requirements-backends.txt": core | {"jax", "torch"}}.items():
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.M))
         assert needed <= locked, lock
