@@ -564,6 +564,28 @@ def test_a_port_that_is_taken(monkeypatch, capsys):
         command.main(["--port", "65536"])
 
 
+@pytest.mark.parametrize("exposed", [False, True])
+def test_what_the_command_does_in_which_order(pipelines, monkeypatch, capsys, exposed):
+    """The browser starts before the network is blocked, and the network is blocked before anything is served."""
+    done = []
+
+    class Server:
+        def run(self, sockets):
+            done.append("run")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_loaded", lambda options, limits: [pipelines["classify"]])
+    monkeypatch.setattr(command, "uvicorn_server", lambda app: Server())
+    monkeypatch.setattr(command, "_has_browser", lambda: True)
+    monkeypatch.setattr(command.webbrowser, "open", done.append)
+    monkeypatch.setattr(command.network, "block", lambda: done.append("block"))
+    assert command.main(["--port", "0", *(["--address", "0.0.0.0"] if exposed else [])]) == 0
+    output = capsys.readouterr()
+    address = re.match(r"http://127\.0\.0\.1:\d+/", output.out)[0]
+    assert done == [address, "block", "run"]
+    assert ("lets everyone who reaches this machine use the page" in output.err) == exposed
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C cannot be sent to one process alone there")
 def test_as_a_program(pipelines, file, tmp_path):
