@@ -76,6 +76,7 @@ def needs(a: str = "more data", b: str = "a lower rate", c: str = "a higher rate
 WRONG = {
     "03.1": [
         (gradient(result="g"), "gradient of the *sum* over the batch"),
+        (gradient(result="(g / len(scores)).astype(scores.dtype)"), "has lost its fractions"),
         (gradient(result="g / scores.size"), "a mean over the rows alone"),
         (gradient(result="g / scores.shape[1]"), "You divide by the number of classes"),
         (gradient(result="-g / len(labels)"), "the direction in which the loss *falls*"),
