@@ -132,6 +132,7 @@ def _golden_cases(rng: np.random.Generator) -> Iterator[Case]:
     one["label"], other["label"] = "cup", "cat"
     exchanged = [_changed(one, label="cat"), _changed(other, label="cup")]
     yield Case(({"results": exchanged}, {"results": [one, other]}), about="two labels have changed places")
+    yield Case(pair({"label": "zebra"}), about="the only label differs")
     yield Case(pair({"score": 0.01}), about="a score is greater by 0.01")
     yield Case(pair({}, {"score": -0.01}), about="a score is less by 0.01")
     yield Case(pair({"score": 0.0004}, {"score": -0.0004}), about="scores move by 0.0004")
@@ -142,6 +143,10 @@ def _golden_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(pair({"label": "boat", "score": -0.2, "side1": 9.0}), about="all three differ")
     yield Case(pair({"score": 0.01, "side1": 2.0}, {}, score=0.05, pixels=5.0), about="wide tolerances")
     yield Case(pair({"score": 0.0005, "side1": 0.2}, score=1e-4, pixels=0.1), about="narrow tolerances")
+    even = {"label": "cup", "score": 0.75, "box": [8.0, 8.0, 40.0, 40.0]}
+    edge = _changed(even, score=-0.25, side2=0.5)
+    yield Case(({"results": [edge]}, {"results": [even]}, 0.25, 0.5), about="exactly the tolerances")
+    yield Case(({"results": [even]}, {"results": [edge]}, 0.25, 0.5), about="exactly the tolerances, the other way")
     broken = _result(rng)
     yield Case(({"results": [broken | {"score": nan}]}, {"results": [broken]}), about="a score is NaN")
     box = [*broken["box"][:3], nan]
