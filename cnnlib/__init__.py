@@ -18,6 +18,7 @@ _MODULES = (
     "gradients",
     "models",
     "network",
+    "pipeline",
     "plotting",
     "reference",
     "reliability",

@@ -27,6 +27,7 @@ def _gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
     for batch, classes in ((4, 3), (3, 3), (5, 10), (8, 4)):
         scores = rng.normal(0, 2, size=(batch, classes)).round(2)
         yield Case((scores, rng.integers(classes, size=batch)), about=f"{batch} rows, {classes} classes")
+    yield Case((np.array([[3, 0, 1], [0, 2, 2]]), np.array([0, 1])), about="scores that are whole numbers")
     yield Case((rng.normal(size=(6, 10)).round(2), np.full(6, 7)), about="six rows of the same class")
     yield Case((np.array([[1000.0, 0.0, 3.0], [5.0, 1000.0, 999.0]]), np.array([0, 0])), about="scores of 1,000")
     yield Case((np.array([[-1000.0, -1001.0]]), np.array([1])), about="scores of -1,000")

@@ -504,7 +504,9 @@ def heatmap(
             raise ValueError(f"{len(labels)} labels for {count} {name}: give one each.")
     annotate = max(values.shape) <= 15 if annotate is None else annotate
     size = size or min(0.6, 6.0 / values.shape[1])
-    fig, ax = figure(min(7.0, 1.6 + values.shape[1] * size), max(1.4, 0.8 + values.shape[0] * min(size, 0.6)))
+    longest = max((len(str(name)) for name in columns or ()), default=0)  # letters of a name that is written upwards
+    around = 0.8 + (0.3 if title and longest > 8 else 0)
+    fig, ax = figure(min(7.0, 1.6 + values.shape[1] * size), max(1.4, around + values.shape[0] * min(size, 0.6)))
     draw_heatmap(ax, values, form=form if annotate else None, cmap=cmap, limits=limits)
     _label_cells(ax, rows, columns)
     ax.set_xlabel(xlabel)

@@ -76,6 +76,7 @@ def needs(a: str = "more data", b: str = "a lower rate", c: str = "a higher rate
 WRONG = {
     "03.1": [
         (gradient(result="g"), "gradient of the *sum* over the batch"),
+        (gradient(result="(g / len(scores)).astype(scores.dtype)"), "has lost its fractions"),
         (gradient(result="g / scores.size"), "a mean over the rows alone"),
         (gradient(result="g / scores.shape[1]"), "You divide by the number of classes"),
         (gradient(result="-g / len(labels)"), "the direction in which the loss *falls*"),
@@ -165,7 +166,8 @@ def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
         (0.03, "the network breaks"),
         (0.1, "usual for a loss that is averaged"),
         (0.005, "the training is on the edge"),
-        (0.004, "You took the minimum of the curve"),
+        (0.004, "near the minimum of the curve"),
+        (0.2 / 50, "if you divided one for the mean by 50"),
         (1e-5, "too slowly"),
         (1e-4, "stay a decade below the minimum"),
         (0.002 / 50, "a rate from *this* curve is one for the sum already"),
@@ -243,6 +245,8 @@ def rate_at(step, peak, steps, warmup):
             ),
             "the same ten pictures always come together",
         ),
+        (epoch("order = np.roll(np.arange(len(x)), rng.integers(len(x)))"), "turns the order round"),
+        (epoch("order = np.roll(np.arange(len(x))[::-1], -rng.integers(len(x)))"), "turns the order round"),
         (epoch("order = np.random.default_rng(0).permutation(len(x))"), "starts its own generator"),
         (epoch("order = np.random.permutation(len(x))"), "does not come from `rng`"),
         (epoch("order = rng.integers(len(x), size=len(x))"), "not from every picture once"),
