@@ -42,7 +42,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def optimizer():
-    return keras.optimizers.Adam(0.003)
+    return keras.optimizers.SGD(0.05, momentum=0.9)
 
 
 def serve(outputs_of, pictures):

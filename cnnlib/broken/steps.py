@@ -90,7 +90,7 @@ class Project:
     serve: Callable[[Callable, np.ndarray], np.ndarray]
     field: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
     epochs: int = 3
-    batch_size: int = 50
+    batch_size: int = 100
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}): {self.story}"
@@ -145,17 +145,11 @@ class Project:
             model.get_layer(layer).trainable = False
         model.compile(self.optimizer(), self.loss, metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")])
         before = [np.array(ops.convert_to_numpy(weight)) for weight in model.weights]
-        history: dict[str, list[float]] = {}
-        rng = self.generator(seed, "augment")
-        for epoch in range(self.epochs if epochs is None else epochs):
-            x, y = self.augment(*(part.copy() for part in sets["train"]), rng)
-            options = {"batch_size": self.batch_size, "seed": seed + 1000 * epoch, "quiet": True}
-            done = training.fit(model, x, y, **options).history
-            for name, values in done.items():
-                history.setdefault(name, []).append(float(values[-1]))
-            outputs = answers(model, sets["validation"][0])
-            history.setdefault("val_loss", []).append(_number(self.loss(sets["validation"][1], outputs)))
-            history.setdefault("val_accuracy", []).append(accuracy(sets["validation"][1], outputs))
+        batches = _Augmented(*sets["train"], self.batch_size, seed, self)
+        watch = _Validation(self.loss, *sets["validation"])
+        epochs = self.epochs if epochs is None else epochs
+        history = training.fit(model, batches, epochs=epochs, callbacks=[watch], shuffle=False, quiet=True).history
+        history = {name: [float(value) for value in values] for name, values in {**history, **watch.history}.items()}
         return Run(self, seed, data, (train, validation), sets, model, before, history)
 
 
@@ -214,6 +208,33 @@ class Run:
         now = (ops.convert_to_numpy(weight) for weight in self.model.weights)
         pairs = zip(self.model.weights, now, self.first_weights)
         return {weight.path: float(np.max(np.abs(a - b), initial=0)) for weight, a, b in pairs}
+
+
+class _Augmented(training.Batches):
+    """Batches of what ``augment`` makes of the examples, anew for each epoch."""
+
+    def __init__(self, x, y, batch_size: int, seed: int, project: Project):
+        self._original, self._project = (np.asarray(x), np.asarray(y)), project
+        super().__init__(x, y, batch_size, seed)
+
+    def seek(self, epoch: int) -> None:
+        super().seek(epoch)
+        rng = self._project.generator(self.seed, f"augment {epoch}")
+        self.x, self.y = _checked_examples(self._project.augment(*(part.copy() for part in self._original), rng))
+
+
+class _Validation(keras.callbacks.Callback):
+    """Loss and accuracy on the validation set after each epoch, without a compiled function, which would take longer."""
+
+    def __init__(self, loss: Callable, x: np.ndarray, y: np.ndarray):
+        super().__init__()
+        self._loss, self._x, self._y = loss, x, y
+        self.history: dict[str, list[float]] = {"val_loss": [], "val_accuracy": []}
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        outputs = answers(self.model, self._x)
+        self.history["val_loss"].append(_number(self._loss(self._y, outputs)))
+        self.history["val_accuracy"].append(accuracy(self._y, outputs))
 
 
 # --- what the steps share ---------------------------------------------------------------------------------------------
@@ -275,3 +296,14 @@ def _checked_input(x: object) -> np.ndarray:
     if x.ndim != 4 or x.dtype.kind not in "fiu":
         raise ValueError(f"`prepare` gave an array of shape {x.shape} and type {x.dtype}; expected four axes of numbers.")
     return x.astype("float32")
+
+
+def _checked_examples(examples: object) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        x, y = examples
+        x, y = _checked_input(x), np.asarray(y)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`augment` returns (x, y), the inputs and the labels; {type(examples).__name__} came.") from error
+    if y.shape != x.shape[:1] or not len(y):
+        raise ValueError(f"`augment` gave inputs of shape {x.shape} and labels of shape {y.shape}.")
+    return x, y
