@@ -20,6 +20,7 @@ _MODULES = (
     "network",
     "plotting",
     "reference",
+    "reliability",
     "results",
     "runtime",
     "segmentation",

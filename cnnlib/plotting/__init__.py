@@ -32,6 +32,7 @@ _TOPICS = (
     "detection",
     "segmentation",
     "heads",
+    "reliability",
 )
 
 __all__ = sorted([*_CORE, "explore"])
