@@ -37,9 +37,9 @@ def project(name: str):
     return importlib.import_module(f"{__name__}.{name}").project
 
 
-_get, _directory, _public = exports(
-    __name__, (), {name: "steps" for name in ("Code", "Data", "Project", "Run", "STEPS")}
-)
+_HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS"), "steps")
+_HOME |= dict.fromkeys(("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence")
+_get, _directory, _public = exports(__name__, (), _HOME)
 
 
 def __getattr__(name: str):

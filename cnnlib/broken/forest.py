@@ -55,5 +55,5 @@ def field(rng):
 
 project = Project(
     "forest", "name the animal that walked past", CLASSES,
-    load, split, prepare, augment, network, freeze, loss, optimizer, serve, field, epochs=8,
+    load, split, prepare, augment, network, freeze, loss, optimizer, serve, field, epochs=7,
 )  # fmt: skip
