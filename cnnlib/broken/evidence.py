@@ -46,9 +46,11 @@ def checked(run: Run, seed: int = 0) -> dict[str, Any]:
         seed: of the twenty pictures.
     """
     (x, y), (new, new_labels) = run.sets["train"], run.sets["validation"]
-    frozen = set(run.project.freeze(run.project.network()))
+    sizes = {weight.path: int(np.prod(weight.shape)) for weight in run.model.weights}
+    fixed = {path for path in sizes if path.split("/")[0] in run.project.fixed}
+    learns = [weight.path for weight in run.model.trainable_weights]
+    should = [path for path in sizes if path not in fixed and "/moving_" not in path]
     moved = run.moved()
-    whole = sum(int(np.prod(weight.shape)) for weight in run.model.weights)
     outputs = run.outputs_of(new)
     with np.errstate(all="ignore"):
         spread = np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0).std(axis=(1, 2, 3))
@@ -59,8 +61,9 @@ def checked(run: Run, seed: int = 0) -> dict[str, Any]:
         "tiny_accuracy": tiny(run.project, seed),
         "output_is_probability": _are_probabilities(outputs),
         "loss_wants_logits": _wants_logits(run.project),
-        "trainable_share": sum(int(np.prod(weight.shape)) for weight in run.model.trainable_weights) / whole,
-        "frozen_moved": any(change > 0 for path, change in moved.items() if path.split("/")[0] in frozen),
+        "trainable_share": sum(sizes[path] for path in learns) / sum(sizes.values()),
+        "intended_share": sum(sizes[path] for path in should) / sum(sizes.values()),
+        "frozen_moved": any(moved[path] > 0 for path in fixed),
         "train_mode_accuracy": _in_training(run, x, y),
         "inference_accuracy": accuracy(y, run.outputs_of(x)),
         "recall": [float(np.mean(outputs[new_labels == k].argmax(1) == k)) for k in np.unique(new_labels)],

@@ -70,4 +70,5 @@ def field(rng):
 project = Project(
     "sorter", "sort clothes behind a camera with a filter chip", CLASSES,
     load, split, prepare, augment, network, freeze, loss, optimizer, serve, field, epochs=4,
+    fixed=("conv1",),
 )  # fmt: skip

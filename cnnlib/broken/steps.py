@@ -74,6 +74,7 @@ class Project:
             ``outputs_of(x)`` are the outputs of the trained network.
         field: ``field(rng) -> (pictures, labels)``: what comes in use, with the truth that is known too late.
         epochs, batch_size: of the training.
+        fixed: names of layers that the story wants unchanged.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Project:
     field: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
     epochs: int = 3
     batch_size: int = 100
+    fixed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}): {self.story}"

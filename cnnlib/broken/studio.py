@@ -63,4 +63,5 @@ def field(rng):
 project = Project(
     "studio", "the same ten kinds of clothes, on white", CLASSES,
     load, split, prepare, augment, network, freeze, loss, optimizer, serve, field, epochs=5,
+    fixed=("c1", "c1_norm", "c3", "c3_norm"),
 )  # fmt: skip
