@@ -38,7 +38,9 @@ def project(name: str):
 
 
 _HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS"), "steps")
-_HOME |= dict.fromkeys(("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence")
+_HOME |= dict.fromkeys(
+    ("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence"
+)
 _get, _directory, _public = exports(__name__, (), _HOME)
 
 

@@ -122,7 +122,10 @@ def _are_probabilities(outputs: np.ndarray) -> bool:
 def _wants_logits(project: Project) -> bool:
     """Whether the loss turns its input into probabilities itself: of logits with a common offset it is the same."""
     logits = np.array([[2.0, -1.0, *[0.5] * (len(project.classes) - 2)]], "float32")
-    both = [float(np.mean(ops.convert_to_numpy(project.loss(np.array([0]), ops.convert_to_tensor(z))))) for z in (logits, logits + 3)]
+    both = [
+        float(np.mean(ops.convert_to_numpy(project.loss(np.array([0]), ops.convert_to_tensor(z)))))
+        for z in (logits, logits + 3)
+    ]
     return bool(np.isclose(*both, atol=1e-4))
 
 

@@ -7,11 +7,11 @@ from cnnlib import datasets, splits
 from cnnlib.broken.steps import Data, Project, small_network
 
 CLASSES = ("background", "nucleus")
-SIDE = 24
+SIDE = 28
 
 
 def parts(region, count, rng):
-    """Squares around random pixels, half of them on a nucleus: (n, 24, 24, 1) uint8, and which it is."""
+    """Squares around random pixels, half of them on a nucleus: (n, 28, 28, 1) uint8, and which it is."""
     image, nuclei = datasets.nuclei_image(region)
     half = SIDE // 2
     inside = nuclei[half:-half, half:-half] > 0
@@ -23,9 +23,9 @@ def parts(region, count, rng):
 
 
 def load(rng):
-    pictures, labels = parts("train", 900, rng)
+    pictures, labels = parts("train", 700, rng)
     pictures = pictures.copy()
-    pictures[rng.integers(500)] = 0  # the lamp was off
+    pictures[rng.integers(400)] = 0  # the lamp was off
     return Data(pictures, labels)
 
 

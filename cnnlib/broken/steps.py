@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
+import json
 import sys
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,7 @@ import numpy as np
 from keras import layers, ops
 
 from cnnlib import runtime, training
+from cnnlib.models import common, parts
 
 __all__ = ["Code", "Data", "Project", "Run", "STEPS", "accuracy", "answers", "small_network"]
 
@@ -109,9 +112,13 @@ class Project:
                 if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 1:
                     raise ValueError(f"{name}={step!r}: expected a whole number, 1 or more.")
             elif name not in STEPS:
-                raise TypeError(f"there is no step {name!r}; a project has: {', '.join((*STEPS, 'epochs', 'batch_size'))}.")
+                raise TypeError(
+                    f"there is no step {name!r}; a project has: {', '.join((*STEPS, 'epochs', 'batch_size'))}."
+                )
             elif not callable(step):
-                raise TypeError(f"the step {name!r} is a function; {step!r} was given. Put `lambda` and its arguments before it.")
+                raise TypeError(
+                    f"the step {name!r} is a function; {step!r} was given. Put `lambda` and its arguments before it."
+                )
         return dataclasses.replace(self, **steps)
 
     @property
@@ -145,13 +152,14 @@ class Project:
         model = self.network()
         for layer in self.freeze(model):
             model.get_layer(layer).trainable = False
-        model.compile(self.optimizer(), self.loss, metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")])
-        before = [np.array(ops.convert_to_numpy(weight)) for weight in model.weights]
+        before = [np.array(weight) for weight in model.get_weights()]
+        trained = _compiled(model, self.loss, self.optimizer())
         batches = _Augmented(*sets["train"], self.batch_size, seed, self)
         watch = _Validation(self.loss, *sets["validation"])
         epochs = self.epochs if epochs is None else epochs
-        history = training.fit(model, batches, epochs=epochs, callbacks=[watch], shuffle=False, quiet=True).history
+        history = training.fit(trained, batches, epochs=epochs, callbacks=[watch], shuffle=False, quiet=True).history
         history = {name: [float(value) for value in values] for name, values in {**history, **watch.history}.items()}
+        model.set_weights(trained.get_weights())
         return Run(self, seed, data, (train, validation), sets, model, before, history)
 
 
@@ -210,6 +218,47 @@ class Run:
         now = (ops.convert_to_numpy(weight) for weight in self.model.weights)
         pairs = zip(self.model.weights, now, self.first_weights)
         return {weight.path: float(np.max(np.abs(a - b), initial=0)) for weight, a, b in pairs}
+
+
+_twins: OrderedDict[tuple, tuple[keras.Model, Any]] = OrderedDict()
+MOST_TWINS = 12
+
+
+def _compiled(model: keras.Model, loss: Callable, optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    """A compiled copy of ``model`` with its weights; the same one for the same layers, loss and optimizer.
+
+    To compile a training step takes longer than all steps of a run. So the copy is kept, for runs that differ in their
+    data only; what its optimizer remembers is forgotten.
+    """
+    key = _signature(model, loss, optimizer)
+    if key in _twins:
+        _twins.move_to_end(key)
+        twin = _twins[key][0]
+        for variable in twin.optimizer.variables:
+            if not variable.path.endswith("learning_rate"):
+                variable.assign(np.zeros(variable.shape, variable.dtype))
+    else:
+        with common.without_drawing():
+            twin = keras.models.clone_model(model)
+        for copy, layer in zip(twin.layers, model.layers):
+            copy.trainable = layer.trainable
+        twin.compile(optimizer, loss, metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")])
+        _twins[key] = twin, loss  # the loss is kept, so that no other function gets its number in memory
+        if len(_twins) > MOST_TWINS:
+            _twins.popitem(last=False)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def _signature(model: keras.Model, loss: Callable, optimizer: keras.optimizers.Optimizer) -> tuple:
+    """What is the same for two models that compile to the same step."""
+    text = json.dumps(model.get_config(), sort_keys=True, default=repr)
+    for number, layer in enumerate([model, *(layer for _, layer in parts.walk(model))]):
+        text = text.replace(f'"{layer.name}"', f'"{number}"')
+    flags = tuple(layer.trainable for layer in model.layers)
+    shapes = tuple(tuple(weight.shape) for weight in model.weights)
+    losses = (type(loss), json.dumps(loss.get_config(), default=repr)) if hasattr(loss, "get_config") else id(loss)
+    return text, flags, shapes, losses, type(optimizer), json.dumps(optimizer.get_config(), default=repr)
 
 
 class _Augmented(training.Batches):
@@ -296,7 +345,9 @@ def _checked_split(parts: object, count: int) -> tuple[np.ndarray, np.ndarray]:
 def _checked_input(x: object) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim != 4 or x.dtype.kind not in "fiu":
-        raise ValueError(f"`prepare` gave an array of shape {x.shape} and type {x.dtype}; expected four axes of numbers.")
+        raise ValueError(
+            f"`prepare` gave an array of shape {x.shape} and type {x.dtype}; expected four axes of numbers."
+        )
     return x.astype("float32")
 
 
@@ -305,7 +356,9 @@ def _checked_examples(examples: object) -> tuple[np.ndarray, np.ndarray]:
         x, y = examples
         x, y = _checked_input(x), np.asarray(y)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`augment` returns (x, y), the inputs and the labels; {type(examples).__name__} came.") from error
+        raise ValueError(
+            f"`augment` returns (x, y), the inputs and the labels; {type(examples).__name__} came."
+        ) from error
     if y.shape != x.shape[:1] or not len(y):
         raise ValueError(f"`augment` gave inputs of shape {x.shape} and labels of shape {y.shape}.")
     return x, y
