@@ -13,7 +13,7 @@ __all__ = ["cifar", "clothes", "drawn", "shot"]
 
 @functools.lru_cache(maxsize=4)
 def clothes(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): pictures (n, 28, 28, 1) uint8 and labels (n,), not to be changed."""
+    """Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): pictures (n, 28, 28, 1) uint8, labels (n,), not to be changed."""
     return _kept(datasets.fashion_mnist(size=4000, dtype="uint8"), split)
 
 

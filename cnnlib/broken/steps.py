@@ -54,7 +54,8 @@ class Code(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<details><summary><code>{html.escape(self.title)}</code></summary><pre>{html.escape(self)}</pre></details>"
+        heading = f"<summary><code>{html.escape(self.title)}</code></summary>"
+        return f"<details>{heading}<pre>{html.escape(self)}</pre></details>"
 
 
 @dataclass(frozen=True)
@@ -275,7 +276,7 @@ class _Augmented(training.Batches):
 
 
 class _Validation(keras.callbacks.Callback):
-    """Loss and accuracy on the validation set after each epoch, without a compiled function, which would take longer."""
+    """Loss and accuracy on the validation set after each epoch, without compiling a function for it."""
 
     def __init__(self, loss: Callable, x: np.ndarray, y: np.ndarray):
         super().__init__()
@@ -332,7 +333,7 @@ def _checked_split(parts: object, count: int) -> tuple[np.ndarray, np.ndarray]:
     try:
         train, validation = (np.asarray(part).astype(int) for part in parts)
         fits = train.ndim == validation.ndim == 1 and len(train) and len(validation)
-        fits = fits and 0 <= min(train.min(), validation.min()) and max(train.max(), validation.max()) < count
+        fits = fits and min(train.min(), validation.min()) >= 0 and max(train.max(), validation.max()) < count
     except (TypeError, ValueError):
         fits = False
     if not fits:

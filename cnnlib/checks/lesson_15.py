@@ -517,16 +517,13 @@ ALARM = FunctionExercise(
 
 # 15.10 Six briefs -----------------------------------------------------------------------------------------------------
 
-CHOSEN = ("split", "metric", "threshold")
-
 
 def _check_briefs(answer: object, rng: np.random.Generator) -> None:
     from cnnlib.reliability import BRIEFS, OPTIONS, review
 
-    names = ("defects", "medical", "moderation")
     if not isinstance(answer, Mapping) or not all(isinstance(plan, Mapping) for plan in answer.values()):
         raise Wrong("The answer is a dictionary: brief -> a dictionary of decisions.", came=describe(answer))
-    for name in names:
+    for name in BRIEFS:
         plan = answer.get(name)
         if not plan:
             raise Wrong(f"The brief {name!r} has no plan yet.")
@@ -549,15 +546,15 @@ def _check_briefs(answer: object, rng: np.random.Generator) -> None:
 
 BRIEFS_EXERCISE = CheckExercise(
     "15.10",
-    "Three briefs",
+    "Six briefs",
     check=_check_briefs,
     hints=(
-        "Write down for each brief: what will be new in use, what a miss costs, how much can be looked at, where it runs.",
+        "Write down for each: what will be new in use, what a miss costs, how much can be looked at, where it runs.",
         "A cost of both mistakes gives a threshold, and so does a capacity, and so does a recall that is asked for. "
         "Which of them does the brief state?",
         "Where people look at flagged pictures only, nobody ever hears of a miss: a random sample must be labelled.",
     ),
-    remark="reliability.review has three more briefs: driving, documents, remote sensing.",
+    remark="None of the six is answered by accuracy, and none by a threshold of one half that nobody chose.",
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnlib.broken.causes import CAUSES
 from cnnlib.exercises.compare import describe
 from cnnlib.exercises.kinds import CheckExercise, Wrong
 
@@ -67,8 +68,8 @@ def _judge(name: str, answer: Any, seed: int) -> None:
         raise Wrong(f"What comes in use is not yours to choose: leave the step `field` of {name!r} alone.")
     if mended == original:
         raise Wrong(f"{name!r} is as it was: no step was exchanged.")
-    true, refuted, judge = PROJECTS[name]
-    if _folded(cause) != _folded(true):
+    refuted, judge = PROJECTS[name]
+    if _folded(cause) != _folded(CAUSES[name]):
         named = causes[_folded(cause)]
         observed = refuted.get(named.name, f"Do its check first: {named.check}.")
         raise Wrong(f"That is not what ails {name!r}.", came=named.name, likely=observed)
@@ -213,7 +214,7 @@ def _studio(run: Any, original: Any) -> None:
     if any("kernel" in path for path in moving):
         raise _wrong(run, "Now the convolutions of the backbone move.", came=", ".join(moving))
     if moving:
-        why = "A normalisation has four arrays: two learn by gradients, two follow the batches. A frozen one does neither."
+        why = "A normalisation has four arrays: two learn, two follow the batches. A frozen one does neither."
         raise _wrong(run, why, came=f"{', '.join(moving)} moved")
     if max(others.values(), default=0) == 0:
         raise _wrong(run, "Now nothing learns at all. The head must.")
@@ -312,10 +313,9 @@ def _inspection(run: Any, original: Any) -> None:
         raise _wrong(run, why, came=rows, expected="half of the shirts, a fifth of the bags")
 
 
-# project -> its cause, what speaks against other causes, how a mended run is judged
-PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
+# project -> what speaks against other causes than its own, how a mended run is judged
+PROJECTS: dict[str, tuple[dict[str, str], Callable]] = {
     "wardrobe": (
-        "labels do not belong to their pictures",
         {
             "learning rate": "It learns twenty pictures by heart with this very rate.",
             "the loss expects another output": "It learns twenty pictures by heart with this very loss.",
@@ -328,7 +328,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _wardrobe,
     ),
     "toys": (
-        "learning rate",
         {
             "labels do not belong to their pictures": "Then twenty pictures would be learnt by heart, right or wrong. "
             "Here they are not.",
@@ -340,7 +339,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _toys,
     ),
     "microscope": (
-        "a bad picture",
         {
             "learning rate": "Train for one step only, at a rate of a millionth: it is NaN as well.",
             "the loss expects another output": "The loss of most pictures is finite. Compute it picture by picture.",
@@ -349,10 +347,9 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _microscope,
     ),
     "catalogue": (
-        "the loss expects another output",
         {
             "learning rate": "Read what the loss is of outputs that are perfect. It is far from 0, at any rate.",
-            "underfitting": "On twenty pictures nearly all is right, and the loss stays high. A larger network would not "
+            "underfitting": "On twenty pictures nearly all is right, and the loss stays high. No larger network would "
             "lower it.",
             "labels do not belong to their pictures": "Most of its answers are right, also on new pictures.",
             "sure of itself and wrong": "A temperature mends probabilities after training. Here training is amiss.",
@@ -360,7 +357,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _catalogue,
     ),
     "studio": (
-        "frozen layers move",
         {
             "overfitting": "The *training* pictures are worse, too, as soon as they are scored in inference.",
             "training and inference compute differently": "They do, and that is the symptom. What moves, so that they "
@@ -373,7 +369,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _studio,
     ),
     "sorter": (
-        "more is frozen than was meant, or less",
         {
             "frozen layers move": "conv1 has not moved. Look at what else has not.",
             "underfitting": "The network is large enough. Count how much of it learns.",
@@ -382,7 +377,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _sorter,
     ),
     "forest": (
-        "leakage",
         {
             "overfitting": "That is what is there, and validation hides it. Why does validation not show it?",
             "the inputs have changed": "The pictures in use are of the same kind. They are of other scenes.",
@@ -392,7 +386,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _forest,
     ),
     "gate": (
-        "a shortcut",
         {
             "leakage": "No picture of the validation set has a sister in training.",
             "the inputs have changed": "They have, in one respect. Why does so much depend on that?",
@@ -402,9 +395,8 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _gate,
     ),
     "meadow": (
-        "serving prepares images otherwise",
         {
-            "the inputs have changed": "The camera's pictures are like those of the collection: compare their statistics.",
+            "the inputs have changed": "The camera's pictures are like those of the collection: compare statistics.",
             "leakage": "No picture has a sister. And even validation pictures get other answers in use.",
             "a shortcut": "Even validation pictures get other answers in use than in validation.",
             "overfitting": "Validation pictures are new, too, and do better than those in use.",
@@ -412,7 +404,6 @@ PROJECTS: dict[str, tuple[str, dict[str, str], Callable]] = {
         _meadow,
     ),
     "inspection": (
-        "a class hidden by accuracy",
         {
             "leakage": "Use and validation agree. Both numbers are true, and say little.",
             "underfitting": "It is right in 96 of 100 cases. Which are the four?",
