@@ -26,6 +26,17 @@ NAMES = (
 )
 
 
+def read(*names: str):
+    """The code of several projects, each folded under the name of its file where a notebook shows it.
+
+    Raises:
+        ValueError: there is no such project.
+    """
+    from cnnlib.broken.steps import Listing
+
+    return Listing([project(name).code for name in names])
+
+
 def project(name: str):
     """The `Project` of that name.
 
@@ -37,7 +48,8 @@ def project(name: str):
     return importlib.import_module(f"{__name__}.{name}").project
 
 
-_HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS"), "steps")
+_HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS", "small_network"), "steps")
+_HOME |= dict.fromkeys(("by_eye", "cause"), "causes")
 _HOME |= dict.fromkeys(
     ("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence"
 )
@@ -52,4 +64,4 @@ def __dir__() -> list[str]:
     return sorted({*_directory(), *__all__})
 
 
-__all__ = sorted(["NAMES", "project", *_public])
+__all__ = sorted(["NAMES", "by_eye", "cause", "project", "read", *_public])

@@ -67,6 +67,7 @@ def checked(run: Run, seed: int = 0) -> dict[str, Any]:
         "train_mode_accuracy": _in_training(run, x, y),
         "inference_accuracy": accuracy(y, run.outputs_of(x)),
         "recall": [float(np.mean(outputs[new_labels == k].argmax(1) == k)) for k in np.unique(new_labels)],
+        "duplicates_across": by_scene(run),
         "serving_input_difference": float(np.mean(served != np.nan_to_num(outputs).argmax(axis=1))),
     }
 
@@ -130,7 +131,12 @@ def _wants_logits(project: Project) -> bool:
 
 
 def by_scene(run: Run) -> float:
-    """Of the validation pictures, the share that has a picture of the same scene (``camera_scene``) in training."""
+    """Of the validation pictures, the share with a sister in training: a file ``camera_scene_number`` of its scene.
+
+    0 where files are not named like that.
+    """
+    if len(run.data.names) != len(run.data.labels) or "_" not in str(run.data.names[0]):
+        return 0.0
     scenes = np.array([name.rpartition("_")[0] for name in run.data.names])
     train, validation = (scenes[part] for part in run.split)
     return float(np.isin(validation, train).mean())

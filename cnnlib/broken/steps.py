@@ -24,7 +24,7 @@ from keras import layers, ops
 from cnnlib import runtime, training
 from cnnlib.models import common, parts
 
-__all__ = ["Code", "Data", "Project", "Run", "STEPS", "accuracy", "answers", "small_network"]
+__all__ = ["Code", "Data", "Listing", "Project", "Run", "STEPS", "accuracy", "answers", "small_network"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ class Code(str):
     def _repr_html_(self) -> str:
         heading = f"<summary><code>{html.escape(self.title)}</code></summary>"
         return f"<details>{heading}<pre>{html.escape(self)}</pre></details>"
+
+
+class Listing(list):
+    """Several pieces of `Code`, one below the other."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"# {code.title}\n\n{code}" for code in self)
+
+    def _repr_html_(self) -> str:
+        return "\n".join(code._repr_html_() for code in self)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ def delivered(rng):
     return pictures, "\n".join(lines)
 
 
-def load(rng):
+def load(rng, header=0):
+    """Join pictures and labels; ``header`` is the line of the list that names its columns, None if it has none."""
     pictures, text = delivered(rng)
     rows = [line.split(",") for line in text.splitlines()]
-    body = rows[1:]  # below the heading
+    body = rows if header is None else rows[header + 1 :]
     labels = np.array([CLASSES.index(kind) for name, kind in body])
     names = np.array([name for name, kind in body])
     return Data(pictures[: len(labels)], labels, names)
