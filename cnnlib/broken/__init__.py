@@ -48,7 +48,7 @@ def project(name: str):
     return importlib.import_module(f"{__name__}.{name}").project
 
 
-_HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS", "small_network"), "steps")
+_HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS", "answers", "small_network"), "steps")
 _HOME |= dict.fromkeys(("by_eye", "cause"), "causes")
 _HOME |= dict.fromkeys(
     ("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence"
