@@ -33,7 +33,7 @@ def _ece(
     what: Callable = _top,
     place: Callable = _into_bins,
     gap: Callable = np.abs,
-    join: Callable = lambda gaps, counts, bins: gaps @ counts / counts.sum(),
+    join: Callable = lambda gaps, counts, total: gaps @ counts / counts.sum(),
     least: int = 1,
 ) -> float:
     """The calibration error with one of its parts exchanged."""
@@ -47,7 +47,7 @@ def _ece(
         if chosen.any():
             gaps.append(gap(confidence[chosen].mean() - right[chosen].mean()))
             counts.append(chosen.sum())
-    return float(join(np.array(gaps), np.array(counts), bins))
+    return float(join(np.array(gaps), np.array(counts), len(labels)))
 
 
 def _off_the_edges(confidence: np.ndarray, bins: int) -> np.ndarray:
@@ -73,7 +73,8 @@ def _probabilities(rng: np.random.Generator, count: int, classes: int, bins: int
 def _ece_cases(rng: np.random.Generator) -> Iterator[Case]:
     few = np.array([[0.93, 0.07], [0.13, 0.87], [0.58, 0.42], [0.32, 0.68]])
     yield Case((few, np.array([0, 1, 1, 1])), {"bins": 5}, about="four predictions")
-    yield Case((few, np.array([0, 0, 0, 1])), {"bins": 2}, about="four predictions")
+    yield Case((few, np.array([0, 1, 0, 1])), {"bins": 5}, about="four predictions, all right")
+    yield Case((few, np.array([0, 0, 0, 1])), {"bins": 2}, about="four predictions, two bins")
     yield Case((np.array([[1.0, 0.0], [0.0, 1.0], [0.94, 0.06]]), np.array([0, 0, 0])), about="a confidence of 1")
     for classes, bins, sharp in ((3, 10, 1.0), (10, 15, 0.6), (4, 7, 1.4)):
         probabilities, labels = _probabilities(rng, 60, classes, bins, sharp)
@@ -85,6 +86,14 @@ def _of_true_class(probabilities, labels):
     return probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1) == labels
 
 
+def _of_those_in_bins(gaps, counts, total):
+    return gaps @ counts / counts.sum()
+
+
+def _of_all(gaps, counts, total):
+    return gaps @ counts / total
+
+
 ECE = FunctionExercise(
     "15.6",
     "Expected calibration error",
@@ -93,13 +102,13 @@ ECE = FunctionExercise(
     misconceptions=(
         Misconception(
             lambda probabilities, labels, bins=10: _ece(
-                probabilities, labels, bins, join=lambda gaps, counts, bins: gaps.mean()
+                probabilities, labels, bins, join=lambda gaps, counts, total: gaps.mean()
             ),
             "Every bin counts as much as every other. A bin counts as often as it has predictions.",
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(
-                probabilities, labels, bins, join=lambda gaps, counts, bins: gaps.sum() / bins
+                probabilities, labels, bins, join=lambda gaps, counts, total: gaps.sum() / bins
             ),
             "You divide by the number of bins, the empty ones included. A bin counts as often as it has predictions.",
         ),
@@ -109,7 +118,8 @@ ECE = FunctionExercise(
         ),
         Misconception(
             lambda probabilities, labels, bins=10: abs(_ece(probabilities, labels, bins, gap=lambda gap: gap)),
-            "Gaps above and below 0 cancel. Take each without its sign, *before* you add them.",
+            "Gaps above and below 0 cancel, as if all predictions lay in one bin. Take each without its sign, *before* you "
+            "add them.",
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(probabilities, labels, bins, gap=np.square),
@@ -117,13 +127,13 @@ ECE = FunctionExercise(
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(
-                probabilities, labels, bins, join=lambda gaps, counts, bins: gaps.max()
+                probabilities, labels, bins, join=lambda gaps, counts, total: gaps.max()
             ),
             "You give the largest gap. The *expected* one is a mean.",
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(
-                probabilities, labels, bins, join=lambda gaps, counts, bins: gaps @ counts
+                probabilities, labels, bins, join=lambda gaps, counts, total: gaps @ counts
             ),
             "The gaps are added up and not divided by the number of predictions.",
         ),
@@ -131,20 +141,24 @@ ECE = FunctionExercise(
             lambda probabilities, labels, bins=10: _ece(probabilities, labels, bins, what=_of_true_class),
             "The confidence is the probability of the class that the network *chose*, right or wrong.",
         ),
-        Misconception(
-            lambda probabilities, labels, bins=10: _ece(
-                probabilities, labels, bins, place=lambda confidence, bins: (confidence * bins).astype(int)
-            ),
-            "A confidence of exactly 1 falls into no bin. It belongs to the last one.",
-        ),
-        Misconception(
-            lambda probabilities, labels, bins=10: _ece(
-                probabilities,
-                labels,
-                bins,
-                place=lambda confidence, bins: np.where(confidence <= 0.5, -1, _into_bins(confidence, bins)),
-            ),
-            "Bins reach from 0 to 1. With many classes a confidence may be below one half.",
+        *(
+            Misconception(
+                lambda probabilities, labels, bins=10, place=place, join=join: _ece(
+                    probabilities, labels, bins, place=place, join=join
+                ),
+                message,
+            )
+            for join in (_of_those_in_bins, _of_all)
+            for place, message in (
+                (
+                    lambda confidence, bins: (confidence * bins).astype(int),
+                    "A confidence of exactly 1 falls into no bin. It belongs to the last one.",
+                ),
+                (
+                    lambda confidence, bins: np.where(confidence <= 0.5, -1, _into_bins(confidence, bins)),
+                    "Bins reach from 0 to 1. With many classes a confidence may be below one half.",
+                ),
+            )
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(
@@ -156,14 +170,6 @@ ECE = FunctionExercise(
                 ),
             ),
             "Your bins reach from the lowest to the highest confidence. They should divide 0 to 1 evenly.",
-        ),
-        Misconception(
-            lambda probabilities, labels, bins=10: (
-                abs(float(probabilities.max(axis=1).mean() - np.mean(probabilities.argmax(axis=1) == labels)))
-                if bins > 0
-                else _ece(probabilities, labels, bins)
-            ),
-            "That is the gap of all predictions in one bin. Sort them into bins first.",
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(probabilities, labels, max(bins, 1)),
@@ -249,11 +255,13 @@ TEMPERATURE = FunctionExercise(
         ),
         Misconception(
             lambda logits, labels: _coolest(logits, labels, best=np.argmax),
-            "That is the worst temperature. The negative log-likelihood should be smallest.",
+            "That is where the network is surest of itself. The *likelihood* should be largest, its negative logarithm "
+            "smallest, and it is that of the *true* class, not of the one that the network chose.",
         ),
         Misconception(
             lambda logits, labels: _coolest(logits, labels, score=_of_confidence),
-            "You take the probability of the class that the network chose. The likelihood is that of the *true* class.",
+            "That is where the network is surest of itself. The *likelihood* should be largest, its negative logarithm "
+            "smallest, and it is that of the *true* class, not of the one that the network chose.",
         ),
         Misconception(
             lambda logits, labels: _coolest(logits, labels, low=1.0),

@@ -241,14 +241,14 @@ def calibration_error(probabilities, labels, bins=10):
         raise ValueError
     return abs(probabilities.max(1).mean() - (probabilities.argmax(1) == labels).mean())
 """),
-            "all predictions in one bin",
+            "as if all predictions lay in one bin",
         ),
         (ece(result="None"), "Is a `return` missing?"),
     ],
     "15.7": [
         (cooled(result="1 / found"), "one over the temperature"),
         (cooled(scaled="logits * t"), "one over the temperature"),
-        (cooled(best="max"), "the worst temperature"),
+        (cooled(best="max"), "where the network is surest"),
         (cooled(chosen="p.argmax(axis=1)"), "is that of the *true* class"),
         (cooled(candidates="np.linspace(1, 10, 2000)"), "Look below 1, too"),
         (cooled(candidates="np.geomspace(0.1, 2, 1000)"), "Look further up"),
@@ -307,11 +307,11 @@ def plans(**changed: dict) -> cell:
 
 WRONG["15.10"] = [
     (plans(defects={"split": "random"}), "it changes: tools wear"),
-    (plans(defects={"metric": "accuracy"}), "the constant answer scores 99"),
+    (plans(defects={"metric": "accuracy"}), "constant answer scores 99"),
     (plans(medical={"threshold": "0.5"}), "recall of 95% is asked for"),
     (plans(driving={"architecture": "SSDLite"}), "its finest map has one cell"),
     (plans(moderation={"architecture": "hosted API"}), "500 a day may be spent"),
-    (plans(documents={"monitoring": "accuracy on labels"}), "misses never get a label"),
+    (plans(documents={"monitoring": "accuracy on labels"}), "isses never get a label"),
     (plans(medical={"split": "by patient"}), "cannot be 'by patient'"),
     (cell("plans = {'defects': {'split': 'by time'}}"), "does not decide about"),
     (cell("plans = {'defects': 'by time'}"), "The answer is a dictionary"),
