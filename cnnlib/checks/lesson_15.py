@@ -118,8 +118,8 @@ ECE = FunctionExercise(
         ),
         Misconception(
             lambda probabilities, labels, bins=10: abs(_ece(probabilities, labels, bins, gap=lambda gap: gap)),
-            "Gaps above and below 0 cancel, as if all predictions lay in one bin. Take each without its sign, *before* you "
-            "add them.",
+            "Gaps above and below 0 cancel, as if all predictions lay in one bin. Take each without its sign, *before* "
+            "you add them.",
         ),
         Misconception(
             lambda probabilities, labels, bins=10: _ece(probabilities, labels, bins, gap=np.square),
