@@ -37,7 +37,6 @@ import time
 
 import keras
 import numpy as np
-from keras import ops
 
 from cnnlib import broken, claim, datasets, exercise, models, plotting, reliability, splits, training
 from cnnlib.claims import approx, measured
@@ -155,17 +154,14 @@ for name, project in projects.pick(stored={**others, "jumping": jumping, "noisy"
 stored = projects.stored
 
 # %%
-seen = {name: [float(np.mean([np.ravel(r[name][key])[-1] for r in stored])) for key in
-        ("train_accuracy", "validation_accuracy", "in use", "tiny_accuracy")] for name in broken.NAMES}  # fmt: skip
+seen = broken.four_numbers(stored)
 plotting.heatmap(
     list(seen.values()), rows=list(seen), columns=["training", "validation", "in use", "twenty by heart"],
     form="{:.2f}", limits=(0, 1), size=0.9,
-    alt="Accuracies of eleven projects: " + "; ".join(f"{n} {', '.join(f'{v:.2f}' for v in s)}" for n, s in seen.items()),
+    alt="; ".join(f"{name}: {', '.join(f'{value:.2f}' for value in values)}" for name, values in seen.items()),
 )  # fmt: skip
-claim(
-    "six of the ten are right in more than 70 of 100 in validation",
-    sum(s[1] > 0.7 for s in list(seen.values())[1:]) >= 4,
-)
+good = [name for name, shares in seen.items() if shares[1] > 0.6 and name != "shoes"]
+claim("at least five of the ten look good in validation, with more than 60 of 100 right", len(good) >= 5)
 
 # %% [markdown]
 # You may look at anything: the code below (click to open it), `project.load`, `run.sets`, `run.history`, `run.model`,
@@ -600,10 +596,7 @@ claim("FGSM: more than 25", left["FGSM"] < left["as they are"] - 0.25)
 
 # %%
 attacked = Experiment("reliability_attacks").stored["ResNet-20"]
-for level, column in ((1, 0), (2, 1)):
-    print(f"ResNet-20, {level} of 255: clean {attacked['clean'].mean():.2f}, random {attacked['random'][:, column].mean():.2f}, "
-          f"FGSM {attacked['FGSM'][:, column].mean():.2f}, made on another network "
-          f"{attacked['FGSM of the other'][:, column].mean():.2f}, PGD {attacked['PGD'][:, column].mean():.2f}")  # fmt: skip
+print({kind: np.mean(values, axis=0).round(2).tolist() for kind, values in attacked.columns().items()})
 claim(
     "PGD, ten small steps, does at least as much harm as one", (attacked["PGD"] <= attacked["FGSM"][:, :2] + 0.02).all()
 )
@@ -726,9 +719,11 @@ for _ in mining.pick(stored=(1,), live=()):
 
 # %%
 hard = mining.stored
-for run_of_seed in hard:
-    print(f"seed {run_of_seed['seed']}: of 1,000 windows, {1000 * run_of_seed['first']:.0f} false alarms, with hard negatives "
-          f"{1000 * run_of_seed['hard']:.0f}, with more random ones {1000 * run_of_seed['random']:.0f}")  # fmt: skip
+for name in ("first", "hard", "random"):
+    print(f"{name:7} false alarms in 1,000 windows, by seed: {', '.join(f'{1000 * v:.0f}' for v in hard[name])}")
+claim(
+    "with hard negatives fewer than with as many random ones, in each stored run", (hard["hard"] < hard["random"]).all()
+)
 
 # %% [markdown]
 # **So far**: a change that you can name can be trained for, and little else is promised. Measure on the data that will
@@ -847,48 +842,21 @@ measured("share in which a cat and a dog are confused", pair, digits=2)
 #
 # The table of `reliability.TROUBLESHOOTING` has nine rows. None of them is hearsay: here is a run for each.
 
+# %%
+for (project, _), row in zip(broken.ROWS, reliability.TROUBLESHOOTING):
+    print(f"{row.symptom:45} {project:22} {row.check.partition(':')[0][:70]}")
+claim("each symptom shows in each stored run", all(shows(run) for _, shows in broken.ROWS for run in stored))
+
+# %% [markdown]
+# And the flowchart? Tell it all that was seen and all that the checks gave, for each project. (What takes a person, as
+# whether labels belong to their pictures, was put in by hand.)
 
 # %%
-def of(name, key):
-    """The last value of a symptom in each stored run."""
-    return np.array([np.ravel(run_of_seed[name][key])[-1] for run_of_seed in stored])
-
-
-falls = np.array([min(r["toys"]["train_loss"]) / r["toys"]["train_loss"][0] for r in stored])
-jumps = np.array([np.diff(r["jumping"]["train_loss"]).max() for r in stored])
-rows = [
-    ("toys", falls > 0.9),
-    ("microscope", ~np.isfinite(of("microscope", "train_loss"))),
-    ("shoes, rate 3", jumps > 0.1),
-    ("studio", of("studio", "train_accuracy") > of("studio", "validation_accuracy") + 0.05),
-    ("catalogue", np.maximum(of("catalogue", "train_accuracy"), of("catalogue", "validation_accuracy")) < 0.85),
-    ("shoes in noise", of("noisy", "validation_accuracy") > of("noisy", "train_accuracy")),
-    ("wardrobe", (of("wardrobe", "validation_accuracy") < 0.2) & (of("wardrobe", "train_accuracy") > 0.2)),
-    ("inspection", (of("inspection", "validation_accuracy") > 0.9) & (of("inspection", "recall") < 0.4)),
-    ("gate", of("gate", "validation_accuracy") > of("gate", "in use") + 0.3),
-]
-for (project, holds), row in zip(rows, reliability.TROUBLESHOOTING):
-    print(f"{row.symptom:45} {project:15} first check: {row.check.partition(':')[0][:60]}")
-claim("each symptom shows in each stored run of its project", all(np.all(holds) for _, holds in rows))
-
-# %%
-named = {
-    name: [broken.cause(name) in reliability.diagnose(**symptoms).confirmed for symptoms in (
-        {key: value for key, value in {**r[name], **broken.by_eye(name)}.items() if key != "in use"} for r in stored
-    )] for name in broken.NAMES
-}  # fmt: skip
-claim(
-    "given all checks, the flowchart confirms the true cause of all eleven, in each stored run",
-    np.all(list(named.values())),
-)
-leak = [
-    reliability.diagnose(**{k: v for k, v in r["forest"].items() if k in ("train_accuracy", "validation_accuracy")})
-    for r in stored
-]
-claim(
-    "validation below training is never taken for a sign of leakage",
-    all("leakage" not in each.suspected for each in leak),
-)
+confirmed = {name: [broken.confirms(run)[name] for run in stored] for name in broken.NAMES}
+print({name: sum(each) for name, each in confirmed.items()}, f"of {len(stored)} stored runs")
+claim("it confirms the true cause of all eleven, in each stored run", all(map(all, confirmed.values())))
+below = reliability.diagnose(train_accuracy=0.99, validation_accuracy=0.6)
+claim("validation far below training is no sign of leakage for it", "leakage" not in below.suspected)
 
 # %% [markdown]
 # ## Before you begin: six briefs

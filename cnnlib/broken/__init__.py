@@ -51,7 +51,11 @@ def project(name: str):
 _HOME = dict.fromkeys(("Code", "Data", "Project", "Run", "STEPS", "answers", "small_network"), "steps")
 _HOME |= dict.fromkeys(("by_eye", "cause"), "causes")
 _HOME |= dict.fromkeys(
-    ("by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"), "evidence"
+    (
+        *("ROWS", "by_scene", "checked", "confirms", "cross_entropy", "four_numbers", "probabilities", "seen"),
+        *("served_as_validated", "tiny"),
+    ),
+    "evidence",
 )
 _get, _directory, _public = exports(__name__, (), _HOME)
 

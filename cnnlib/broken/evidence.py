@@ -7,14 +7,22 @@ weights, looks for doubles. What only a person can see (does this label belong t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from cnnlib.broken.causes import CAUSES, by_eye, cause
 from cnnlib.broken.steps import Project, Run, accuracy
+from cnnlib.reliability import diagnose
 
-__all__ = ["by_scene", "checked", "cross_entropy", "probabilities", "seen", "served_as_validated", "tiny"]
+NAMES = tuple(CAUSES)
+
+__all__ = [
+    *("ROWS", "by_scene", "checked", "confirms", "cross_entropy", "four_numbers", "probabilities", "seen"),
+    *("served_as_validated", "tiny"),
+]
 
 
 def seen(run: Run, in_use: bool = True) -> dict[str, Any]:
@@ -146,3 +154,55 @@ def served_as_validated(run: Run) -> float:
     """Of the validation pictures, the share that gets in use the answer that it got in validation."""
     validated = run.outputs_of(run.sets["validation"][0]).argmax(axis=1)
     return float(np.mean(run.serve(run.data.pictures[run.split[1]]) == validated))
+
+
+# --- stored runs ------------------------------------------------------------------------------------------------------
+
+
+def four_numbers(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Of each project its accuracy in training, in validation, in use, and on twenty pictures: means over the runs.
+
+    Args:
+        runs: stored ones, each name -> symptoms, with "in use" among them.
+    """
+    keys = ("train_accuracy", "validation_accuracy", "in use", "tiny_accuracy")
+    return {name: [float(np.mean([_last(run, name, key) for run in runs])) for key in keys] for name in NAMES}
+
+
+def confirms(run: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether the flowchart, given all checks of a stored run, confirms the true cause of each project."""
+    found = {}
+    for name in NAMES:
+        symptoms = {key: value for key, value in run[name].items() if key != "in use"}
+        found[name] = cause(name) in diagnose(**symptoms, **by_eye(name)).confirmed
+    return found
+
+
+def _last(run: Mapping[str, Any], name: str, key: str) -> float:
+    return float(np.ravel(run[name][key])[-1])
+
+
+# The rows of `cnnlib.reliability.TROUBLESHOOTING`, in their order: where each shows, and how one sees it in a run.
+ROWS: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
+    ("toys", lambda run: min(run["toys"]["train_loss"]) > 0.9 * run["toys"]["train_loss"][0]),
+    ("microscope", lambda run: not np.isfinite(_last(run, "microscope", "train_loss"))),
+    ("shoes at a rate of 3", lambda run: max(np.diff(run["jumping"]["train_loss"])) > 0.1),
+    (
+        "studio",
+        lambda run: _last(run, "studio", "train_accuracy") > _last(run, "studio", "validation_accuracy") + 0.05,
+    ),
+    (
+        "catalogue",
+        lambda run: max(_last(run, "catalogue", key) for key in ("train_accuracy", "validation_accuracy")) < 0.85,
+    ),
+    ("shoes in noise", lambda run: _last(run, "noisy", "validation_accuracy") > _last(run, "noisy", "train_accuracy")),
+    (
+        "wardrobe",
+        lambda run: _last(run, "wardrobe", "validation_accuracy") < 0.2 < _last(run, "wardrobe", "inference_accuracy"),
+    ),
+    (
+        "inspection",
+        lambda run: _last(run, "inspection", "validation_accuracy") > 0.85 and min(run["inspection"]["recall"]) < 0.4,
+    ),
+    ("gate", lambda run: _last(run, "gate", "validation_accuracy") > _last(run, "gate", "in use") + 0.3),
+)
