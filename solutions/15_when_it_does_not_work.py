@@ -452,7 +452,7 @@ claim("the error falls to less than half", after.error < diagram.error / 2)
 claim("and not one answer has changed", np.array_equal(cooled.argmax(1), sure.argmax(1)))
 
 # %% [markdown]
-# Are the networks that come with this course calibrated? For each, one half of 2,000 test pictures gave the temperature,
+# Are the networks that come with this course calibrated? One half of 2,000 test pictures gave the temperature,
 # the other half judged; five divisions are stored.
 #
 # **Predict**: what temperature comes out if you fit it on *training* pictures?
