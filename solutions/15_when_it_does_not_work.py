@@ -43,7 +43,7 @@ from cnnlib.claims import approx, measured
 from cnnlib.results import Experiment
 
 # %% [markdown]
-# # Part 1 · The ladder (20 min)
+# ## Part 1 · The ladder (20 min)
 #
 # **Where do you look first?**
 #
@@ -134,21 +134,22 @@ measured("the network, forward", 1e6 * (time.perf_counter() - prepared) / len(x)
 # **So far**: look in a fixed order, and let each look rule something out. A tiny set with a step switched off is a
 # knife: it cuts the project into what can be to blame and what cannot.
 #
-# # Part 2 · Ten broken projects (30 min, twice)
+# ## Part 2 · Six projects that do not learn as they should (30 min)
 #
 # **What does each mistake look like from outside?**
 #
 # Ten more projects, one mistake in each. All of them run to the end. Here is what you would see: accuracy during
-# training, in validation, in use, and on twenty pictures learnt by heart. They are means over the stored runs.
+# training, in validation, in use, and on twenty pictures that it was to learn by heart, as means over the stored runs.
+#
+# **Predict**: which of the ten would you have shipped?
 
 # %% jupyter={"source_hidden": true}
 # For the stored runs all projects are run, and two more that show rows of the table at the end.
 projects = Experiment("15_projects")
-projects.keep(shoes={**broken.seen(run), **broken.checked(run), "in use": before["field"]})
-others = {name: broken.project(name) for name in broken.NAMES[1:]}
-jumping = as_it_is.replace(optimizer=lambda: keras.optimizers.SGD(3.0), epochs=8)
-noisy = as_it_is.replace(augment=lambda x, y, rng: (x + rng.normal(0, 1.5, x.shape).astype("float32"), y))
-for name, project in projects.pick(stored={**others, "jumping": jumping, "noisy": noisy}, live={}).items():
+shown = {name: broken.project(name) for name in broken.NAMES}
+shown["jumping"] = as_it_is.replace(optimizer=lambda: keras.optimizers.SGD(3.0), epochs=8)
+shown["noisy"] = as_it_is.replace(augment=lambda x, y, rng: (x + rng.normal(0, 1.5, x.shape).astype("float32"), y))
+for name, project in projects.pick(stored=shown, live={}).items():
     done = project.run()
     projects.keep(**{name: {**broken.seen(done), **broken.checked(done), "in use": done.accuracies()["field"]}})
 stored = projects.stored
@@ -282,6 +283,13 @@ claim(
 )
 
 # %% [markdown]
+# **So far**: at chance, too high, worse in inference, not good enough. All of these show in training already, and one
+# more number tells which cause it is: on twenty pictures, in inference, or of weights that moved.
+#
+# ## Part 3 · Four projects with good numbers (25 min)
+#
+# **Training is fine, validation is fine. Is it fine?**
+#
 # ### Exercise 15.4 · Too good
 #
 # `forest` names animals in front of a camera. `gate` tells ships from lorries. Both do well in validation, and both
@@ -335,10 +343,10 @@ mended = {
 exercise("15.5").check(mended)
 
 # %% [markdown]
-# **So far**: ten causes, and hardly an error message. What found them was always a comparison: with chance, with
-# twenty pictures, with inference, with use, class by class. Compute these numbers before you need them.
+# **So far**: good numbers answer the question that they were computed for. Ask the one that use will ask: new scenes,
+# no mark in the corner, the camera's own way, each class by itself.
 #
-# # Part 3 · Can you believe the confidence? (25 min)
+# ## Part 4 · Can you believe the confidence? (25 min)
 #
 # **It says 99 %. Is it right in 99 of 100 cases?**
 #
@@ -494,7 +502,7 @@ claim("in noise the error is at least twice what it was", moved > 2 * after.erro
 # **So far**: a confidence is a claim that can be tested. One number mends it, fitted on validation data, and good for
 # data like these. On other data nobody has promised anything.
 #
-# # Part 4 · Another world (30 min)
+# ## Part 5 · Another world (30 min)
 #
 # **What is left of the accuracy when the pictures change, and what buys it back?**
 #
@@ -544,7 +552,7 @@ plotting.heatmap(
 )  # fmt: skip
 
 # %% [markdown]
-# ## The worst change of all
+# ### The worst change of all
 #
 # Noise is drawn by chance. An adversary does not draw. She has the network, computes by how much the loss changes with
 # each value of the picture, and moves *every* value by the same small $\varepsilon$ in the direction that hurts: the
@@ -607,7 +615,7 @@ claim("made on another network it does less", (attacked["FGSM of the other"] > a
 # weights finds them. What it does not show: that such pictures come up by chance (see the control), or that a network
 # that withstands this attack withstands the next. It matters where somebody gains by fooling you.
 #
-# ## Small things, and the price of seeing them
+# ### Small things, and the price of seeing them
 #
 # In lesson 11 a detector lost a pug of 70 pixels, and found it again in an enlarged part. So cut the picture into
 # overlapping parts, look at each, and join the answers. Five animals, at five sizes, on a grey ground of 300 pixels
@@ -641,7 +649,7 @@ def looked_for(cut):
     return [*found / 5, others / 25]
 
 
-for cut in small.pick(stored=cuts, live=()):
+for cut in small.pick(stored=cuts if runtime.seed() == 0 else (), live=()):  # nothing in it depends on the seed
     small.keep(**{f"{cut} x {cut}": looked_for(cut)})
 
 # %%
@@ -661,7 +669,7 @@ claim(
 # The pixels were there, and the price is nine looks instead of one, plus what each look invents. That is the bargain
 # with small things, whether you pay it in parts, in a larger input or in a finer stride.
 #
-# ## Hard negatives
+# ### Hard negatives
 #
 # A detector of clothes will meet walls, coins and hair. Train it with clothes and 400 random windows of photographs,
 # let it loose on the rest, and collect what it takes for clothes: **hard negatives**. Train again with the 400 hardest
@@ -729,7 +737,7 @@ claim(
 # **So far**: a change that you can name can be trained for, and little else is promised. Measure on the data that will
 # come; where they are not to be had, on corruptions, by size, and on what the network itself gets wrong.
 #
-# # Part 5 · In use (30 min)
+# ## Part 6 · In use (30 min)
 #
 # **How do you notice, and what do you do then?**
 #
@@ -802,7 +810,7 @@ claim("upside down only the confidence moves", all(v.reasons == ("confidence",) 
 # labelled, before and after. (And if the inputs have changed, going back to the old model does not help. It sees them,
 # too.)
 #
-# ## Fifty errors
+# ### Fifty errors
 #
 # A number says how often. What to do next, the errors say themselves, if somebody looks at them. Here are the first 50
 # errors of ResNet-20 on the test pictures of CIFAR-10. One person has sorted them into causes; sort them yourself
@@ -838,7 +846,7 @@ measured("share in which a cat and a dog are confused", pair, digits=2)
 # plan: pictures of cats and dogs in more poses, or larger ones, may mend a third of the errors at best; the whole row
 # *rare kind* would mend three. Without the review you would have added layers.
 #
-# ## Nine symptoms
+# ### Nine symptoms
 #
 # The table of `reliability.TROUBLESHOOTING` has nine rows. None of them is hearsay: here is a run for each.
 
@@ -859,7 +867,7 @@ below = reliability.diagnose(train_accuracy=0.99, validation_accuracy=0.6)
 claim("validation far below training is no sign of leakage for it", "leakage" not in below.suspected)
 
 # %% [markdown]
-# ## Before you begin: six briefs
+# ### Before you begin: six briefs
 #
 # Most failures were decided before the first line of code: what was held out, what was measured, where the threshold
 # lay, what was watched. Here are six projects and what can be chosen.
