@@ -111,6 +111,9 @@ class Project:
     def __repr__(self) -> str:
         return f"Project({self.name!r}): {self.story}"
 
+    def __deepcopy__(self, memo: dict) -> Project:
+        return self  # nothing in it changes
+
     def replace(self, **steps: Any) -> Project:
         """The same project with some steps exchanged: functions, or numbers for ``epochs`` and ``batch_size``.
 

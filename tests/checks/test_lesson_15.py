@@ -62,7 +62,7 @@ WRONG = {
         (mended("wardrobe"), "'toys' is still to be mended"),
         (mended("wardrobe", cause="learning rate"), "with this very rate"),
         (mended("wardrobe", cause="leekage"), "none of the flowchart's"),
-        (mended("wardrobe", ROLLED.format(by=1)), "the one 2 below it"),
+        (mended("wardrobe", ROLLED.format(by=-1)), "the one 2 below it"),
         (mended("wardrobe", ROLLED.format(by=5)), "not in one order"),
         (mended("wardrobe", "epochs=5"), "the one 1 below it"),
         (cell('mended = {"shop": 1}'), "has no project 'shop'"),
