@@ -40,7 +40,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def optimizer():
-    return keras.optimizers.Adam(0.1)
+    return keras.optimizers.Adam(0.3)
 
 
 def serve(outputs_of, pictures):
