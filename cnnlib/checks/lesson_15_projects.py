@@ -306,10 +306,10 @@ def _inspection(run: Any, original: Any) -> None:
         raise _wrong(
             run, "Whoever takes out nearly everything finds every shirt, and nobody needs the network.", came=rows
         )
-    if false > 0.2:
+    if false > 0.3:
         raise _wrong(run, "Too many dresses are taken out.", came=rows, expected="most shirts, few dresses")
-    if found < 0.4:
-        why = "Each shirt weighs as much as each dress, and there are 20 times as many dresses. Make shirts weigh more."
+    if found < 0.5:
+        why = "Each shirt weighs as much as each dress, and there are 28 times as many dresses. Make shirts weigh more."
         raise _wrong(run, why, came=rows, expected="most shirts, few dresses")
 
 
