@@ -198,8 +198,12 @@ def path(experiment: str) -> Path:
 
 def load(file: Path) -> dict[str, Any]:
     """Read a file of results: experiment, command, date, setting (device, versions) and runs."""
-    number = file.stem[:2] if file.stem[:2].isdigit() else "NN"  # experiments are named after their lesson: 03_rates
-    mend = f"It is made by: python tools/run_experiments.py --lesson {number}"
+    # Experiments are named after their lesson (03_rates), or after the tool that makes them without one.
+    if file.stem.startswith("reliability_"):
+        mend = f"It is made by: python tools/measure_reliability.py {file.stem.removeprefix('reliability_')}"
+    else:
+        number = file.stem[:2] if file.stem[:2].isdigit() else "NN"
+        mend = f"It is made by: python tools/run_experiments.py --lesson {number}"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not all(isinstance(run["seed"], int) for run in content["runs"]):

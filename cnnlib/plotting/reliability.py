@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from cnnlib.plotting import core
 
@@ -176,6 +177,7 @@ def drift_over_time(
     if changed is not None:
         ax.axvline(changed + 0.5, linestyle=":", color=core.COLOURS["reference"])
         ax.text(changed + 0.55, 0.02, "changed here", transform=ax.get_xaxis_transform(), fontsize=9, va="bottom")
-    ax.set(xlabel="window", ylabel="distance, of its limit", ylim=(0, None))
-    ax.legend(ncols=2, loc="upper left")
+    ax.set(xlabel="window", ylabel="distance, of its limit", ylim=(0, 1.15 * max(top, 1)))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    fig.legend(loc="outside lower center", ncols=min(5, len(columns) + 1))
     core.show(fig, alt)

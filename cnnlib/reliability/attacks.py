@@ -20,6 +20,7 @@ from keras import ops
 from cnnlib import gradients
 from cnnlib.models import endings
 from cnnlib.reliability._arrays import as_images, as_labels
+from cnnlib.trace.walk import is_graph
 
 __all__ = ["Attack", "fgsm", "pgd"]
 
@@ -33,8 +34,9 @@ class Attack:
 
     Raises:
         TypeError: it is no Keras model.
-        ValueError: its output has passed a softmax: where that is saturated the gradient is 0 in float32, and the
-            attack fails for a reason that has nothing to do with robustness (Athalye, Carlini, Wagner 2018).
+        ValueError: it has no graph or several outputs, or its output has passed a softmax: where that is saturated the
+            gradient is 0 in float32, and the attack fails for a reason that has nothing to do with robustness (Athalye,
+            Carlini, Wagner 2018).
     """
 
     def __init__(self, model: keras.Model, batch_size: int = 100):
@@ -42,6 +44,11 @@ class Attack:
             raise TypeError(f"model must be a Keras model, got {type(model).__name__}.")
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}; expected 1 or more.")
+        if not is_graph(model):
+            raise ValueError(
+                f"model {model.name!r} does not tell what it is made of; expected a functional or Sequential model. "
+                "Wrap it: keras.Model(image, model(image)), with image = keras.Input(shape)."
+            )
         squash = endings.ending(model).squash
         if squash:
             raise ValueError(

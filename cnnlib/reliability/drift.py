@@ -319,7 +319,7 @@ class Monitor:
         middle, spread = drawn.mean(axis=0), np.maximum(drawn.std(axis=0), 1e-12)
         worst = np.sort(((drawn - middle) / spread).max(axis=1))
         allowed = int(np.floor(self.false_alarm_rate * (self.repeats + 1)))
-        limit = middle + worst[self.repeats - allowed] * spread
+        limit = np.maximum(middle + worst[self.repeats - allowed] * spread, 1e-12)  # of a column that is constant
         self.limit = dict(zip(columns, map(float, limit)))
         return self
 

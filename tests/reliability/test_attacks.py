@@ -127,6 +127,28 @@ def test_probabilities_are_refused():
         reliability.Attack(model)
 
 
+class Own(keras.Model):
+    """A class of one's own, with a layer that ends in logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, images):
+        return self.dense(ops.reshape(images, (-1, 4)))
+
+
+def test_a_class_of_one_s_own_is_wrapped_first(linear):
+    own = Own()
+    image = keras.Input((2, 2, 1))
+    wrapped = keras.Model(image, own(image))
+    own.dense.set_weights(linear.get_weights())
+    images = np.full((1, 2, 2, 1), 0.5, "float32")
+    assert reliability.fgsm(wrapped, images, [0], 0.125).ravel().tolist() == [0.375, 0.625, 0.375, 0.625]
+    with pytest.raises(ValueError, match="Wrap it"):
+        reliability.Attack(own)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

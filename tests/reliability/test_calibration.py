@@ -34,6 +34,12 @@ def test_a_diagram_by_hand():
     assert four.error == pytest.approx(0.5 * 0.425 + 0.5 * 0.35)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
+    diagram = reliability.reliability_diagram([[0.5, 0.5], [0.75, 0.25], [0.3, 0.7]], [0, 0, 1], bins=4)
+    assert diagram.edges.tolist() == [[0.25, 0.5], [0.5, 0.75]]
+    assert diagram.count.tolist() == [1, 2]
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 20), st.sampled_from(["width", "mass"]))
 def test_diagrams_equal_scikit_learn(seed, classes, bins, strategy):

@@ -137,6 +137,14 @@ def test_windows_in_order_need_limits_from_windows_in_order():
     assert np.mean(ordered) <= 0.1
 
 
+def test_a_column_that_never_varies_may_not_begin_to():
+    monitor = drift.Monitor(window=20).fit({"grey": np.zeros(200), "size": np.full(200, 32.0)})
+    assert not monitor.check({"grey": np.zeros(20), "size": np.full(20, 32.0)}).alarm
+    verdict = monitor.check({"grey": np.zeros(20), "size": np.full(20, 33.0)})
+    assert verdict.alarm
+    assert verdict.reasons == ("size",)
+
+
 def test_a_monitor_sees_another_camera_and_names_what_changed():
     images = datasets.cifar10(size=1000, test_size=10).x_train[np.random.default_rng(0).permutation(1000)]
     monitor = drift.Monitor(window=100).fit(reliability.image_statistics(images[:800]))
