@@ -494,19 +494,6 @@ claim("which makes the error of ResNet-20 worse in each division", (
 # And what is left after the right one is about what chance alone gives, so that no better method can be told from it
 # here.
 #
-# A temperature belongs to the data that it was fitted on. Add noise to the pictures of the judging half.
-
-# %%
-noisy_clothes = reliability.corrupt(clothes.x_test[judge], "noise", 5)
-shifted = broken.answers(eager, noisy_clothes)
-moved = reliability.expected_calibration_error(reliability.softmax(shifted, warm), truth[judge], bins=10)
-right = np.mean(shifted.argmax(1) == truth[judge])
-print(
-    f"accuracy {approx(right)}, ECE with the same temperature {approx(moved)}, on clean pictures {approx(after.error)}"
-)
-claim("in noise the error is at least twice what it was", moved > 2 * after.error)
-
-# %% [markdown]
 # **So far**: a confidence is a claim that can be tested. One number mends it, fitted on validation data, and good for
 # data like these. On other data nobody has promised anything.
 #
@@ -515,49 +502,64 @@ claim("in noise the error is at least twice what it was", moved > 2 * after.erro
 # **What is left of the accuracy when the pictures change, and what buys it back?**
 #
 # Cameras have noise, lenses blur, fog comes up, a format loses detail. Hendrycks and Dietterich (2019) made such
-# **corruptions** into a test, each at five severities. Here are eight, and the three networks (stored, 500 pictures for
-# each of three seeds).
+# **corruptions** into a test, each at five severities. Here are eight, and two networks that are right on the same
+# share of clean pictures (stored: three seeds, 250 pictures each).
 #
-# **Predict**: which of them costs most, and does the best network lose least?
+# **Predict**: will they lose the same?
 
 # %%
-networks = ("ResNet-20", "small VGG", "MobileNetV2")
+networks = ("ResNet-20", "small VGG")
 under = Experiment("reliability_corruptions").stored
 plotting.corruption_curves(
     {kind: {name: under[name][kind]["accuracy"] for name in networks} for kind in reliability.CORRUPTIONS},
     clean={name: under[name]["clean"]["accuracy"] for name in networks}, chance=0.1,
-    alt="Eight panels. Accuracy falls with severity, most with noise and contrast.",
+    alt="Eight panels. Accuracy falls with severity to about a quarter in noise and fog; in blur the two part.",
 )  # fmt: skip
-lost = {
-    k: under["ResNet-20"]["clean"]["accuracy"] - under["ResNet-20"][k]["accuracy"][:, 4]
-    for k in reliability.CORRUPTIONS
-}
-print({kind: f"{drop.mean():.2f}" for kind, drop in sorted(lost.items(), key=lambda item: -item[1].mean())})
-claim(
-    "every corruption costs ResNet-20 something at severity 5, in each run",
-    min(drop.min() for drop in lost.values()) > 0,
-)
-claim("the dearest costs it more than 30 points", max(drop.mean() for drop in lost.values()) > 0.3)
+resnet, vgg = (under[name] for name in networks)
+claim("clean, they are within 2 points", abs(resnet["clean"]["accuracy"] - vgg["clean"]["accuracy"]).max() < 0.02)
+at_worst = {kind: resnet[kind]["accuracy"][:, 4] for kind in reliability.CORRUPTIONS}
+claim("noise and fog leave ResNet-20 less than a third", max(at_worst["noise"].max(), at_worst["fog"].max()) < 1 / 3)
+claim("in blur VGG keeps 10 points more, in each run", (vgg["blur"]["accuracy"][:, 4] > at_worst["blur"] + 0.1).all())
 
 # %% [markdown]
-# What buys it back? A small network, trained with several augmentations and on smaller pictures, three seeds each
-# (stored). Of the two cures one was made for noise and one for light.
+# A number on clean pictures does not tell them apart; on blurred ones they are two different networks. And the
+# temperature? It was fitted on clean pictures, and goes on promising.
+
+# %%
+off = {kind: resnet[kind]["ece with temperature"][:, 4] for kind in ("noise", "blur", "fog")}
+off["clean"] = resnet["clean"]["ece with temperature"]
+print("ECE with the temperature:", {kind: f"{error.mean():.2f}" for kind, error in off.items()})
+claim("in noise the ECE is above 0.2 in each run, temperature or not", off["noise"].min() > 0.2)
+
+# %% [markdown]
+# What buys it back? A small network, trained in five ways (stored): without and with mirroring and shifts, with noise
+# besides, with other light besides, and on pictures of 16 pixels in the place of 32.
 #
-# **Predict**: does the one for noise help against fog? And do smaller pictures lose more, or less, in noise?
+# **Predict**: does training with noise help in fog? And who loses more in noise, large pictures or small ones?
 
 # %%
 trained = Experiment("reliability_trainings").stored
-cures = ("none", "flip and shift", "and noise", "and light", "flip and shift, 16 pixels")
+ways = ("none", "flip and shift", "and noise", "and light", "flip and shift, 16 pixels")
 kinds = ("noise", "blur", "fog", "contrast")
-kept = {
-    name: [trained[name]["clean"].mean(), *(trained[name]["corrupted"][k][:, 4].mean() for k in kinds)]
-    for name in cures
-}
+worst = {way: {kind: trained[way]["corrupted"][kind][:, 4] for kind in kinds} for way in ways}
+worst = {way: {"clean": trained[way]["clean"], **found} for way, found in worst.items()}
 plotting.heatmap(
-    list(kept.values()), rows=list(kept), columns=["clean", *kinds], form="{:.2f}", limits=(0, 0.8), size=0.85,
-    title="accuracy at severity 5, mean of three seeds",
-    alt="; ".join(f"{name}: {', '.join(f'{value:.2f}' for value in values)}" for name, values in kept.items()),
+    [[worst[way][kind].mean() for kind in ("clean", *kinds)] for way in ways], rows=ways, columns=["clean", *kinds],
+    form="{:.2f}", limits=(0, 0.7), size=0.85, title="accuracy at severity 5",
+    alt="; ".join(f"{way}: {', '.join(f'{v.mean():.2f}' for v in found.values())}" for way, found in worst.items()),
 )  # fmt: skip
+
+# %%
+plain, noise, light, small_ones = (worst[way] for way in ways[1:])
+claim("noise in training gains 10 points in noise, in each run", (noise["noise"] > plain["noise"] + 0.1).all())
+claim("and nothing in fog: less than 3 points", (noise["fog"] < plain["fog"] + 0.03).all())
+claim("other light gains 10 points in contrast", (light["contrast"] > plain["contrast"] + 0.1).all())
+claim("and costs more than 5 on clean pictures", (light["clean"] < plain["clean"] - 0.05).all())
+claim("pictures of 16 pixels gain 10 points in noise", (small_ones["noise"] > plain["noise"] + 0.1).all())
+
+# %% [markdown]
+# You get what you train for, at a price. And the cheapest cure for noise is to throw pixels away: the mean of four has
+# half the noise. What it costs on clean pictures stands in the first column.
 
 # %% [markdown]
 # ### The worst change of all
@@ -595,15 +597,15 @@ exercise("15.8").check(fgsm)
 lenet = models.LeNet5((28, 28, 1), variant="modern", weights="fashion_mnist")
 attack = reliability.Attack(lenet, batch_size=200)
 target, names = clothes.x_test[:200], clothes.y_test[:200]
-worst, random = attack.fgsm(target, names, 8 / 255), attack.random(target, 8 / 255)
+moved, random = attack.fgsm(target, names, 8 / 255), attack.random(target, 8 / 255)
 left = {kind: np.mean(broken.answers(lenet, x).argmax(1) == names) for kind, x in
-        {"as they are": target, "random": random, "FGSM": worst}.items()}  # fmt: skip
+        {"as they are": target, "random": random, "FGSM": moved}.items()}  # fmt: skip
 fooled = np.flatnonzero(
-    (broken.answers(lenet, target).argmax(1) == names) & (broken.answers(lenet, worst).argmax(1) != names)
+    (broken.answers(lenet, target).argmax(1) == names) & (broken.answers(lenet, moved).argmax(1) != names)
 )[:4]
 plotting.images(
-    [*target[fooled], *worst[fooled]], columns=4, size=0.95,
-    titles=[clothes.class_names[k] for k in (*names[fooled], *broken.answers(lenet, worst[fooled]).argmax(1))],
+    [*target[fooled], *moved[fooled]], columns=4, size=0.95,
+    titles=[clothes.class_names[k] for k in (*names[fooled], *broken.answers(lenet, moved[fooled]).argmax(1))],
     alt="Four pictures, and below them the same with a faint grain; the names that the network gives have changed.",
 )  # fmt: skip
 print({kind: f"{value:.2f}" for kind, value in left.items()})
