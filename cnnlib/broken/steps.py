@@ -271,8 +271,13 @@ def _signature(model: keras.Model, loss: Callable, optimizer: keras.optimizers.O
         text = text.replace(f'"{layer.name}"', f'"{number}"')
     flags = tuple(layer.trainable for layer in model.layers)
     shapes = tuple(tuple(weight.shape) for weight in model.weights)
-    losses = (type(loss), json.dumps(loss.get_config(), default=repr)) if hasattr(loss, "get_config") else id(loss)
-    return text, flags, shapes, losses, type(optimizer), json.dumps(optimizer.get_config(), default=repr)
+    named = id(loss) if not hasattr(loss, "get_config") else (type(loss), _settings(loss))
+    return text, flags, shapes, named, type(optimizer), _settings(optimizer)
+
+
+def _settings(thing: Any) -> str:
+    """How a loss or an optimizer was made, without its name, which counts up."""
+    return json.dumps({key: value for key, value in thing.get_config().items() if key != "name"}, default=repr)
 
 
 class _Augmented(training.Batches):
