@@ -711,7 +711,7 @@ def mined(seed):
     positives = np.where(items > 0.12, items, known[-800:])
     held = np.where(wear.x_test > 0.12, wear.x_test, new[rng.choice(len(new), 500)])
     net = broken.small_network((28, 28, 1), 2)
-    net.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss)
+    net.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.05, 160), momentum=0.9), loss)
     starts = [broken.small_network((28, 28, 1), 2).get_weights() for _ in range(3)]
     first, rest = known[:800], known[800:-800]
 

@@ -169,7 +169,7 @@ class Project:
         before = [np.array(weight) for weight in model.get_weights()]
         trained = _compiled(model, self.loss, self.optimizer())
         batches = _Augmented(*sets["train"], self.batch_size, seed, self)
-        watch = _Validation(self.loss, *sets["validation"])
+        watch = _Validation(self.loss, *sets["validation"], batches)
         epochs = self.epochs if epochs is None else epochs
         history = training.fit(trained, batches, epochs=epochs, callbacks=[watch], shuffle=False, quiet=True).history
         history = {name: [float(value) for value in values] for name, values in {**history, **watch.history}.items()}
@@ -296,10 +296,13 @@ class _Augmented(training.Batches):
 class _Validation(keras.callbacks.Callback):
     """Loss and accuracy on the validation set after each epoch, without compiling a function for it."""
 
-    def __init__(self, loss: Callable, x: np.ndarray, y: np.ndarray):
+    def __init__(self, loss: Callable, x: np.ndarray, y: np.ndarray, batches: training.Batches):
         super().__init__()
-        self._loss, self._x, self._y = loss, x, y
+        self._loss, self._x, self._y, self._batches = loss, x, y, batches
         self.history: dict[str, list[float]] = {"val_loss": [], "val_accuracy": []}
+
+    def on_epoch_begin(self, epoch: int, logs=None) -> None:
+        self._batches.seek(epoch)  # a model that is fitted for the first time may have looked at the data already
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         outputs = answers(self.model, self._x)
