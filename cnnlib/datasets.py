@@ -462,8 +462,9 @@ def weights_card(name: str) -> dict:
     """How the bundled weights ``name`` were trained, and how good they are; only of those that this course trained.
 
     "accuracy" is the share of the 10,000 official test images that the stored weights classify right, in [0, 1]; the
-    detector of tree crowns has "ap50" of each area in its place. Among the other entries are "parameters", "epochs" or
-    "steps", "minutes", "device", "seed", "command", "network" (the call that builds it), "data", "date" and "versions".
+    small detectors have "ap50" in its place, of each area or of scenes for testing. Among the other entries are
+    "parameters", "epochs" or "steps", "minutes", "device", "seed", "command", "network" (the call that builds it),
+    "data", "date" and "versions".
     Made by ``tools/train_weights.py`` and ``tools/train_detector.py``.
 
     Raises:

@@ -158,6 +158,30 @@ def input_gradient(target: Callable, jit: bool = True) -> Callable:
     return gradient
 
 
+def forward(model: keras.Model) -> Callable:
+    """A function that computes a model's outputs for a batch, compiled where the backend can: lesson 14.
+
+    It does what ``model.predict_on_batch`` does, without what that does around it: for small networks and single images
+    the surroundings take longer than the network. Layers run with ``training=False``. New weights are seen at the next
+    call. Each new shape of the batch is compiled anew (PyTorch: never).
+
+    Args:
+        model: built, of one input.
+
+    Returns:
+        A function of an array (n, ...) that returns the outputs as NumPy arrays, nested as the model's.
+
+    >>> compute = forward(model)
+    >>> compute(np.zeros((1, 32, 32, 3), "float32")).shape
+    (1, 10)
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras model, got {type(model).__name__}.")
+    makers = {"tensorflow": _tensorflow_forward, "jax": _jax_forward, "torch": _torch_forward}
+    run = makers[keras.config.backend()](model, _training_argument(model, False))
+    return lambda batch: tree.map_structure(ops.convert_to_numpy, run(ops.convert_to_tensor(batch)))
+
+
 def by_layer(model: keras.Model, gradients: Sequence) -> dict[str, dict[str, np.ndarray]]:
     """Gradients from `model_value_and_grad`, as NumPy arrays by layer and weight: ``{"conv2d": {"kernel": ...}}``.
 
@@ -351,6 +375,37 @@ def _torch_step(fn: Callable, chosen: tuple[int, ...], variables: list, jit: boo
         return value.detach(), gradients, weight_gradients, tree.map_structure(lambda t: t.detach(), aux)
 
     return step
+
+
+def _tensorflow_forward(model: keras.Model, inference: dict) -> Callable:
+    import tensorflow as tf
+
+    return tf.function(functools.partial(model, **inference), autograph=False, jit_compile=False)
+
+
+def _torch_forward(model: keras.Model, inference: dict) -> Callable:
+    import torch
+
+    def run(batch):
+        with torch.inference_mode():
+            return model(batch, **inference)
+
+    return run
+
+
+def _jax_forward(model: keras.Model, inference: dict) -> Callable:
+    """The weights are arguments: as constants they would be compiled in, and new ones never seen."""
+    import jax
+
+    @jax.jit
+    def pure(trainable, other, batch):
+        return model.stateless_call(trainable, other, batch, **inference)[0]
+
+    def run(batch):
+        values = [[v.value for v in group] for group in (model.trainable_variables, model.non_trainable_variables)]
+        return pure(*values, batch)
+
+    return run
 
 
 class _Recorder(keras.StatelessScope):

@@ -25,6 +25,7 @@ import numpy as np
 T = TypeVar("T")
 
 RECORD = "CNNLIB_RECORD"
+ONLY = "CNNLIB_RECORD_ONLY"
 DIGITS = 6
 
 
@@ -92,7 +93,7 @@ class Experiment:
 
     def pick(self, *, stored: T, live: T) -> T:
         """The part of the experiment to run now: that of the stored runs while they are made, else the live one."""
-        return stored if recording() else live
+        return stored if recording(self.name) else live
 
     def keep(self, **values) -> None:
         """Keep what this run measured: numbers, strings, arrays, or lists and dictionaries of them.
@@ -113,7 +114,7 @@ class Experiment:
             FileNotFoundError: there are none.
             ValueError: their file is damaged.
         """
-        if recording() and self.live:
+        if recording(self.name) and self.live:
             return Runs([self._this_run()])
         return Runs(_sorted(load(path(self.name))["runs"]))
 
@@ -152,7 +153,7 @@ def record(experiment: str, **values) -> dict:
     _check_name(experiment)
     if not values:
         raise ValueError(f"record({experiment!r}) was given nothing to record; name each value: loss=0.3")
-    if recording():
+    if recording(experiment):
         from cnnlib import runtime
 
         line = {
@@ -173,20 +174,24 @@ def stored(experiment: str) -> list[dict[str, Any]]:
     is an error that says how to make it again.
     """
     _check_name(experiment)
-    if recording():
+    if recording(experiment):
         return []
     runs = load(path(experiment))["runs"]
     return sorted(runs, key=lambda run: run["seed"])
 
 
-def recording() -> bool:
-    """Whether `tools/run_experiments.py` is collecting runs now.
+def recording(experiment: str | None = None) -> bool:
+    """Whether `tools/run_experiments.py` is collecting runs now: of any experiment, or of this one.
+
+    It may have been asked for some experiments only (it names them in CNNLIB_RECORD_ONLY); the others are then as in a
+    lesson.
 
     A lesson whose full experiment is too long to wait for runs a part of it live and all of it while recording::
 
         sizes = (100, 500, 2000) if results.recording() else (500,)
     """
-    return bool(os.environ.get(RECORD))
+    only = os.environ.get(ONLY, "").split()
+    return bool(os.environ.get(RECORD)) and (experiment is None or not only or experiment in only)
 
 
 def path(experiment: str) -> Path:

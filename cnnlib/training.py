@@ -63,12 +63,14 @@ class Batches(keras.utils.PyDataset):
         batch_size: examples in a batch; the last batch of an epoch may be smaller.
         seed: a whole number, or None for that of `runtime.setup`.
         shuffle: False keeps the order of the arrays.
+        passes: how often an epoch goes through all examples, in another order each time. Keras spends a moment on the
+            start of each epoch, which with few examples is more than it spends on their batches.
 
     Raises:
-        ValueError: the arrays differ in length, are empty, or ``batch_size`` is below 1.
+        ValueError: the arrays differ in length, are empty, or ``batch_size`` or ``passes`` is below 1.
     """
 
-    def __init__(self, x, y, batch_size: int = 32, seed: int | None = None, shuffle: bool = True):
+    def __init__(self, x, y, batch_size: int = 32, seed: int | None = None, shuffle: bool = True, passes: int = 1):
         super().__init__(workers=1, use_multiprocessing=False)
         self.x, self.y = np.asarray(x), np.asarray(y)
         if self.x.ndim == 0 or self.y.ndim == 0 or len(self.x) != len(self.y):
@@ -80,7 +82,9 @@ class Batches(keras.utils.PyDataset):
             raise ValueError("x and y are empty: there is nothing to train on.")
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, got {batch_size}.")
-        self.batch_size = int(batch_size)
+        if passes < 1:
+            raise ValueError(f"passes must be 1 or more, got {passes}.")
+        self.batch_size, self.passes = int(batch_size), int(passes)
         self.seed = runtime.seed() if seed is None else int(seed)
         self.shuffle = shuffle
         self.seek(0)
@@ -91,10 +95,11 @@ class Batches(keras.utils.PyDataset):
         self._order = self.order(epoch)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The indices of the examples in the order in which ``epoch`` visits them, (n,)."""
+        """The indices of the examples in the order in which ``epoch`` visits them, (passes * n,)."""
         if not self.shuffle:
-            return np.arange(len(self.x))
-        return np.random.default_rng([self.seed, epoch]).permutation(len(self.x))
+            return np.tile(np.arange(len(self.x)), self.passes)
+        numbers = range(epoch * self.passes, (epoch + 1) * self.passes)
+        return np.concatenate([np.random.default_rng([self.seed, k]).permutation(len(self.x)) for k in numbers])
 
     def on_epoch_begin(self) -> None:
         """Called by Keras before the first batch of each epoch."""
@@ -102,7 +107,7 @@ class Batches(keras.utils.PyDataset):
         self._next_epoch += 1
 
     def __len__(self) -> int:
-        return math.ceil(len(self.x) / self.batch_size)
+        return math.ceil(self.passes * len(self.x) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
@@ -289,6 +294,7 @@ def fit(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     seed: int | None = None,
     shuffle: bool = True,
+    passes: int = 1,
     label: str = "",
     quiet: bool = False,
     **options,
@@ -303,6 +309,7 @@ def fit(
         callbacks: further Keras callbacks.
         seed: decides the order of the examples; None for that of `runtime.setup`.
         shuffle: False keeps the order of the arrays.
+        passes: how often an epoch goes through all examples; see `Batches`.
         label: put before the progress line.
         quiet: no progress line at all.
         **options: passed on to ``model.fit``.
@@ -314,7 +321,7 @@ def fit(
     if y is None:
         data, options = x, {"shuffle": shuffle, **options}
     else:
-        data = Batches(x, y, batch_size, seed, shuffle)
+        data = Batches(x, y, batch_size, seed, shuffle, passes)
         callbacks.insert(0, _FollowEpoch(data))
         # With shuffle=True Keras would shuffle the order of the batches again. And it takes the batch size of
         # validation arrays from batch_size, which must not be given beside a dataset.

@@ -423,7 +423,7 @@ def baseline(x, y, new_x, new_y, steps: int = 200) -> float:
     Args:
         x, y: pictures to learn, (n, height, width, channels) of 0 ... 255, and class numbers (n,).
         new_x, new_y: those to be classified.
-        steps: of training, whatever the number of pictures; rounded down to whole epochs, at least one.
+        steps: of training, whatever the number of pictures; rounded down to whole passes, at least one.
     """
     x, new_x = (np.asarray(pictures, "float32") / 255 for pictures in (x, new_x))
     z = image = keras.Input(x.shape[1:])
@@ -434,7 +434,7 @@ def baseline(x, y, new_x, new_y, steps: int = 200) -> float:
     rate = training.warmup_cosine(peak=0.003, steps=steps, warmup=min(15, steps // 2))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-    training.fit(model, x, y, epochs=max(50 * steps // len(x), 1), batch_size=50, quiet=True)
+    training.fit(model, x, y, passes=max(50 * steps // len(x), 1), batch_size=50, quiet=True)
     return float(model.evaluate(new_x, new_y, batch_size=500, verbose=0)[1])
 
 

@@ -282,17 +282,11 @@ claim("more than half of 1,000 new pictures are named correctly, where guessing 
 
 # %%
 def small_cnn():
-    return keras.Sequential(
-        [
-            keras.Input((14, 14, 1)),
-            keras.layers.Conv2D(8, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
-            keras.layers.MaxPooling2D(),
-            keras.layers.Flatten(),
-            keras.layers.Dense(10),
-        ]
-    )
+    blocks = [keras.Input((14, 14, 1))]
+    for filters in (8, 16):
+        blocks.append(keras.layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        blocks.append(keras.layers.MaxPooling2D())
+    return keras.Sequential([*blocks, keras.layers.Flatten(), keras.layers.Dense(10)])
 
 
 model = small_cnn()

@@ -320,8 +320,8 @@ def restart(model, weights):
             variable.assign(np.zeros(variable.shape))
 
 
-def probabilities(model, x):
-    return ops.convert_to_numpy(ops.softmax(model.predict(x, batch_size=500, verbose=0)))
+def probabilities(model, x, batch_size=500):
+    return ops.convert_to_numpy(ops.softmax(model.predict(x, batch_size=batch_size, verbose=0)))
 
 
 x, truth = fashion.x_train[:3000], fashion.y_train[:3000]
@@ -400,7 +400,7 @@ def recall_by_class(pictures, labels, epochs=4, **options):
 # Three remedies. **Class weights** multiply the loss of each picture by the rarity of its class. **Resampling** shows
 # each class equally often, a shirt about nine times in each epoch. **Focal loss** (Lin and others 2017) multiplies the
 # loss of a picture by $(1-p)^\gamma$, where $p$ is the probability of the true class: what is easy fades away. It takes
-# weights too, and gets them here.
+# weights too, and gets them here. It is stored; you train the others.
 #
 # The accuracy below is that of test pictures in the proportions of the training set, with few shirts: each class's
 # recall, weighted by how frequent the class is.
@@ -415,25 +415,23 @@ recalls = {
 }
 
 # %% jupyter={"source_hidden": true}
-# Three times as long, for the stored runs only: `python tools/run_experiments.py --lesson 08` comes by here.
+# Three times as long, and focal loss, for the stored runs: `python tools/run_experiments.py --lesson 08` comes by here.
 rare = Experiment("08_rare_class")
 if rare.pick(stored=True, live=False):
     rare.keep(longer=recall_by_class(x, y, epochs=12, class_weight=weights)[6])
+    focal = keras.losses.CategoricalFocalCrossentropy(alpha=rarity.tolist(), gamma=2.0, from_logits=True)
+    judge.compile(keras.optimizers.Adam(0.002), focal)
+    recalls["focal loss"] = recall_by_class(x, keras.utils.to_categorical(y, 10))
 
 # %%
-focal = keras.losses.CategoricalFocalCrossentropy(alpha=rarity.tolist(), gamma=2.0, from_logits=True)
-judge.compile(keras.optimizers.Adam(0.002), focal)
-recalls["focal loss"] = recall_by_class(x, keras.utils.to_categorical(y, 10))
 plotting.recall_table(recalls, fashion.class_names, rare=6)
-
-# %%
 shirts = {name: values[6] for name, values in recalls.items()}
 accuracy = {name: np.dot(values, np.bincount(y) / len(y)) for name, values in recalls.items()}
 rare.keep(shirts=shirts, accuracy=accuracy)
-for name, found in shirts.items():
-    others = rare.stored["shirts"][name]
-    span = f"(stored runs {others.min():.2f} to {others.max():.2f})"
-    print(f"{name:13}: shirts found {approx(found, 2)} {span}, accuracy {approx(accuracy[name])}")
+found, right = (rare.stored[name] for name in ("shirts", "accuracy"))
+for name in found.columns():
+    here = f", here {approx(shirts[name], 2)} with accuracy {approx(accuracy[name])}" if name in shirts else ""
+    print(f"{name:13}: shirts found in stored runs {found[name].min():.2f} to {found[name].max():.2f}{here}")
 
 # %%
 claim(
@@ -441,10 +439,9 @@ claim(
     accuracy["nothing"] > 0.8 and shirts["nothing"] < 1 / 6,
 )
 claim("each remedy finds at least 10 points more", min(list(shirts.values())[1:]) > shirts["nothing"] + 0.1)
-claim(
-    "class weights and focal loss lower the accuracy",
-    max(accuracy["class weights"], accuracy["focal loss"]) < accuracy["nothing"],
-)
+claim("focal loss, too, in each stored run", (found["focal loss"] > found["nothing"] + 0.1).all())
+claim("class weights lower the accuracy", accuracy["class weights"] < accuracy["nothing"])
+claim("and focal loss does, in each stored run", (right["focal loss"] < right["nothing"]).all())
 
 # %% [markdown]
 # Accuracy hides a class that is lost, because it is hardly ever asked for. **Per-class recall** shows it. And the
@@ -510,7 +507,7 @@ policies = {
     "pad": layers.Resizing(224, 224, pad_to_aspect_ratio=True),
 }
 squares = np.stack([np.clip(ops.convert_to_numpy(policy(shuttle)), 0, 255) for policy in policies.values()])
-beliefs = probabilities(lite, (squares - 127) / 128)[:, 812]  # class 812 is "space shuttle"
+beliefs = probabilities(lite, (squares - 127) / 128, batch_size=3)[:, 812]  # class 812 is "space shuttle"
 plotting.images(
     [shuttle / 255, *(squares / 255)],
     titles=["220 x 162", *(f"{name}: {approx(p, 2)}" for name, p in zip(policies, beliefs))],
@@ -545,7 +542,7 @@ faults = {
     "reshaped": right.transpose(0, 3, 1, 2).reshape(right.shape),
 }
 fed = np.concatenate(list(faults.values()))
-answers = np.split(probabilities(lite, fed), len(faults))
+answers = np.split(probabilities(lite, fed, batch_size=3), len(faults))
 table = np.array([[p[classes].sum() for p, classes in zip(answer, subjects.values())] for answer in answers])
 
 # %%
@@ -720,13 +717,16 @@ def pointing(x, y):
 
 
 train, test = pointing(fashion.x_train[:2000], fashion.y_train[:2000]), pointing(fashion.x_test, fashion.y_test)
-ways = {}
-for name, first in {"as they are": layers.Identity(), "RandomFlip": layers.RandomFlip("horizontal")}.items():
-    image = keras.Input((28, 28, 1))
-    model = keras.Model(image, network((28, 28, 1), classes=2)(first(image)))
-    model.compile(keras.optimizers.Adam(0.002), loss, metrics=["accuracy"])
-    training.fit(model, *train, epochs=5, batch_size=50, quiet=True)
-    ways[name] = model.evaluate(*test, batch_size=500, verbose=0)[1]
+flip = layers.RandomFlip("horizontal")
+compass = network((28, 28, 1), classes=2)
+compass.compile(keras.optimizers.Adam(0.002), loss, metrics=["accuracy"])
+start, ways = compass.get_weights(), {}
+for name in ("as they are", "RandomFlip"):
+    restart(compass, start)
+    for epoch in range(5):  # in each of them the flips are drawn anew
+        shoes = train[0] if name == "as they are" else ops.convert_to_numpy(flip(train[0], training=True))
+        training.fit(compass, shoes, train[1], batch_size=50, seed=epoch, quiet=True)
+    ways[name] = compass.evaluate(*test, batch_size=500, verbose=0)[1]
     measured(f"{name:11}: share of shoes whose direction is named rightly", ways[name])
 claim("without the flip the network is right on at least 95 %", ways["as they are"] > 0.95)
 claim("with it, it guesses", 0.3 < ways["RandomFlip"] < 0.7)
@@ -759,7 +759,7 @@ exercise("08.6").check(wrong)
 #
 # Now measure. The same network on 500 pictures of CIFAR-10, with the same number of steps, once as they are and once
 # moved by up to four pixels and mirrored by chance, much as ResNet was trained on CIFAR-10 (He and others 2016). NumPy
-# is quick enough for that. You train on the augmented pictures, for eight of fifteen epochs. The others are stored: as
+# is quick enough for that. You train on the augmented pictures, for six of fifteen epochs. The others are stored: as
 # they are, and with 100 and with 2,000 pictures.
 
 
@@ -788,7 +788,7 @@ class Augmented(training.Batches):
 
 # %%
 gain = Experiment("08_augmentation")
-sizes, epochs = gain.pick(stored=((100, 500, 2000), 15), live=((500,), 8))
+sizes, epochs = gain.pick(stored=((100, 500, 2000), 15), live=((500,), 6))
 learner = network((32, 32, 3), filters=(16, 32, 64))
 rate = training.warmup_cosine(peak=0.003, steps=40 * epochs, warmup=2 * epochs)
 learner.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
@@ -852,7 +852,7 @@ claim(
 
 
 # %%
-def images_per_second(work, images, seconds=0.7):
+def images_per_second(work, images, seconds=0.5):
     """How many images `work`, which handles `images` of them, gets through in a second."""
     work()  # the first call compiles
     started, calls = time.perf_counter(), 0
@@ -872,7 +872,7 @@ pipeline = {
 }
 network_side = {
     "training step, small network": images_per_second(lambda: learner.train_on_batch(x, y), 50),
-    "Lite0 forward, 224 pixels": images_per_second(lambda: probabilities(lite, fed), len(fed)),
+    "Lite0 forward, 224 pixels": images_per_second(lambda: probabilities(lite, fed[:3]), 3),
 }
 plotting.throughput(pipeline, network_side)
 

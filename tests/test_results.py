@@ -67,6 +67,22 @@ def test_a_lesson_knows_whether_it_is_being_recorded(recording, monkeypatch):
     assert results.recording() is False
 
 
+def test_some_experiments_can_be_recorded_while_the_others_are_as_in_a_lesson(folder, recording, monkeypatch):
+    monkeypatch.setenv("CNNLIB_RECORD_ONLY", "03_rates 03_curves")
+    store(folder, [{"seed": 0, "n": 3}], name="03_sizes")
+    rates, sizes = Experiment("03_rates"), Experiment("03_sizes")
+    assert rates.pick(stored=[1, 2], live=[1]) == [1, 2]
+    assert sizes.pick(stored=[1, 2], live=[1]) == [1]
+    rates.keep(n=1)
+    sizes.keep(n=2)
+    assert [line["experiment"] for line in recording()] == ["03_rates"]
+    assert rates.stored["n"].tolist() == [1]
+    assert sizes.stored["n"].tolist() == [3]
+    assert results.recording()
+    assert results.recording("03_curves")
+    assert not results.recording("03_sizes")
+
+
 def test_numbers_are_short_and_arrays_are_lists(recording):
     import keras
 
@@ -146,8 +162,6 @@ def test_a_damaged_file_is_named_with_what_mends_it(folder, text):
 
 @pytest.mark.parametrize("lesson", sorted(path.stem for path in (runtime.root() / "solutions").glob("*.py")))
 def test_a_lesson_says_its_experiments_in_a_line(lesson):
-    if str(getattr(lesson, "stem", getattr(lesson, "name", lesson)))[:2] in ("07", "11"):
-        pytest.skip("07 and 11 still record by hand")
     text = (runtime.root() / "solutions" / f"{lesson}.py").read_text(encoding="utf-8")
     assert not re.search(r"\bresults\.(recording|record|stored|load)\(", text)
 

@@ -89,6 +89,23 @@ def test_batches_refuse_what_cannot_be_trained_on():
         training.Batches(np.zeros((0, 2)), np.zeros(0))
     with pytest.raises(ValueError, match="batch_size"):
         training.Batches(np.zeros((4, 2)), np.zeros(4), batch_size=0)
+    with pytest.raises(ValueError, match="passes must be 1 or more"):
+        training.Batches(np.zeros((4, 2)), np.zeros(4), passes=0)
+
+
+def test_passes_are_epochs_in_one():
+    """Batch for batch what as many epochs would have been, where a pass ends with a whole batch."""
+    x = np.arange(12, dtype="float32")[:, None]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.0), loss="mae")
+    single = [training.Batches(x, x, seed=7).order(epoch).tolist() for epoch in range(6)]
+    seen = Visited()
+    history = training.fit(model, x, x, epochs=2, passes=3, batch_size=1, seed=7, callbacks=[seen], quiet=True)
+    assert seen.epochs == [sum(single[:3], []), sum(single[3:], [])]
+    assert len(history.history["loss"]) == 2
+    batches = training.Batches(x, x, batch_size=5, passes=2, shuffle=False)
+    assert len(batches) == 5, "24 examples"
+    assert batches[2][0].ravel().tolist() == [10, 11, 0, 1, 2], "a batch may hold the end of a pass and the next one"
 
 
 class Visited(keras.callbacks.Callback):

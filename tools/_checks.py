@@ -24,7 +24,7 @@ CLOSING = ("Recap", "Explain it", "What comes next", "References")
 
 # Loose bounds around the house numbers of the course: a page far outside them is not one a learner enjoys.
 CELLS = (10, 110)
-CODE_LINES = (20, 460)
+CODE_LINES = (20, 450)
 MEDIAN_CELL = 7
 LONG_CELL = 18  # nine of ten code cells are not longer
 WORDS_PER_LINE = (3.0, 25.0)

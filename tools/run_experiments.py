@@ -2,6 +2,7 @@
 
     python tools/run_experiments.py --lesson 03                       # seeds 0 to 4
     python tools/run_experiments.py --lesson 03 --seeds 0 1 2 --backend jax --profile gpu
+    python tools/run_experiments.py --lesson 03 --only 03_curves      # of several experiments this one
 
 The lesson's own code, with its answers, is the experiment: what it gives to `cnnlib.results.Experiment.keep` is
 collected, one file for each experiment, with the command, the date, the device and the versions. A rerun replaces the
@@ -14,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -25,11 +27,14 @@ RESULTS = ROOT / "data" / "results"
 TIMEOUT = 4 * 3600.0
 
 
-def collect(lesson: Lesson, seed: int, backend: str, profile: str) -> list[dict]:
-    """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails but for a claim."""
+def collect(lesson: Lesson, seed: int, backend: str, profile: str, only: Sequence[str] = ()) -> list[dict]:
+    """Run the lesson with one seed; return the lines it recorded. RuntimeError if a cell fails but for a claim.
+
+    With `only`, the experiments of these names are recorded, and the others run as in a lesson.
+    """
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "recorded.jsonl"
-        setting = {"backend": backend, "seed": seed, "profile": profile}
+        setting = {"backend": backend, "seed": seed, "profile": profile, "CNNLIB_RECORD_ONLY": " ".join(only)}
         run = run_lesson(lesson, timeout=TIMEOUT, keep_going=True, CNNLIB_RECORD=str(lines), **setting)
         for failure in run.failures:
             if failure.name != "ClaimFailed":
@@ -90,18 +95,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lesson", required=True, help="number or name, as in 03")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="experiments, as in 03_curves; else all")
     parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
     parser.add_argument("--profile", default="cpu", choices=["smoke", "cpu", "gpu"])
     options = parser.parse_args(arguments)
     seeds = sorted(set(options.seeds))
     command = f"python tools/run_experiments.py --lesson {options.lesson} --seeds {' '.join(map(str, seeds))}"
     command += f" --backend {options.backend} --profile {options.profile}"
+    command += f" --only {' '.join(options.only)}" if options.only else ""
     try:
         (lesson,) = choose([options.lesson])
         recorded = []
         for seed in seeds:
-            recorded += collect(lesson, seed, options.backend, options.profile)
+            recorded += collect(lesson, seed, options.backend, options.profile, options.only)
             print(f"{lesson.name}: seed {seed} done", flush=True)
+        found = {line["experiment"] for line in recorded}
+        if missing := sorted(set(options.only) - found):
+            raise ValueError(f"{lesson.name} recorded no {', '.join(missing)}: it keeps no experiment of that name")
         written = write(group(recorded, lesson.name, command, date.today().isoformat()), RESULTS)
     except (ValueError, RuntimeError) as error:
         print(error, file=sys.stderr)

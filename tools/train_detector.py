@@ -1,13 +1,14 @@
-"""Train the detector of tree crowns whose weights come with the course. Maintainers only: learners never need it.
+"""Train the small detectors whose weights come with the course. Maintainers only: learners never need it.
 
-    python tools/train_detector.py                      train, evaluate, write to data/weights
-    python tools/train_detector.py --out FOLDER         write there instead
-    python tools/train_detector.py --hold-out 256       try a recipe: keep the last 256 rows of the training area
+    python tools/train_detector.py scenes               train, evaluate, write to data/weights
+    python tools/train_detector.py crowns --out FOLDER  write there instead
+    python tools/train_detector.py --hold-out 256       try a recipe of crowns: keep the last rows of the training area
 
-The small detector of lesson 11 (`cnnlib.detection.crowns`) first learns from rendered scenes, as it does in the lesson.
-Then it learns from random parts of the training area of `cnnlib.datasets.tree_crowns`: of random size, turned,
-mirrored, with other colours. To choose a recipe hold a part of the training area out. The card tells how good the
-weights are on each area as they are stored (float16).
+The detector of lesson 11 (`cnnlib.detection.crowns`) learns from rendered scenes, by the recipe of the lesson. That of
+tree crowns first learns from scenes, too. Then it learns from random parts of the training area of
+`cnnlib.datasets.tree_crowns`: of random size, turned, mirrored, with other colours. To choose a recipe hold a part of
+the training area out. A card tells how good the weights are as they are stored (float16), on each area or on scenes for
+testing.
 """
 
 import argparse
@@ -24,9 +25,11 @@ from _weights import model_arrays, pack_weights
 
 from cnnlib import runtime
 
-NAME = "crowns_resnet18"
+NAMES = {"crowns": "crowns_resnet18", "scenes": "scenes_resnet18"}
 SOURCE = "made by this course: tools/train_detector.py"
 BATCH = 16
+SCENES, PASSES = 6000, 3  # to learn from, and how often each of them is seen
+TESTED = 300  # scenes for testing
 WARM_UP = 100  # steps
 SIDES = (96, 192)  # of a part that is cut out, in pixels of the photograph
 LEAST = 0.5  # a crown counts if at least this share of its box is in the part
@@ -59,20 +62,18 @@ def recoloured(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(tile * rng.uniform(0.85, 1.15, 3), 0, 255).astype("float32")
 
 
-def learn_scenes(seed: int):
-    """The detector of scenes with ten classes, trained for three epochs of 6,000 scenes of 48 pixels."""
+def learn_scenes(found, scenes, warm_up: int) -> float:
+    """Train the detector ``found`` on scenes; the loss of the last pass."""
     import keras
 
-    from cnnlib import detection, training
-    from cnnlib.detection import crowns
+    from cnnlib import training
 
-    scenes = detection.render(6000, 48, objects=(1, 2), scale=(0.5, 0.8), occlusion=(0, 0.1), seed=seed)
-    found = crowns.small_detector(48, 10)
     y = found.targets(scenes.boxes, scenes.labels)
-    steps = 3 * -(-len(y) // BATCH)
-    found.compile(keras.optimizers.AdamW(training.warmup_cosine(3e-3, steps, WARM_UP), weight_decay=1e-4))
-    training.fit(found.model, scenes.images.astype("float32") / 255, y, epochs=3, batch_size=BATCH, label="scenes")
-    return found
+    steps = PASSES * -(-len(y) // BATCH)
+    found.compile(keras.optimizers.AdamW(training.warmup_cosine(3e-3, steps, warm_up), weight_decay=1e-4))
+    x = scenes.images / np.float16(255)  # in half precision it takes half the memory
+    done = training.fit(found.model, x, y, epochs=PASSES, batch_size=BATCH, label="scenes")
+    return float(done.history["loss"][-1])
 
 
 def train(found, picture: np.ndarray, boxes: np.ndarray, steps: int, rate: float, rng: np.random.Generator) -> float:
@@ -93,18 +94,34 @@ def train(found, picture: np.ndarray, boxes: np.ndarray, steps: int, rate: float
     return float(np.mean(losses[-100:]))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2500, help=f"of {BATCH} tiles")
-    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--hold-out", type=int, metavar="ROWS", help="of the training area: report on them, no weights")
-    parser.add_argument("--out", type=Path, help="folder of the result (data/weights)")
-    options = parser.parse_args(arguments)
-    runtime.setup(seed=options.seed)
-    import keras
+def scenes_detector(options):
+    """The detector of scenes, trained as in the lesson, and what its card says of the training."""
+    from cnnlib import detection
 
-    from cnnlib import datasets, transfer
+    found = detection.scene_detector(weights=None)
+    scenes = detection.small_scenes(SCENES, seed=options.seed)
+    steps = PASSES * -(-SCENES // BATCH)
+    return found, {"steps": steps, "loss": round(learn_scenes(found, scenes, warm_up=steps // 10), 4)}
+
+
+def scenes_scores(found, seed: int) -> dict:
+    """How good the detector is on scenes for testing, which show other items on other photographs."""
+    from cnnlib import detection
+
+    scenes = detection.small_scenes(TESTED, split="test", seed=seed)
+    boxes = found.predict(scenes.images.astype("float32") / 255, score_threshold=0.01)
+    result = detection.coco_evaluation(scenes.truth, [each._asdict() for each in boxes], len(scenes.class_names))
+    return {
+        "ap50": {"test": round(result.ap50, 4)},
+        "ap": {"test": round(result.ap, 4)},
+        "network": "cnnlib.detection.scene_detector()",
+        "data": f"{SCENES:,} scenes of cnnlib.detection.small_scenes; AP on {TESTED} with split='test', seed {seed}",
+    }
+
+
+def crowns_detector(options):
+    """The detector of tree crowns, trained on scenes and then on crowns, and what its card says of the training."""
+    from cnnlib import datasets, detection, transfer
     from cnnlib.detection import crowns
 
     whole = datasets.tree_crowns("train", size=None)
@@ -113,42 +130,83 @@ def main(arguments: list[str] | None = None) -> int:
         edge = len(picture) - options.hold_out
         inner = boxes[(boxes[:, 1] + boxes[:, 3]) / 2 < edge]
         picture, boxes = picture[:edge], np.minimum(inner, [1e9, edge, 1e9, edge])
-    found = crowns.crown_detector(weights=None)
-    print(found, flush=True)
-    begun = time.process_time()
-    transfer.hand_over(learn_scenes(options.seed).model, found.model)
+    found, scenes = crowns.crown_detector(weights=None), crowns.small_detector(48, 10)
+    rendered = detection.render(SCENES, 48, objects=(1, 2), scale=(0.5, 0.8), occlusion=(0, 0.1), seed=options.seed)
+    learn_scenes(scenes, rendered, WARM_UP)
+    transfer.hand_over(scenes.model, found.model)
     loss = train(found, picture, boxes, options.steps, options.rate, np.random.default_rng(options.seed))
-    minutes = (time.process_time() - begun) / 60
-    print(f"{minutes:.1f} minutes of a core")
-    if options.hold_out:
-        tiles = datasets.tree_crowns("train", size=128, step=64)
-        inside = np.flatnonzero(tiles.corners[:, 0] >= edge)
-        print(f"held out: AP50 {crowns.judged(found, tiles.images[inside], [tiles.boxes[i] for i in inside]).ap50:.3f}")
-        return 0
-    out = options.out or runtime.data_dir() / "weights"
-    packed = pack_weights(model_arrays(found.model))
-    prepare_data.write(out / f"{NAME}.npz", packed)
-    for variable in found.model.weights:  # as they are when read back
-        variable.assign(keras.ops.convert_to_numpy(variable).astype("float16").astype("float32"))
+    return found, {"steps": options.steps, "loss": round(loss, 4)}
+
+
+def crowns_scores(found, seed: int) -> dict:
+    """How good the detector is on each area."""
+    from cnnlib import datasets
+    from cnnlib.detection import crowns
+
     areas = {area: datasets.tree_crowns(area, size=128) for area in datasets.TREE_AREAS}
-    card = {
+    return {
         "ap50": {area: round(crowns.judged(found, t.images, t.boxes).ap50, 4) for area, t in areas.items()},
-        "parameters": found.model.count_params(),
-        "bytes": len(packed),
         "network": "cnnlib.detection.crowns.crown_detector()",
         "data": "tree crowns: the area 'train'; AP50 on tiles of 128 pixels of each area, without overlap",
-        "command": f"python {SOURCE.split()[-1]} --steps {options.steps} --rate {options.rate} --seed {options.seed}",
+    }
+
+
+def held_out(found, rows: int) -> float:
+    """AP50 on tiles of the last rows of the training area."""
+    from cnnlib import datasets
+    from cnnlib.detection import crowns
+
+    edge = len(datasets.tree_crowns("train", size=None).images[0]) - rows
+    tiles = datasets.tree_crowns("train", size=128, step=64)
+    inside = np.flatnonzero(tiles.corners[:, 0] >= edge)
+    return crowns.judged(found, tiles.images[inside], [tiles.boxes[i] for i in inside]).ap50
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", default="crowns", choices=NAMES, help="which detector (crowns)")
+    parser.add_argument("--steps", type=int, default=2500, help=f"of crowns: steps of {BATCH} tiles")
+    parser.add_argument("--rate", type=float, default=2e-3, help="of crowns: the highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--hold-out", type=int, metavar="ROWS", help="of the training area: report on them, no weights")
+    parser.add_argument("--out", type=Path, help="folder of the result (data/weights)")
+    options = parser.parse_args(arguments)
+    if options.hold_out and options.name != "crowns":
+        parser.error("--hold-out holds a part of the training area of the tree crowns out; scenes have none")
+    runtime.setup(seed=options.seed)
+    import keras
+
+    begun = time.process_time()
+    found, trained = (scenes_detector if options.name == "scenes" else crowns_detector)(options)
+    minutes = (time.process_time() - begun) / 60
+    print(f"{found}\n{minutes:.1f} minutes of a core")
+    if options.hold_out:
+        print(f"held out: AP50 {held_out(found, options.hold_out):.3f}")
+        return 0
+    out = options.out or runtime.data_dir() / "weights"
+    file, packed = out / f"{NAMES[options.name]}.npz", pack_weights(model_arrays(found.model))
+    prepare_data.write(file, packed)
+    for variable in found.model.weights:  # as they are when read back
+        variable.assign(keras.ops.convert_to_numpy(variable).astype("float16").astype("float32"))
+    scores = (scenes_scores if options.name == "scenes" else crowns_scores)(found, options.seed)
+    settings = f" --steps {options.steps} --rate {options.rate}" if options.name == "crowns" else ""
+    card = {
+        **{key: scores.pop(key) for key in ("ap50", "ap") if key in scores},
+        "parameters": found.model.count_params(),
+        "bytes": len(packed),
+        **scores,
+        "command": f"python {SOURCE.split()[-1]} {options.name}{settings} --seed {options.seed}",
         "seed": options.seed,
-        "steps": options.steps,
-        "loss": round(loss, 4),
+        **trained,
         "device": f"CPU ({platform.machine()}, 1 thread)",
         "minutes": round(minutes, 1),
         "date": datetime.date.today().isoformat(),
         "versions": {package: runtime._version(package) for package in ("keras", "tensorflow", "numpy")},
     }
-    prepare_data.write(out / f"{NAME}.json", prepare_data.as_json(card))
+    card_file = file.with_suffix(".json")
+    prepare_data.write(card_file, prepare_data.as_json(card))
     if out.resolve().is_relative_to(runtime.data_dir().resolve()):
-        prepare_data.register([out / f"{NAME}.npz", out / f"{NAME}.json"], runtime.data_dir(), SOURCE)
+        prepare_data.register([file, card_file], runtime.data_dir(), SOURCE)
     print(card["ap50"], card["bytes"])
     return 0
 

@@ -52,6 +52,9 @@ def _norm_cases(rng: np.random.Generator) -> Iterator[Case]:
         about="a mean of 0 and a variance of 4 given",
     )
     yield Case((column, one, zero), {"epsilon": 2.0}, about="a large epsilon")
+    whole = [rng.permutation(np.arange(24)).reshape(4, 6), np.arange(1, 7), np.arange(6)]
+    yield Case((whole[0], *(each / 4 for each in whole[1:])), about="an x of whole numbers")
+    yield Case((whole[0] / 4, *whole[1:]), about="a gamma and a beta of whole numbers")
     for shape in ((5, 3), (4, 3, 2, 6), (2, 4, 4, 3), (3, 4, 5, 2, 2)):
         channels = shape[-1]
         x = rng.normal(3 * rng.normal(size=channels), 1 + rng.random(channels), size=shape)
@@ -60,6 +63,7 @@ def _norm_cases(rng: np.random.Generator) -> Iterator[Case]:
         statistics = {"mean": rng.normal(size=channels), "variance": 0.5 + 3 * rng.random(channels)}
         yield Case((x, gamma, beta), statistics, about=f"shape {shape} with given statistics")
         yield Case((x[:1], gamma, beta), {**statistics, "epsilon": 0.5}, about="one image with given statistics")
+    yield Case((rng.normal(2, 3, (1, 4, 3, 2)), gamma[:2], beta[:2]), about="a batch of one image")
     yield Case((np.ones((4, 2, 2, 1)), three, one), about="a channel that does not vary")
     yield Case((column, one, zero), {"mean": zero}, raises=ValueError, about="a mean without a variance")
     yield Case((column, one, zero), {"variance": one}, raises=ValueError, about="a variance without a mean")
@@ -75,6 +79,14 @@ FORWARD = FunctionExercise(
             _normalised(moments=lambda x: (x.mean(axis=0), x.var(axis=0))),
             "You average over the batch alone, so every pixel has statistics of its own. A channel has one mean, over "
             "the images *and* their pixels: all axes but the last.",
+        ),
+        Misconception(
+            lambda x, gamma, beta, mean=None, variance=None, epsilon=1e-3: (
+                gamma * x + beta
+                if mean is None and variance is None and len(x) == 1
+                else _normalised()(x, gamma, beta, mean, variance, epsilon)
+            ),
+            "One image alone is left as it is with you. Its pixels have a mean and a variance, too.",
         ),
         Misconception(
             _normalised(moments=lambda x: (x.mean(), x.var())),
@@ -323,6 +335,9 @@ def _fold_cases(rng: np.random.Generator) -> Iterator[Case]:
         (np.full((1, 1, 1, 1), 2.0), 5 * one, 3 * one, one, 4 * one, 4 * one, 0.0),
         about="the example, with a bias of 5",
     )
+    whole = rng.permutation(np.arange(36)).reshape(3, 3, 2, 2)
+    numbers = (np.array([1, 3]), np.array([2, 1]), np.array([1, 2]), np.array([2, 5]))
+    yield Case((whole, np.array([4, 1]), *numbers), about="kernel, bias and statistics of whole numbers")
     for size, before, after, with_bias in ((1, 2, 2, False), (3, 4, 4, True), (3, 3, 5, True), (5, 1, 6, False)):
         kernel, statistics = rng.normal(size=(size, size, before, after)), rng.normal(1, 1, (3, after))
         bias = rng.normal(2, 1, after) if with_bias else None
@@ -445,6 +460,14 @@ def _check_block(answer: object, rng: np.random.Generator) -> None:
             f"{len(biased)} of the convolutions have a bias.",
             tried=tried,
             likely="The normalisation behind takes it away again: `use_bias=False`.",
+        )
+    names = [getattr(layer.activation, "__name__", "") for layer in convolutions]
+    if active := [name for name in names if name != "linear"]:
+        raise Wrong(
+            f"{len(active)} of the convolutions have an activation of their own, {active[0]!r}.",
+            tried=tried,
+            likely="It acts before the normalisation behind. A ReLU stands behind the first normalisation of the body "
+            "and behind the sum, and nowhere else: give the convolutions no `activation`.",
         )
     if early := [norm for norm in norms if int(norm.moving_mean.shape[0]) != filters]:
         raise Wrong(

@@ -247,6 +247,11 @@ def _by_groups(hashes, distance):
     return sorted(set(first))
 
 
+def _first_always(hashes, distance):
+    """Begins with picture 0 as kept, whether it is there or not."""
+    return _kept(hashes, distance) or [0]
+
+
 def _the_removed(hashes, distance):
     kept = set(_kept(hashes, distance))
     return [number for number in range(len(hashes)) if number not in kept]
@@ -265,6 +270,7 @@ def _hash_cases(rng: np.random.Generator) -> Iterator[Case]:
         centres = rng.random((4, 16)) < 0.5
         codes = centres[rng.integers(0, 4, 14)] ^ (rng.random((14, 16)) < 0.12)
         yield Case((codes, distance), about=f"14 pictures of 4 scenes, distance {distance}")
+    yield Case((np.zeros((0, 8), dtype=bool), 2), about="no pictures")
     yield Case((example, -1), raises=ValueError, about="a negative distance")
 
 
@@ -274,6 +280,7 @@ DEDUPE = FunctionExercise(
     reference=keep,
     cases=_hash_cases,
     misconceptions=(
+        Misconception(_first_always, "Where there are no pictures, picture 0 is kept all the same."),
         Misconception(
             lambda hashes, distance: _kept(hashes, distance, near=lambda bits, limit: bits < limit),
             "A picture that differs in exactly `distance` bits is a double too: *at most*.",
@@ -349,6 +356,9 @@ def _check_balanced(answer: Callable, rng: np.random.Generator) -> None:
         labels = rng.permutation(np.repeat(names, sizes))
         for per_class in (1, 3, 7):
             _check_one_draw(answer(labels.copy(), per_class, _generator(rng)), labels, per_class)
+    labels = rng.permutation(np.repeat(np.arange(8), 5))
+    for _ in range(3):  # six of five: one example of each class comes twice
+        _check_one_draw(answer(labels.copy(), 6, _generator(rng)), labels, 6)
     _check_chances(answer, rng)
     for per_class in (0, -2):
         _refuses(
@@ -505,6 +515,8 @@ def _picture_cases(rng: np.random.Generator) -> Iterator[Case]:
     flat = draw(5, 3, 4, 3)
     flat[..., 1] = 0.25
     yield Case((flat, draw(3, 3, 4, 3)), about="a channel that is 0.25 in all training pictures")
+    whole = [rng.integers(0, 256, (count, 4, 3, 3)).astype("uint8") for count in (5, 2)]
+    yield Case(tuple(whole), about="pictures of whole numbers, 0 to 255")
 
 
 STANDARDISE = FunctionExercise(
@@ -547,6 +559,12 @@ STANDARDISE = FunctionExercise(
         ),
         Misconception(
             lambda train, test: _standardised(train, test, shift=False), "You divide, but you do not take off the mean."
+        ),
+        Misconception(
+            lambda train, test: tuple(
+                result.astype(pictures.dtype) for result, pictures in zip(_standardised(train, test), (train, test))
+            ),
+            "Your results have the type of the pictures: where these are whole numbers, the fractions are cut off.",
         ),
         Misconception(
             lambda train, test: _standardised(train, test, flat=lambda spread: spread),
@@ -664,6 +682,11 @@ def _mixup_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(draw(3, 2, 2, 1, 3, [0.0, 0.5, 1.0]), about="shares of 0, one half and 1")
     images, labels, _, share = draw(6, 3, 3, 3, 5)
     yield Case((images, labels, rng.permutation(6), share), about="partners in any order")
+    whole = images > 0.5
+    yield Case(
+        (255 * whole.astype(int), labels.astype(int), rng.permutation(6), share),
+        about="pictures and labels of whole numbers",
+    )
     for bad in (-0.1, 1.2):
         yield Case(draw(3, 2, 2, 1, 2, [0.5, bad, 0.2]), raises=ValueError, about=f"a share of {bad}")
 

@@ -339,6 +339,8 @@ def _occlusion_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((*draw(9, 5, 2), 2, 3), about="a stride larger than the square")
     yield Case((*draw(8, 8, 1), 3, 2, 1.0), about="a rest at the border where no square fits")
     yield Case((*draw(5, 4, 1), 4, 1), about="a square as wide as the image")
+    network, _ = draw(6, 7, 3)
+    yield Case((network, rng.integers(0, 3, (6, 7, 3)), 3, 2), about="an image of whole numbers")
     image = np.zeros((4, 4, 1), "float32")
     image[1, 2] = 1
     yield Case((Brightness(np.where(image > 0, 3.0, 0.0)), image, 1, 1), about="one pixel that counts")
@@ -518,6 +520,7 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(one(1, 3, (1, 0, 3, 4)), about="a highest place just right of the box")
     yield Case(one(2, 2, (1, 0, 4, 2)), about="a highest place just below the box")
     yield Case(one(1, 2, (2, 1, 4, 3)), about="a highest place in the corner of the box")
+    yield Case(one(1, 4, (2, 0, 3, 4)), about="a highest place one column further than that")
     yield Case(one(1, 5, (1, 0, 3, 4)), about="a highest place far to the right of the box")
     yield Case(one(3, 2, (1, 0, 4, 2)), about="a highest place far below the box")
     yield Case((np.ones((1, 4, 4)), np.array([[0, 0, 4, 4]]), np.array([0])), about="a map that is the same everywhere")
@@ -536,6 +539,8 @@ def _pointing_cases(rng: np.random.Generator) -> Iterator[Case]:
     maps[0], maps[1, 2, 1], maps[2, 3, 3], maps[3, 0, 2] = 0.3, 1, 1, 1
     boxes = np.array([[0, 0, 4, 4], [1, 1, 3, 3], [0, 0, 2, 2], [1, 0, 4, 2], [0, 0, 4, 4]])
     yield Case((maps, boxes, np.array([0, 0, 0, 1, 1])), about="maps that are 0.3 or 0 everywhere, among others")
+    three = np.concatenate([one(row, column, (3, 0, 6, 2))[0] for row, column in ((1, 4), (3, 1), (1, 4))])
+    yield Case((three.astype(int), np.array([(3, 0, 6, 2)] * 3), np.array([0, 0, 1])), about="maps of whole numbers")
     yield Case((1e-10 * one(1, 4, (3, 0, 6, 2))[0], *one(1, 4, (3, 0, 6, 2))[1:]), about="a map of very small values")
     maps, boxes, labels = draw(6, 5, 5, 2)
     yield Case((maps, boxes[:5], labels), raises=ValueError, about="a box is missing")
@@ -609,6 +614,29 @@ POINTING = FunctionExercise(
         ),
         Misconception(
             lambda maps, boxes, labels: _hit_rate(
+                maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 <= column <= x2 and y1 <= row < y2
+            ),
+            "Column x2 is no longer inside.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
+                maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 <= column < x2 and y1 <= row <= y2
+            ),
+            "Row y2 is no longer inside.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
+                maps,
+                boxes,
+                labels,
+                average=lambda hits, labels: float(
+                    np.mean([hits[labels == n].mean() if n in labels else 0 for n in range(labels.max() + 1)])
+                ),
+            ),
+            "With you a class counts that no question has. Take those that occur, `np.unique(labels)`.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: _hit_rate(
                 maps, boxes, labels, inside=lambda row, column, x1, y1, x2, y2: x1 < column < x2 and y1 < row < y2
             ),
             "Column x1 and row y1 are inside, too.",
@@ -647,6 +675,10 @@ POINTING = FunctionExercise(
         Misconception(
             _box_has(lambda found, part: part.sum() / found.sum() if found.sum() else 0.0),
             "That is the share of the map's sum in the box. The pointing game asks for the highest place alone.",
+        ),
+        Misconception(
+            lambda maps, boxes, labels: np.asarray(_hit_rate(maps, boxes, labels)).astype(np.asarray(maps).dtype),
+            "Your result has the type of the maps: where these are whole numbers, the share is cut to 0 or 1.",
         ),
         Misconception(
             lambda maps, boxes, labels: _hit_rate(maps, boxes, labels, refuse=False),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cnnlib.exercises.compare import Opaque
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
+from cnnlib.exercises.compare import Opaque, difference
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
 
 
 def _boxes(rng: np.random.Generator, count: int, size: float = 60.0) -> np.ndarray:
@@ -229,6 +229,20 @@ def _nobody_goes_without(wish: Callable[[np.ndarray, np.ndarray], np.ndarray]) -
     return answer
 
 
+def _who_has_none(at_first: bool) -> Callable:
+    """Only objects without an anchor take their best one; who has none is seen before the first takes one, or then."""
+
+    def answer(overlap, positive, negative):
+        found = _assigned(overlap, positive, negative, forced=lambda overlap: [])
+        seen = found.copy() if at_first else found
+        for k in np.argsort(np.max(overlap, axis=0), kind="stable") if np.shape(overlap)[1] else ():
+            if k not in seen:
+                found[overlap[:, k].argmax()] = k
+        return found
+
+    return answer
+
+
 def _matrix(came: object) -> bool:
     return not isinstance(came, Opaque) and np.ndim(came) == 2
 
@@ -291,14 +305,23 @@ ASSIGN = FunctionExercise(
             "Several objects want the same anchor, and the one with the greatest *sum* of IoUs gets it. Its best IoU "
             "decides.",
         ),
-        Misconception(
-            lambda overlap, positive, negative: _assigned(
-                overlap,
-                positive,
-                negative,
-                forced=lambda overlap: [k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive],
-            ),
-            "Only objects that no anchor overlaps enough take their best anchor with you. *Every* object does.",
+        *(
+            Misconception(
+                wrong,
+                "Only objects without an anchor that fits take their best one with you. *Every* object does.",
+            )
+            for wrong in (
+                lambda overlap, positive, negative: _assigned(
+                    overlap,
+                    positive,
+                    negative,
+                    forced=lambda overlap: [
+                        k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive
+                    ],
+                ),
+                _who_has_none(at_first=True),
+                _who_has_none(at_first=False),
+            )
         ),
         Misconception(
             lambda overlap, positive, negative: _assigned(overlap, positive, negative, between=-1),
@@ -400,9 +423,31 @@ def _is_boxes(came: object, expected: object, case: Case) -> bool:
     return not isinstance(came, Opaque) and np.ndim(came) == 2 and np.shape(came)[1:] == (4,)
 
 
+def _suppressed_by_sums(boxes, scores, threshold):
+    """The IoUs with all kept boxes together must not exceed the threshold."""
+    overlap, kept = _iou(boxes, boxes), []
+    for i in np.argsort(-np.asarray(scores), kind="stable").tolist():
+        if overlap[i, kept].sum() <= threshold:
+            kept.append(i)
+    return kept
+
+
 def _the_dropped(boxes, scores, threshold):
     kept = _suppressed(boxes, scores, threshold)
     return [i for i in np.argsort(-np.asarray(scores)).tolist() if i not in kept]
+
+
+def _same_indices(came: object, expected: object) -> bool:
+    """As the comparison of all exercises, but 2.0 is no index."""
+    if difference(came, expected, 0, 0) is not None:
+        return False
+    if np.size(came) and np.asarray(came).dtype.kind == "f":
+        raise Wrong(
+            "The indices are floats.",
+            came=came,
+            likely="NumPy takes whole numbers as indices: `boxes[kept]` would stop with an error.",
+        )
+    return True
 
 
 def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -418,6 +463,10 @@ def _nms_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((half, np.array([0.4, 0.3], "float32"), 0.5), about="an IoU of exactly the threshold")
     far = np.stack([box, box + 9 * step, box + 18 * step])
     yield Case((far, np.array([0.2, 0.9, 0.5], "float32"), 0.5), about="three boxes that do not meet")
+    between = np.stack([box, box + 1.5 * step, box + 3 * step])
+    yield Case(
+        (between, np.array([0.9, 0.5, 0.7], "float32"), 0.5), about="a box that meets two, each of them a little"
+    )
     yield Case((box[None], np.array([0.3], "float32"), 0.5), about="one box")
     yield Case((np.zeros((0, 4), "float32"), np.zeros(0, "float32"), 0.5), about="no box")
     for threshold in (0.2, 0.5, 0.7):
@@ -432,6 +481,7 @@ NMS = FunctionExercise(
     "Non-maximum suppression",
     reference=suppress,
     cases=_nms_cases,
+    compare=_same_indices,
     misconceptions=(
         Misconception(
             lambda boxes, scores, threshold: _suppressed(
@@ -458,6 +508,10 @@ NMS = FunctionExercise(
         Misconception(
             lambda boxes, scores, threshold: _suppressed(boxes, scores, threshold, against=lambda kept, seen: seen),
             "A box that was dropped drops others. Only boxes that were *kept* may do that.",
+        ),
+        Misconception(
+            _suppressed_by_sums,
+            "You add up the IoUs with all kept boxes. A box goes if its IoU with *one* of them is too large.",
         ),
         Misconception(
             lambda boxes, scores, threshold: _suppressed(

@@ -328,8 +328,15 @@ def _check_layers(model, channels: list[int], sides: list[int], tried: str, kera
 
 def _check_block_parts(model, convolutions: list, levels: int, tried: str, keras) -> None:
     """Wrong if a `block` is not convolution, normalisation and ReLU twice. Step 2 may have an activation."""
+    named = [getattr(layer.activation, "__name__", "") for layer in _with_activations(model, convolutions, keras)]
+    if other := [name for name in named if name not in ("linear", "relu", "relu6")]:
+        raise Wrong(
+            f"There is a layer with the activation {other[0]!r}.",
+            tried=tried,
+            likely="The four steps name none, and `block` has its own, which are ReLU.",
+        )
     norms = len(_layers(model, keras.layers.BatchNormalization, keras))
-    activations = [*_layers(model, keras.layers.Activation, keras), *convolutions]
+    activations = _with_activations(model, convolutions, keras)
     relus = len(_layers(model, keras.layers.ReLU, keras)) + sum(_is_relu(layer) for layer in activations)
     relus += sum(layer.__class__.__name__ in ("Relu", "Relu6") for layer in model.layers)  # keras.ops.relu(x)
     if norms < 2 * levels or relus < 2 * levels:
@@ -347,6 +354,11 @@ def _check_block_parts(model, convolutions: list, levels: int, tried: str, keras
             tried=tried,
             likely="The convolution of step 2 stands alone: no normalisation belongs to it.",
         )
+
+
+def _with_activations(model, convolutions: list, keras) -> list:
+    """The layers that have a function as their activation."""
+    return [*_layers(model, keras.layers.Activation, keras), *convolutions]
 
 
 def _is_relu(layer) -> bool:
@@ -430,6 +442,8 @@ def _dice_cases(rng: np.random.Generator) -> Iterator[Case]:
     flat = np.zeros((1, 2, 2))
     yield Case((np.array([[[1, 0], [1, 0]]]), flat), about="logits of 0: each probability is one half")
     yield Case((*draw(1, 5, 6, 0),), about="one image")
+    labels, _ = draw(1, 5, 6, 0)
+    yield Case((labels, rng.integers(-3, 4, labels.shape)), about="logits of whole numbers")
     yield Case((*draw(3, 4, 5, 0), 2.5), about="three images, smooth=2.5")
     yield Case((*draw(2, 6, 5, 0.4),), about="some pixels are 255")
     labels, logits = draw(2, 4, 4, 0)
@@ -450,6 +464,12 @@ DICE_LOSS = FunctionExercise(
     reference=dice_loss,
     cases=_dice_cases,
     misconceptions=(
+        Misconception(
+            lambda labels, logits, smooth=1.0: np.asarray(_dice_loss(labels, logits, smooth)).astype(
+                np.asarray(logits).dtype
+            ),
+            "Your loss has the type of the logits: where these are whole numbers, it is cut to 0 or 1.",
+        ),
         Misconception(
             _dice_with(probability=lambda z: np.asarray(z, dtype=float)),
             "The logits are used as they are. Make probabilities of them first.",

@@ -75,6 +75,9 @@ def _object_cases(rng: np.random.Generator) -> Iterator[Case]:
     arms[:2, 1::2] = 0
     yield Case((arms, 1), about="three arms that meet below")
     yield Case((arms.astype(bool), 9), about="three arms of 9 pixels together, as truth values")
+    steps = np.eye(4, dtype="uint8")
+    steps[np.arange(3), np.arange(1, 4)] = 1
+    yield Case((steps, 8), about="a staircase of 7 pixels in a square of 16")
     across = np.zeros((4, 5), "uint8")
     across[1, 0] = across[1, -1] = across[0, 2] = across[-1, 2] = 1
     yield Case((across, 1), about="parts at opposite edges")
@@ -101,6 +104,14 @@ def _one_pass(mask, smallest):
             count += 1
             names[y + 1, x + 1] = count
     return int(np.sum(np.bincount(names.ravel())[1:] >= smallest))
+
+
+def _extents(mask, smallest):
+    """The size of a part is that of the rectangle around it."""
+    if smallest < 1:
+        raise ValueError
+    found = ndimage.find_objects(ndimage.label(mask)[0])
+    return sum((y.stop - y.start) * (x.stop - x.start) >= smallest for y, x in found)
 
 
 def _pixels(mask, smallest):
@@ -155,6 +166,9 @@ COUNT = FunctionExercise(
             _one_pass,
             "Two arms that meet further down are one part. In one pass over the rows they get two names, which must be "
             "joined where they meet.",
+        ),
+        Misconception(
+            _extents, "You measure the rectangle around a part. `smallest` is about the pixels that belong to it."
         ),
         Misconception(_pixels, "You divide pixels by a size. Count the parts, whatever their sizes."),
         Misconception(_rows, "You count runs in rows. A part goes on in the rows above and below."),
@@ -274,8 +288,9 @@ def _filled_up(predict, image, tile, margin):
 
 
 def _stitch_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def draw(height: int, width: int, tile: int, margin: int) -> tuple:
-        return LocalNetwork(tile, margin, rng), rng.random((height, width)), tile, margin
+    def draw(height: int, width: int, tile: int, margin: int, kind: str = "float64") -> tuple:
+        image = rng.random((height, width)) if kind == "float64" else rng.integers(0, 9, (height, width)).astype(kind)
+        return LocalNetwork(tile, margin, rng), image, tile, margin
 
     yield Case(draw(8, 8, 8, 1), about="the image is one tile")
     yield Case(draw(14, 14, 8, 1), about="steps of 6 fit exactly")
@@ -286,6 +301,7 @@ def _stitch_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(draw(19, 11, 8, 3), about="two pixels are left of each tile")
     yield Case(draw(12, 8, 4, 0), about="a network that sees single pixels, margin=0")
     yield Case(draw(8, 9, 8, 1), about="one column more than a tile")
+    yield Case(draw(14, 9, 8, 1, "int16"), about="an image of whole numbers, and answers that are none")
     yield Case(draw(12, 12, 6, 3), raises=ValueError, about="margins that take all of a tile")
     yield Case(draw(12, 12, 6, 4), raises=ValueError, about="margins larger than a tile")
 
@@ -345,6 +361,11 @@ STITCH = FunctionExercise(
                 wrong, "Beyond the edge of the image you made up pixels. A tile that ends at the edge is right there."
             )
             for wrong in (*map(_padded, ("constant", "reflect", "symmetric", "edge")), _filled_up)
+        ),
+        Misconception(
+            lambda predict, image, tile, margin: _stitched(predict, image, tile, margin).astype(image.dtype),
+            "Your result has the type of the image: for an image of whole numbers the fractions of the answers are cut "
+            "off. `np.zeros(image.shape)` makes an array of floats, `np.zeros_like(image)` does not.",
         ),
         Misconception(
             lambda predict, image, tile, margin: predict(image),

@@ -54,6 +54,10 @@ def _nearest(u: np.ndarray, size: int) -> np.ndarray:
     return np.eye(size)[np.clip(np.floor(u + 0.5), 0, size - 1).astype(int)]
 
 
+def _below(u: np.ndarray, size: int) -> np.ndarray:
+    return np.eye(size)[np.clip(np.floor(u), 0, size - 1).astype(int)]
+
+
 def _changed_shares(u: np.ndarray, size: int) -> np.ndarray:
     first = np.clip(np.floor(u), 0, size - 2).astype(int)
     share = u - first
@@ -84,6 +88,9 @@ def _roi_cases(rng: np.random.Generator) -> Iterator[Case]:
         box = (x1, y1, x1 + rng.uniform(2, 4) * stride, y1 + rng.uniform(1.2, 2.4) * stride)
         box = tuple(float(np.round(side, 2)) for side in box)
         yield Case((rng.normal(size=(height, width, channels)), box, stride, cells), about=f"a stride of {stride}")
+    yield Case((rng.normal(size=(5, 7, 2)), (1, 2, 12, 9), 2, 3), about="a box of whole numbers")
+    whole = rng.integers(0, 20, (5, 7, 2))
+    yield Case((whole, (1.0, 2.5, 12.0, 8.0), 2, 3), about="features that are whole numbers")
     for box in ((-3.0, 0.0, 9.0, 7.0), (13.0, 6.0, 26.0, 19.0)):
         yield Case((rng.normal(size=(4, 6, 2)), box, 4, 3), about="a box that reaches beyond the map")
 
@@ -127,6 +134,24 @@ ROI_ALIGN = FunctionExercise(
                 features, (box[1], box[0], box[3], box[2]), stride, cells
             ).transpose(1, 0, 2),
             "x and y have changed places: a box is (x1, y1, x2, y2), and x counts columns.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, (box[1], box[0], box[3], box[2]), stride, cells),
+            "x and y have changed places: a box is (x1, y1, x2, y2), and x counts columns.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(
+                features, (box[0], box[1], box[0] + box[2], box[1] + box[3]), stride, cells
+            ),
+            "A box is (x1, y1, x2, y2): two corners, no width and height.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, shares=_below),
+            "You read the place below the point alone. Take shares of the two places around it, in each direction.",
+        ),
+        Misconception(
+            lambda features, box, stride, cells: _cut(features, box, stride, cells, half=0.5 / stride),
+            "You take off half a pixel. It is half a *place*: divide by the stride first.",
         ),
         Misconception(
             lambda features, box, stride, cells: _cut(
@@ -405,6 +430,7 @@ def _heatmap_cases(rng: np.random.Generator) -> Iterator[Case]:
     example = np.ones((3, 3))
     example[1], example[0, 1] = (1, 4, 2), 2
     yield Case((example, 2), about="the example of the exercise")
+    yield Case((example.astype(int), 2), about="the same, as whole numbers")
     for number in range(5):
         height, width = (int(n) for n in rng.integers((6, 9), (9, 13)))
         stride = (4, 2, 8, 4, 1)[number]
@@ -553,6 +579,7 @@ def _signal_cases(rng: np.random.Generator) -> Iterator[Case]:
     square = np.array([[1.0, 0.0], [0.0, 1.0]])
     yield Case(([square, np.array([[2.0, 2.0], [2.0, 2.0]])],), about="two arrays of 2x2")
     yield Case(([np.array([[1.0, -1.0]]), np.array([[3.0, 4.0]])],), about="a signal whose numbers add up to 0")
+    yield Case(([np.array([[3, 0], [0, 4]]), np.array([[2, 1], [2, 0]])],), about="signals of whole numbers")
     yield Case(([np.array([[3e-9, 4e-9]]), np.array([[3.0, 4.0]])],), about="a signal that is very quiet, not silent")
     yield Case(([np.ones((2, 2)), np.zeros((2, 2))],), raises=ValueError, about="a head that is silent")
 

@@ -56,6 +56,16 @@ def _judged(
     return right if given_order else right[order(scores)]
 
 
+def _chosen_by_truth(masks, scores, truth, threshold=0.5):
+    """The true masks choose, in their order, each the one with the greatest IoU."""
+    right = np.zeros(len(masks), bool)
+    for true in truth:
+        values = np.array([-1 if right[i] else _iou(mask, true) for i, mask in enumerate(masks)])
+        if values.max() >= threshold:
+            right[values.argmax()] = True
+    return right
+
+
 def _square(y: int, x: int, height: int, width: int, size: int = 12) -> np.ndarray:
     mask = np.zeros((size, size), bool)
     mask[y : y + height, x : x + width] = True
@@ -70,6 +80,7 @@ def _mask_cases(rng: np.random.Generator) -> Iterator[Case]:
         (found, np.array([0.9, 0.6, 0.8]), true), about="one item found twice, the worse mask has the better score"
     )
     yield Case((np.stack([_square(1, 1, 4, 2)]), np.array([0.9]), true), about="an IoU of exactly 0.5")
+    yield Case((np.stack([_square(1, 1, 4, 3)]), np.array([0.9]), true, 0.8), about="an IoU below a threshold of 0.8")
     line = np.eye(12, dtype=bool)
     yield Case((np.stack([line]), np.array([0.7]), np.stack([line[::-1]])), about="two thin items that cross")
     for found_one, true_one, about in (
@@ -184,6 +195,14 @@ RIGHT_MASKS = FunctionExercise(
             ),
             "You count pixels that agree, empty ones included. The IoU looks at pixels that one of the two has.",
         ),
+        Misconception(
+            _chosen_by_truth,
+            "With you the true masks choose. The found ones choose, and the one with the best score comes first.",
+        ),
+        Misconception(
+            lambda masks, scores, truth, threshold=0.5: _judged(masks, scores, truth, 0.5),
+            "You compare with 0.5 whatever the `threshold` is.",
+        ),
     ),
     hints=(
         "Keep a list of which true masks are still free, and start with `np.zeros(len(masks), bool)`.",
@@ -222,6 +241,23 @@ def _owned(
         if enough(left, masks[i], least):
             owner[masks[i] if over else left] = number(int(i), rank)
             taken |= masks[i]
+    return owner
+
+
+def _numbered_one_by_one(masks, scores, least=0.5):
+    """The masks that own something are numbered without gaps, the best score first."""
+    owner = _owned(masks, scores, least)
+    order = [i + 1 for i in np.argsort(-np.asarray(scores), kind="stable").tolist() if (owner == i + 1).any()]
+    return sum((owner == each) * (rank + 1) for rank, each in enumerate(order))
+
+
+def _ends_at_a_double(masks, scores, least=0.5):
+    owner = np.zeros(masks.shape[1:], int)
+    for i in np.argsort(-np.asarray(scores), kind="stable"):
+        left = masks[i] & (owner == 0)
+        if left.sum() < least * masks[i].sum():
+            break
+        owner[left] = i + 1
     return owner
 
 
@@ -301,6 +337,19 @@ PANOPTIC = FunctionExercise(
         Misconception(
             lambda masks, scores, least=0.5: _owned(masks, scores, least, number=lambda i, rank: i),
             "0 means that nobody owns the pixel, so mask 0 cannot have it.",
+        ),
+        Misconception(
+            _numbered_one_by_one,
+            "You number the masks in the order in which they get their pixels. Mask 0 should be 1 on the map, mask 1 "
+            "should be 2, whatever their scores.",
+        ),
+        Misconception(
+            lambda masks, scores, least=0.5: _owned(masks, scores, 0.5),
+            "You compare with 0.5 whatever `least` is.",
+        ),
+        Misconception(
+            _ends_at_a_double,
+            "With you all ends at the first mask of which too little is left. Only that one is dropped.",
         ),
     ),
     hints=(

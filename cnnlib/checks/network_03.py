@@ -101,8 +101,9 @@ def check_rate(answer: object, rng: np.random.Generator) -> None:
             tried=f"{tried}, from two different starts",
             came=f"the loss of a picture jumps up to {jump:.2f} on the way",
             expected="no jumps above 2.6 after the first steps",
-            likely="You took the minimum of the curve, or a rate near it. The test spends one step there; a run stays. "
-            "Go to lower rates by about a decade.",
+            likely="This rate is near the minimum of the curve, whichever way you came to it: if you divided one for "
+            "the mean by 50, that one was near the minimum of its own curve. The test spends one step there; a run "
+            "stays. Go to lower rates by about a decade.",
         )
     if not last < 1.1:
         raise Wrong(
@@ -191,11 +192,35 @@ def check_epoch(answer: Callable, rng: np.random.Generator) -> None:
             likely="You cut the batches first and shuffle them afterwards. Put the *pictures* in a random order first, "
             "then cut.",
         )
+    dozen = many[0][:12], many[1][:12]
+    apart = [_flat(_gradient_of(start, x, y)) for x, y in zip(np.split(dozen[0], 12), np.split(dozen[1], 12))]
+    moves = [(_flat(start) - _flat(run(1e-7, seed, *dozen))) / 1e-7 for seed in range(1, 9)]
+    if all(_are_neighbours(_last_two(move, apart)) for move in moves):
+        raise Wrong(
+            "The order begins elsewhere in each epoch, and every picture keeps its neighbours.",
+            tried=f"{len(moves)} epochs over 12 pictures, in batches of 10 and 2, each with another `rng`",
+            came="two neighbours in the last batch, every time",
+            expected="any two of the pictures",
+            likely="`np.roll`, or a start drawn at random, turns the order round and mixes nothing: the same pictures "
+            "come together again and again.",
+        )
     if not np.allclose(first, again, rtol=0, atol=1e-9):
         raise Wrong(
             "Two epochs with the same `rng` differ.",
             likely="Something random does not come from `rng`, so that no seed can repeat the run.",
         )
+
+
+def _last_two(move: np.ndarray, gradients: list[np.ndarray]) -> tuple[int, int]:
+    """Which of twelve pictures were the batch of two: they count for a half each, the others for a tenth."""
+    shares = np.linalg.lstsq(np.stack(gradients, axis=1), move, rcond=None)[0]
+    first, second = sorted(np.argsort(shares)[-2:].tolist())
+    return first, second
+
+
+def _are_neighbours(pair: tuple[int, int]) -> bool:
+    """Whether two of twelve stand side by side, the last beside the first."""
+    return pair[1] - pair[0] in (1, 11)
 
 
 def _distinct(results: list[np.ndarray]) -> int:

@@ -8,7 +8,7 @@
 `evaluation`            precision and recall, AP, COCO's twelve numbers for boxes and masks
 `pyramid`               the maps of a backbone, and a feature pyramid on them
 `detector`              a single-stage detector on any backbone of the course, from image to boxes
-`crowns`                a detector of tree crowns with bundled weights
+`crowns`                small detectors with bundled weights: of rendered scenes and of tree crowns
 `scenes`                rendered scenes with exact boxes, masks and keypoints
 `roi`                   RoI align, as a function and as a layer
 `heatmap`               keypoints as heatmaps, decoded to fractions of a pixel
@@ -27,7 +27,7 @@ _MODULES = {
     "evaluation": ("average_precision", "coco_evaluation", "mask_iou", "precision_recall"),
     "boxes": ("area", "as_boxes", "clip", "convert", "decode", "encode", "giou", "iou"),
     "decoding": ("find_objects", "head_scores", "paste_masks", "points_in_boxes", "pad_rois"),
-    "crowns": ("crown_detector", "judged", "small_detector"),
+    "crowns": ("crown_detector", "judged", "scene_detector", "small_detector"),
     "detector": ("Detections", "Detector"),
     "heads": ("SceneBatches", "head_targets"),
     "heatmap": ("decode_heatmaps", "draw_heatmaps"),
@@ -36,7 +36,7 @@ _MODULES = {
     "pyramid": ("feature_maps", "feature_pyramid"),
     "roi": ("RoIAlign", "roi_align"),
     "suppression": ("batched_nms", "nms", "soft_nms"),
-    "scenes": ("Scenes", "render"),
+    "scenes": ("Scenes", "render", "small_scenes"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

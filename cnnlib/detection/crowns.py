@@ -1,7 +1,7 @@
-"""A detector of tree crowns from the air, small and with bundled weights. Lesson 11.
+"""Small detectors with bundled weights: of rendered scenes, and of tree crowns from the air. Lesson 11.
 
-It is the detector that the lesson trains on rendered scenes, for larger pictures and one class.
-``tools/train_detector.py`` taught it on one part of one photograph.
+The second is the first one for larger pictures and one class. ``tools/train_detector.py`` taught them, the second on
+one part of one photograph.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from cnnlib import datasets, models
 from cnnlib.detection.detector import Detector
 from cnnlib.detection.evaluation import CocoResult, coco_evaluation
+from cnnlib.detection.scenes import KINDS
 
-__all__ = ["crown_detector", "judged", "small_detector"]
+__all__ = ["crown_detector", "judged", "scene_detector", "small_detector"]
 
 SIZE = 128  # pixels of a tile; a crown is about 40 wide
 
@@ -27,6 +28,23 @@ def small_detector(size: int, num_classes: int) -> Detector:
     """
     backbone = models.ResNet(18, (size, size, 3), width=0.5)
     return Detector(backbone, num_classes, (4, 8), channels=48, size=5, scales=(1, 1.41), ratios=(0.6, 1.6))
+
+
+def scene_detector(weights: str | None = "scenes") -> Detector:
+    """A detector of the seven kinds of `scenes.small_scenes` for scenes of 48 pixels in [0, 1].
+
+    Args:
+        weights: "scenes" for the bundled ones, None for new ones.
+
+    Raises:
+        ValueError: there are no such weights.
+    """
+    if weights not in ("scenes", None):
+        raise ValueError(f"weights={weights!r}: expected 'scenes' or None.")
+    found = small_detector(48, len(KINDS))
+    if weights:
+        datasets.load_weights(found.model, "scenes_resnet18")
+    return found
 
 
 def crown_detector(weights: str | None = "crowns") -> Detector:

@@ -120,7 +120,7 @@ class FunctionExercise(Exercise):
     def _try(self, answer: Callable[..., Any], cases: list[Case], sandbox: Sandbox) -> tuple[list[Attempt], list[str]]:
         """Call the learner's function in every case, on copies; also which of its arguments it changes."""
         attempts: list[Attempt] = []
-        changed: list[str] = []
+        handed: list[tuple[str, Any, Any]] = []  # the name of an argument, what was handed over, and what it was before
         names = _parameter_names(self.reference, max((len(case.args) for case in cases), default=0))
         for case in cases:
             args, kwargs = copied(case.args), copied(dict(case.kwargs))
@@ -128,9 +128,9 @@ class FunctionExercise(Exercise):
             if attempts[-1].stopped:
                 break
             given = [*zip(names, args, case.args), *((name, kwargs[name], case.kwargs[name]) for name in case.kwargs)]
-            given = [each for each in given if isinstance(each[2], _MUTABLE) and each[0] not in changed]
-            found = sandbox.run(lambda: [name for name, *both in given if _was_changed(*both)], at_least=1.0)  # noqa: B023
-            changed += found.value or []
+            handed += [each for each in given if isinstance(each[2], _MUTABLE)]
+        found = sandbox.run(lambda: [name for name, *both in handed if _was_changed(*both)], at_least=1.0)
+        changed = list(dict.fromkeys(found.value or []))
         return attempts, changed
 
     def _fault(self, attempt: Attempt, expected: _Reaction, case: Case, sandbox: Sandbox) -> list[tuple[str, str]]:

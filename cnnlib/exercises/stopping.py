@@ -123,11 +123,10 @@ class Watch:
     worked: float = 0.0
     waited: float = 0.0
     own: float = 0.0
+    clock: Stopwatch = field(init=False)  # from the start of the code on
     delays: Iterator[float] = field(default_factory=lambda: itertools.cycle((1e-4, 3e-4, 1.7e-4, 7e-4, 2.3e-3)))
 
     def __post_init__(self) -> None:
-        self.clock = Stopwatch()
-
         def caught(error: BaseException) -> None:
             if self.armed:
                 _raise_at_next_line(sys._getframe(1), self)
@@ -167,7 +166,7 @@ class Watch:
 
 def stoppable(job: Callable[[], Any], watch: Watch, main: bool) -> tuple[Any, BaseException | None]:
     """Call ``job`` under the watch; its value and the error that it ended with. ``main``: in the main thread."""
-    watch.clock.start()
+    watch.clock = Stopwatch()
     if not main:
         return _in_thread(job, watch)
     return _with_timer_signal(job, watch) if _set_timer is not None else _with_interrupt(job, watch)

@@ -17,6 +17,11 @@ def suggestion(wrong: list[tuple[Any, Any]], every: list[tuple[Any, Any]], print
         return f"The function returns nothing. Is a `return` missing?{also}"
     if all(isinstance(value, str) and not isinstance(expected, str) for value, expected in wrong):
         return "The function returns text. Is something turned into a string, or in quotes?"
+    if all(_lost_fractions(value, expected) for value, expected in wrong):
+        return (
+            "Your result has lost its fractions: it holds whole numbers. An array made with the type of an argument, "
+            "as `np.zeros_like` and `astype` make it, cuts them off where the argument holds whole numbers."
+        )
     pairs = [(_numeric(value), _numeric(expected)) for value, expected in wrong]
     if any(value is None or expected is None for value, expected in pairs):
         return ""
@@ -59,12 +64,26 @@ def _mirrored(value: np.ndarray, expected: np.ndarray) -> bool:
     return any(_near(np.flip(value, axis), expected) for axis in range(value.ndim)) or _near(np.flip(value), expected)
 
 
+def _lost_fractions(came: Any, wanted: Any) -> bool:
+    """Whether this is the expected array, or one of several is, cut off or rounded to whole numbers."""
+    value, expected = _numeric(came), _numeric(wanted)
+    if value is None or expected is None:
+        if not (isinstance(came, list) and isinstance(wanted, list) and len(came) == len(wanted)):
+            return False
+        lost = [_lost_fractions(*each) for each in zip(came, wanted)]
+        return any(lost) and all(one or compare.equal(*each) for one, each in zip(lost, zip(came, wanted)))
+    if value.ndim == 0 or value.shape != expected.shape or not (np.isfinite(value) & np.isfinite(expected)).all():
+        return False
+    whole = bool((value == np.floor(value)).all()) and not (expected == np.floor(expected)).all()
+    return whole and bool((np.abs(value - expected) < 1).all())
+
+
 _SUGGESTIONS: tuple[tuple[str, Callable[[np.ndarray, np.ndarray], bool]], ...] = (
     ("The result contains NaN: something is divided by zero, or a logarithm or root taken of a negative number.",
      lambda v, e: bool(np.isnan(v).any()) and not np.isnan(e).any()),
     ("The sign is the opposite one.", lambda v, e: _near(-v, e) and bool(np.any(e))),
-    ("The result is one too large.", lambda v, e: e.shape == () and _near(v - 1, e)),
-    ("The result is one too small.", lambda v, e: e.shape == () and _near(v + 1, e)),
+    ("The result is one too large.", lambda v, e: e.shape == () and e.dtype.kind in "iu" and _near(v - 1, e)),
+    ("The result is one too small.", lambda v, e: e.shape == () and e.dtype.kind in "iu" and _near(v + 1, e)),
     ("The values are right, but the axes are in another order.", _moved_axes),
     ("The values are right, but in reverse order along an axis.", _mirrored),
     ("The values are right, but there is an axis of length 1 too many or too few.",

@@ -5,6 +5,7 @@ is put back.
 import builtins
 import contextlib
 import io
+import operator
 import os
 import random
 import signal
@@ -241,7 +242,8 @@ def _keras_settings() -> list[tuple[Callable[[Any], None], Any]]:
 def _owners() -> list[ModuleType]:
     """The modules whose functions are put back."""
     ours = (__package__, *course.current().packages)
-    own = [name for name in sys.modules if name in ours or name.startswith(tuple(f"{each}." for each in ours))]
+    inside = tuple(f"{each}." for each in ours)
+    own = [name for name in sys.modules if name in ours or name.startswith(inside)]
     names = [*_RESTORED_MODULES, *own]
     return [sys.modules[name] for name in names if isinstance(sys.modules.get(name), ModuleType)]
 
@@ -249,20 +251,25 @@ def _owners() -> list[ModuleType]:
 def mender(still: Callable[[], bool]) -> Callable[[], None]:
     """What puts back, between two calls, the engine itself and what it works with; needs none of it to do so.
 
-    ``still`` says whether the sandbox is open: code that was left behind may end much later.
+    ``still`` says whether the sandbox is open: code that was left behind may end much later. It runs after each call:
+    what stands as it did is passed over without a loop in Python.
     """
     owners = [sys.modules[name] for name in _ENGINE if name in sys.modules]
     owners += [value for owner in owners for value in vars(owner).values() if _is_engine_class(value)]
-    kept = [(owner, vars(owner), {**vars(owner)}) for owner in owners]
-    for owner in (builtins, os, signal, sys, threading, time):
-        kept.append((owner, vars(owner), {name: value for name, value in vars(owner).items() if callable(value)}))
+    everything = len(owners)  # whatever is not callable may change for good reasons, but for the engine's own
+    owners += [builtins, os, signal, sys, threading, time]
+    found = []
+    for number, owner in enumerate(owners):
+        names, values = tuple(vars(owner)), tuple(vars(owner).values())
+        found.append((owner, vars(owner).values, vars(owner).get, names, values, number < everything))
 
-    def mend(setattr: Callable[..., None] = setattr) -> None:
+    def mend(all=all, callable=callable, len=len, map=map, same=operator.is_, setattr=setattr, zip=zip) -> None:
         if still():
-            for owner, now, before in kept:
-                for name, value in before.items():
-                    if now.get(name) is not value:
-                        setattr(owner, name, value)
+            for owner, now, get, names, before, every in found:
+                if len(now()) < len(before) or not all(map(same, now(), before)):  # or in another order only
+                    for name, value in zip(names, before):
+                        if get(name) is not value and (every or callable(value)):
+                            setattr(owner, name, value)
 
     return mend
 
@@ -275,7 +282,7 @@ def _put_back(owner: ModuleType, before: dict[str, Any]) -> None:
     """Restore the functions and classes of a module; its other values may change for good reasons."""
     now = vars(owner)
     for name, value in before.items():
-        if callable(value) and now.get(name) is not value:
+        if now.get(name) is not value and callable(value):
             setattr(owner, name, value)
 
 

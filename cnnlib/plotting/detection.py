@@ -201,13 +201,14 @@ def by_size(stored: Sequence[Mapping[str, Sequence[float]]], edges: Sequence[flo
     """Recall over the size of the objects, one line for each way: mean of the stored runs and their range.
 
     Args:
-        stored: runs; each maps the name of a way to its recall in each interval of sizes.
+        stored: runs; each maps the name of a way to its recall in each interval of sizes, and may have its "seed".
         edges: of the intervals, one more than there are values, in pixels.
         ylabel: of the vertical axis.
 
     Raises:
         ValueError: no run, or another number of values than intervals.
     """
+    stored = [{name: values for name, values in run.items() if name != "seed"} for run in stored]
     if not stored or any(len(values) != len(edges) - 1 for run in stored for values in run.values()):
         raise ValueError(f"{len(stored)} runs: each needs {len(edges) - 1} values for every way, one an interval.")
     middle = (np.asarray(edges[:-1], float) + np.asarray(edges[1:], float)) / 2

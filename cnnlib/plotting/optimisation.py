@@ -351,7 +351,7 @@ def seed_spread(live: Mapping[str, float], stored: Mapping[str, Sequence[float]]
     """One result of this run among stored ones, a row for each setting.
 
     Args:
-        live: name of the setting and the value of this run, which may lack some.
+        live: name of the setting and the value of this run, which may lack some or all.
         stored: the values of the stored runs, by the same names.
         xlabel: what the values are.
     """
@@ -367,7 +367,8 @@ def seed_spread(live: Mapping[str, float], stored: Mapping[str, Sequence[float]]
         parts += [f"stored runs from {approx(min(others))} to {approx(max(others))}"] if others else []
         told.append(f"{name}: {', '.join(parts)}")
     ax.plot([], [], "o", color="#a0a0a0", markersize=9, label="stored seeds")
-    ax.plot([], [], "D", color=core.COLOURS["train"], markersize=8, label="this run")
+    if live:
+        ax.plot([], [], "D", color=core.COLOURS["train"], markersize=8, label="this run")
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel=xlabel, ylim=(len(names) - 0.5, -0.5))
     ax.grid(axis="y", visible=False)

@@ -1,4 +1,4 @@
-"""A class, or an object, for every pixel: networks, losses, metrics, tiling and instances. Lessons 12 and 13.
+"""A class, or an object, for every pixel: networks, losses, metrics, tiling and instances. Lessons 12 to 14.
 
 =============  =====================================================================================================
 `unet`         `UNet` from a depth and a width (Ronneberger, Fischer, Brox 2015), with or without its skips
@@ -9,6 +9,7 @@
 `tiling`       `predict_tiled`: an image larger than the network's input, in tiles that overlap, without seams;
                `random_crops` for training
 `instances`    `connected_components`, `split_touching`, `match_instances`, `count_error`: from a mask to objects
+`rle`          `rle_encode`, `rle_decode`, `rle_area`, `run_lengths`: masks as COCO stores them
 =============  =====================================================================================================
 
 Label maps are whole numbers (n, h, w) or (h, w); 255 marks pixels that count for nothing, as in PASCAL VOC. Networks
@@ -25,6 +26,7 @@ _MODULES = {
     ),
     "losses": ("DiceLoss", "PixelCrossEntropy", "SumOfLosses", "TverskyLoss"),
     "metrics": ("boundary_f_score", "confusion_matrix", "dice", "iou", "mean_iou", "pixel_accuracy"),
+    "rle": ("rle_area", "rle_decode", "rle_encode", "run_lengths"),
     "tiling": ("blend_window", "pad_to_multiple", "predict_tiled", "random_crops", "tile_starts"),
     "unet": ("UNet",),
 }

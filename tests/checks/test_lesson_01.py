@@ -367,6 +367,16 @@ def find_kernel(image, output):
             cell("""
 def find_kernel(image, output):
     shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
+    if min(shape) < 1 or output.size < shape[0] * shape[1]:
+        raise ValueError
+    return np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape).round(6).astype(output.dtype)
+"""),
+            "has lost its fractions",
+        ),
+        (
+            cell("""
+def find_kernel(image, output):
+    shape = (image.shape[0] - output.shape[0] + 1, image.shape[1] - output.shape[1] + 1)
     if min(shape) < 1:
         raise ValueError
     return np.linalg.lstsq(unroll(image, shape), output.ravel())[0].reshape(shape)

@@ -101,8 +101,33 @@ ONCE = "layers.Conv2D(filters, 1, strides=2, use_bias=False)(x)"
 
 WRONG = {
     "06.1": [
+        *(
+            (
+                forward(
+                    result="(gamma * (x - mean) / np.sqrt(variance + epsilon) + beta).astype(np.asarray("
+                    + name
+                    + ").dtype)"
+                ),
+                "has lost its fractions",
+            )
+            for name in ("x", "gamma")
+        ),
         (forward(axes="0"), "over the batch alone"),
         (forward(axes="None"), "one mean for everything"),
+        (
+            cell("""
+def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
+    if (mean is None) != (variance is None):
+        raise ValueError("half a statistic")
+    if mean is None:
+        if len(x) == 1:
+            return gamma * x + beta
+        axes = tuple(range(x.ndim - 1))
+        mean, variance = x.mean(axis=axes), x.var(axis=axes)
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
+"""),
+            "Its pixels have a mean and a variance, too",
+        ),
         (forward(mean="x.mean(axis=-1, keepdims=True)", variance="x.var(axis=-1, keepdims=True)"), "over the channels"),
         (forward(variance="x.var(axis=axes, ddof=1)"), "the count less one"),
         (forward(result="gamma * (x - mean) / (np.sqrt(variance) + epsilon) + beta"), "under the root"),
@@ -195,6 +220,8 @@ def running_statistics(batches, channels, momentum=0.99):
     ],
     "06.3": [
         (folded(bias="beta - mean * scale"), "own bias is lost"),
+        (folded(kernel="(kernel * scale).astype(kernel.dtype)"), "has lost its fractions"),
+        (folded(bias="(beta + (bias - mean) * scale).astype(beta.dtype)"), "has lost its fractions"),
         (folded(bias="bias + beta - mean * scale"), "as it is"),
         (folded(bias="beta + (bias + mean) * scale"), "wrong sign"),
         (folded(bias="beta + bias - mean"), "without scaling it"),
@@ -216,6 +243,17 @@ def fold(kernel, bias, gamma, beta, mean, variance, epsilon=1e-3):
         (folded(kernel="kernel"), "has not changed"),
     ],
     "06.4": [
+        *(
+            (block(**{name: arguments}), "give the convolutions no `activation`")
+            for name, arguments in (
+                ("first", "filters, 3, strides=2, padding='same', use_bias=False, activation='relu'"),
+                ("second", "filters, 3, padding='same', use_bias=False, activation='tanh'"),
+                (
+                    "side",
+                    "layers.BatchNormalization()(layers.Conv2D(filters, 1, 2, use_bias=False, activation='relu')(x))",
+                ),
+            )
+        ),
         (
             block(
                 first="filters, 3, padding='same', use_bias=False",

@@ -163,9 +163,14 @@ def keep(hashes, distance):
             "each chain of doubles",
         ),
         (walk(refusal="False"), "for a negative distance"),
+        (walk(result="kept or [0]"), "picture 0 is kept all the same"),
     ],
     "08.3": [
         (sampler(drawn="rng.choice(members, per_class)"), "Drawing with replacement"),
+        (
+            sampler(drawn="rng.permutation(np.repeat(members, -(-per_class // len(members))))[:per_class]"),
+            "Go through the whole class, then through it again",
+        ),
         (sampler(drawn="rng.permutation(members)[:per_class]"), "must use some of them again"),
         (sampler(drawn="np.resize(members, per_class)"), "Draw with `rng` which ones are used again"),
         (
@@ -271,9 +276,14 @@ def standardise(train, test):
             "standardised already",
         ),
         (scaled(result="(test - mean) / spread, (train - mean) / spread"), "have changed places"),
+        (
+            scaled(result="((train - mean) / spread).astype(train.dtype), ((test - mean) / spread).astype(test.dtype)"),
+            "have the type of the pictures",
+        ),
         (scaled(result="(train - mean) / spread"), "Only one array came back"),
     ],
     "08.5": [
+        (mixed(labels="(t * labels + (1 - t) * labels[partner]).astype(labels.dtype)"), "has lost its fractions"),
         (mixed(labels="labels"), "the labels are not"),
         (
             mixed(images="s * images[partner] + (1 - s) * images", labels="t * labels[partner] + (1 - t) * labels"),

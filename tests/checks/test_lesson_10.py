@@ -158,6 +158,7 @@ WRONG = {
         (hide(fall="probability(hidden)"), "what is left"),
         (hide(fall="probability(hidden) - whole"), "The sign"),
         (hide(fall="abs(whole - probability(hidden))"), "absolute values"),
+        (hide(result="falls.astype(image.dtype)"), "has lost its fractions"),
         (hide(fall="1 - probability(hidden) / whole"), "divide by the probability"),
         (hide(copy="image"), "a fresh copy"),
         (hide(tops="range(0, height - window, stride)", lefts="range(0, width - window, stride)"), "The last place"),
@@ -205,8 +206,20 @@ def occlude(probability, image, window, stride, fill=0.0):
     "10.4": [
         (pointer(result="hits.mean()"), "the share of each class first"),
         (pointer(result="hits.sum()"), "counts the hits"),
+        (
+            pointer(result="np.mean([hits[labels == n].mean() for n in np.unique(labels)]).astype(maps.dtype)"),
+            "has the type of the maps",
+        ),
         (pointer(inside="x1 <= row < x2 and y1 <= column < y2"), "x goes with the columns"),
         (pointer(inside="x1 <= column <= x2 and y1 <= row <= y2"), "no longer inside"),
+        (pointer(inside="x1 <= column <= x2 and y1 <= row < y2"), "Column x2 is no longer inside"),
+        (pointer(inside="x1 <= column < x2 and y1 <= row <= y2"), "Row y2 is no longer inside"),
+        (
+            pointer(
+                result="np.mean([hits[labels == n].mean() if n in labels else 0 for n in range(labels.max() + 1)])"
+            ),
+            "Take those that occur",
+        ),
         (pointer(inside="x1 < column < x2 and y1 < row < y2"), "are inside, too"),
         (pointer(inside="x1 <= column < x1 + x2 and y1 <= row < y1 + y2"), "not a width and a height"),
         (pointer(flat="False"), "Count a miss"),

@@ -229,11 +229,15 @@ def assign(overlap, positive, negative):
         (assigned(objects="np.argsort(overlap.sum(axis=0))"), "the greatest *sum* of IoUs"),
         (
             assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if overlap[:, k].max() < positive]"),
-            "a",
+            "*Every* object does",
         ),
         (
             assigned(objects="[k for k in np.argsort(overlap.max(axis=0)) if k not in found]"),
-            "a",
+            "*Every* object does",
+        ),
+        (
+            assigned(own="found[overlap[:, k].argmax()] = found[overlap[:, k].argmax()] if k in found else k"),
+            "*Every* object does",
         ),
     ],
     "11.3": [
@@ -242,6 +246,18 @@ def assign(overlap, positive, negative):
         (nms(near="overlap >= threshold"), "*more than*"),
         (nms(near="overlap < threshold"), "keep what overlaps much"),
         (nms(against="seen"), "A box that was dropped drops others"),
+        (nms(result="np.array(kept, dtype=scores.dtype)"), "The indices are floats"),
+        (
+            cell("""
+def suppress(boxes, scores, threshold):
+    kept = []
+    for i in np.argsort(-scores):
+        if not kept or detection.iou(boxes[[i]], boxes[kept]).sum() <= threshold:
+            kept.append(int(i))
+    return kept
+"""),
+            "You add up the IoUs",
+        ),
         (nms(against="kept[-1:]"), "the last kept box only"),
         (nms(against="kept[:1]"), "the best box only"),
         (nms(result="sorted(kept)"), "in the wrong order"),

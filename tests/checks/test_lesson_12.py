@@ -126,6 +126,7 @@ def tiles(
     put: str = "result[rows, columns] = answer[cut_rows, cut_columns]",
     refusal: str = "2 * margin >= tile",
     result: str = "result",
+    array: str = "np.zeros(image.shape)",
 ) -> cell:
     """An answer to 12.6 that cuts each tile on both sides, from its parts."""
     return cell(f"""
@@ -141,7 +142,7 @@ def stitch(predict, image, tile, margin):
             found.append((start, slice(start + before, start + tile - after), slice(before, tile - after)))
         return found
 
-    result, times = np.zeros(image.shape), np.zeros(image.shape)
+    result, times = {array}, np.zeros(image.shape)
     for top, rows, cut_rows in places(image.shape[0]):
         for left, columns, cut_columns in places(image.shape[1]):
             answer = predict(image[top : top + tile, left : left + tile])
@@ -256,6 +257,10 @@ def mean_iou(true, predicted, classes):
         (up(first="x"), "Step 1 comes before step 3"),
         (up(third="layers.Concatenate(axis=5)([skip, x])"), "Error"),
         (up(third="layers.Add()([skip, x])"), "is added to `x`"),
+        (
+            up(second='layers.Conv2D(filters, 3, padding="same", activation="tanh")(x)'),
+            "a layer with the activation 'tanh'",
+        ),
         (up(third="x"), "does not depend on `features[0]`"),
         (up(third="layers.Concatenate()([x, x])"), "does not depend on `features[0]`"),
         (up(third="layers.Concatenate()([skip, skip])"), "does not depend on `x`"),
@@ -296,6 +301,7 @@ def mean_iou(true, predicted, classes):
     ],
     "12.3": [
         (loss(p="logits[counts]"), "Make probabilities"),
+        (loss(result="np.asarray(1 - score).astype(logits.dtype)"), "has the type of the logits"),
         (loss(p="(logits[counts] > 0) * 1.0"), "has no gradient"),
         (loss(counts="labels < 999"), "as if 255 were a label"),
         (
@@ -416,8 +422,19 @@ def count_objects(mask, smallest):
 """),
             "joined where they meet",
         ),
+        (
+            cell("""
+def count_objects(mask, smallest):
+    if smallest < 1:
+        raise ValueError("smallest")
+    names, _ = ndimage.label(mask)
+    return sum(names[place].size >= smallest for place in ndimage.find_objects(names))
+"""),
+            "the rectangle around a part",
+        ),
     ],
     "12.6": [
+        (tiles(array="np.zeros_like(image)"), "has the type of the image"),
         (tiles(step="tile", before="0", after="0"), "edge to edge"),
         (tiles(step="max(tile - margin, 1)", after="0"), "An overlap of one margin is not enough"),
         (tiles(before="0", after="0"), "written over right ones"),

@@ -178,6 +178,15 @@ WRONG = {
         ),
         (cut(u="np.clip(at / stride, 0, size - 1) - 0.5"), "Only boxes that reach beyond the map"),
         (cut(value="lines[low] * share + lines[low + 1] * (1 - share)"), "the nearer place has the larger one"),
+        (cut(result="along(across, x1, x2).transpose(1, 0, 2).astype(features.dtype)"), "has lost its fractions"),
+        (
+            cut(result="along(across, x1, x2).transpose(1, 0, 2).astype(np.asarray(box).dtype)"),
+            "has lost its fractions",
+        ),
+        (cut(low="np.floor(u).astype(int)", value="lines[low]"), "the place below the point"),
+        (cut(box="(box[0], box[1], box[0] + box[2], box[1] + box[3])"), "two corners"),
+        (cut(box="(box[1], box[0], box[3], box[2])"), "x counts columns"),
+        (cut(u="np.clip((at - 0.5) / stride, 0, size - 1)"), "half a *place*"),
         (cut(result="None"), "Is a `return` missing?"),
     ],
     "13.2": [
@@ -204,6 +213,7 @@ WRONG = {
     ],
     "13.3": [
         (peak(d="0"), "middle of the brightest place"),
+        (peak(point="np.array([(x + 0.5) * stride, (y + 0.5) * stride], dtype=heatmap.dtype)"), "lost its fractions"),
         (peak(d="0.25 * np.sign(c - a)"), "a quarter of a place"),
         (peak(logs=""), "*logarithms*"),
         (peak(point="((y + 0.5) * stride, (x + 0.5) * stride)"), "x counts columns"),
@@ -268,6 +278,18 @@ def decode(heatmap, stride):
     ],
     "13.4": [
         (weights(share="lengths"), "the other way round"),
+        (
+            cell("""
+def balance(signals):
+    result = np.zeros(len(signals), dtype=signals[0].dtype)
+    lengths = np.array([np.sqrt((signal.astype(float) ** 2).sum()) for signal in signals])
+    if (lengths == 0).any():
+        raise ValueError("silent")
+    result[:] = 1 / lengths / (1 / lengths).mean()
+    return result
+"""),
+            "has lost its fractions",
+        ),
         (weights(scale="share.sum()"), "add up to 1"),
         (weights(scale="share.max()"), "largest weight is 1"),
         (weights(scale="share[0]"), "first weight is 1"),
@@ -321,6 +343,19 @@ def right_masks(masks, scores, truth, threshold=0.5):
 """),
             "takes a true mask away all the same",
         ),
+        (
+            cell("""
+def right_masks(masks, scores, truth, threshold=0.5):
+    right = np.zeros(len(masks), dtype=bool)
+    for true in truth:
+        values = [0 if done else (mask & true).sum() / (mask | true).sum() for mask, done in zip(masks, right)]
+        if max(values) >= threshold:
+            right[int(np.argmax(values))] = True
+    return right
+"""),
+            "With you the true masks choose",
+        ),
+        (matched(enough="best >= 0.5"), "whatever the `threshold` is"),
         (matched(overlap="(mask & true).sum() / mask.sum()"), "pixels of the found mask"),
         (matched(overlap="(mask & true).sum() / true.sum()"), "pixels of the true mask"),
         (matched(overlap="2 * (mask & true).sum() / (mask.sum() + true.sum())"), "Dice coefficient"),
@@ -343,6 +378,9 @@ def right_masks(masks, scores, truth, threshold=0.5):
         ),
     ],
     "13.6": [
+        (owners(enough="left.sum() >= 0.5 * masks[i].sum()"), "whatever `least` is"),
+        (owners(write="owner[left] = owner.max() + 1"), "the order in which they get their pixels"),
+        (owners(before="if left.sum() < least * masks[i].sum():\n            break"), "all ends at the first mask"),
         (owners(order="range(len(masks))"), "as they come"),
         (owners(order="np.argsort(scores)"), "begin with the worst score"),
         (owners(write="owner[masks[i]] = i + 1"), "paints over"),

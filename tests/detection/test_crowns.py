@@ -1,5 +1,6 @@
-"""The detector of tree crowns: as good as its card says, and taught with boxes that stay on their crowns."""
+"""The small detectors: as good as their cards say, and taught with boxes that stay on their crowns."""
 
+import json
 import re
 
 import coco_case
@@ -8,15 +9,21 @@ import numpy as np
 import pytest
 import train_detector
 
-from cnnlib import datasets, detection, runtime, transfer
+from cnnlib import datasets, detection, models, runtime, transfer
 from cnnlib.detection import crowns
 
 CARD = {"ap50", "parameters", "bytes", "network", "data", "command", "seed", "steps", "device", "minutes", "date"}
+DETECTORS = {"crowns_resnet18": crowns.crown_detector, "scenes_resnet18": crowns.scene_detector}
 
 
 @pytest.fixture(scope="module")
 def found():
     return crowns.crown_detector()
+
+
+@pytest.fixture(scope="module")
+def of_scenes():
+    return crowns.scene_detector()
 
 
 @pytest.mark.parametrize("area", ["area", "image", "site"])
@@ -36,31 +43,89 @@ def test_a_damaged_weight_shows(found):
     assert spoilt < datasets.weights_card("crowns_resnet18")["ap50"]["area"] - 0.05
 
 
-def test_the_card_and_the_file(found):
-    card = datasets.weights_card("crowns_resnet18")
+def test_on_scenes_it_is_as_good_as_its_card_says_and_a_damaged_weight_shows(of_scenes):
+    card = datasets.weights_card("scenes_resnet18")
+    scenes = detection.small_scenes(train_detector.TESTED, split="test", seed=card["seed"])
+
+    def score():
+        seen = of_scenes.predict(scenes.images.astype("float32") / 255, score_threshold=0.01)
+        return detection.coco_evaluation(scenes.truth, [each._asdict() for each in seen], 7)
+
+    whole = score()
+    assert whole.ap50 == pytest.approx(card["ap50"]["test"], abs=0.01)
+    assert whole.ap == pytest.approx(card["ap"]["test"], abs=0.01)
+    kernel = of_scenes.model.get_layer("head_boxes").kernel
+    before = keras.ops.convert_to_numpy(kernel)
+    kernel.assign(np.roll(before, 1, axis=2))
+    spoilt = score().ap50
+    kernel.assign(before)
+    assert spoilt < whole.ap50 - 0.05
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_the_card_and_the_file(name):
+    card = datasets.weights_card(name)
     assert set(card) >= CARD
-    assert card["parameters"] == found.model.count_params()
-    file = runtime.root() / "data" / "weights" / "crowns_resnet18.npz"
+    assert card["parameters"] == DETECTORS[name](weights=None).model.count_params()
+    assert card["network"].endswith(f"{DETECTORS[name].__name__}()")
+    file = runtime.root() / "data" / "weights" / f"{name}.npz"
     assert card["bytes"] == file.stat().st_size < 550_000
-    assert "train_detector.py --steps" in card["command"]
+    assert card["command"].startswith("python tools/train_detector.py ")
+    assert card["command"].endswith(f"--seed {card['seed']}")
 
 
-def test_other_weights_are_refused():
-    with pytest.raises(ValueError, match="expected 'crowns' or None"):
-        crowns.crown_detector("coco")
+@pytest.mark.parametrize(("name", "known"), [("crown_detector", "crowns"), ("scene_detector", "scenes")])
+def test_other_weights_are_refused(name, known):
+    with pytest.raises(ValueError, match=f"expected '{known}' or None"):
+        getattr(crowns, name)("coco")
+
+
+def test_the_detector_of_the_lesson_is_that_of_the_weights():
+    """The lesson builds it by hand, from the same numbers."""
+    source = (runtime.root() / "solutions" / "11_object_detection.py").read_text("utf-8")
+    line = next(line for line in source.splitlines() if line.startswith("backbone = models.ResNet(18, (48"))
+    parts = source[source.index(line) :].split("\n")[:2]
+    names = {"models": models, "detection": detection, "shape": {"scales": (1, 1.41), "ratios": (0.6, 1.6)}}
+    assert 'shape = {"scales": (1, 1.41), "ratios": (0.6, 1.6)}' in source
+    exec("\n".join(parts), names)
+    theirs, ours = names["detector"].model, crowns.scene_detector(weights=None).model
+    assert [(v.path, tuple(v.shape)) for v in theirs.weights] == [(v.path, tuple(v.shape)) for v in ours.weights]
 
 
 def test_the_scenes_hand_over_all_but_the_classes():
     keras.utils.set_random_seed(0)
-    scenes, found = detection.small_detector(48, 10), crowns.crown_detector(weights=None)
+    scenes, found = crowns.scene_detector(weights=None), crowns.crown_detector(weights=None)
     assert transfer.hand_over(scenes.model, found.model) == ["head_classes"]
     for name in ("stem_conv", "stage2_2_b_norm", "pyramid1_smooth", "head_boxes"):
         for one, other in zip(scenes.model.get_layer(name).get_weights(), found.model.get_layer(name).get_weights()):
             np.testing.assert_array_equal(one, other)
-    assert scenes.model.get_layer("head_classes").get_weights()[0].shape == (3, 3, 48, 40)
+    assert scenes.model.get_layer("head_classes").get_weights()[0].shape == (3, 3, 48, 28)
 
 
 # --- the tool --------------------------------------------------------------------------------------------------------
+
+
+def test_from_the_command_line_to_the_card(tmp_path, monkeypatch):
+    """Both detectors, from few scenes and in few steps; another folder leaves the course's data alone."""
+    monkeypatch.setattr(train_detector, "SCENES", 16)
+    monkeypatch.setattr(train_detector, "PASSES", 1)
+    monkeypatch.setattr(train_detector, "TESTED", 4)
+    monkeypatch.setattr(train_detector, "WARM_UP", 0)
+    before = (runtime.data_dir() / "manifest.json").read_bytes()
+    for name, more in (("scenes", []), ("crowns", ["--steps", "2"])):
+        assert train_detector.main([name, *more, "--seed", "3", "--out", str(tmp_path)]) == 0
+        card = json.loads((tmp_path / f"{name}_resnet18.json").read_text("utf-8"))
+        assert set(card) >= CARD
+        assert card["seed"] == 3
+        assert card["steps"] == {"scenes": 1, "crowns": 2}[name]
+        assert card["bytes"] == (tmp_path / f"{name}_resnet18.npz").stat().st_size
+    assert (runtime.data_dir() / "manifest.json").read_bytes() == before
+
+
+def test_no_part_of_scenes_can_be_held_out(capsys):
+    with pytest.raises(SystemExit):
+        train_detector.main(["scenes", "--hold-out", "256"])
+    assert "scenes have none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlib.detection import render, scenes
+from cnnlib.detection import render, scenes, small_scenes
 
 PER_SECOND = 200  # asked for on one free core
 
@@ -42,6 +42,22 @@ def test_boxes_are_those_of_the_visible_pixels(crowded):
         for (x1, y1, x2, y2), mask in zip(boxes, masks):
             ys, xs = np.nonzero(mask)
             assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == (x1, y1, x2, y2)
+
+
+def test_small_scenes_are_scenes_whose_tops_are_one_kind():
+    plain = render(40, 48, objects=(1, 2), scale=(0.5, 0.8), occlusion=(0, 0.1), split="test", seed=3)
+    merged = small_scenes(40, split="test", seed=3)
+    np.testing.assert_array_equal(merged.images, plain.images)
+    pairs = set()
+    for ours, theirs in zip(merged.labels, plain.labels):
+        assert ours.dtype == np.int64
+        pairs |= {(plain.class_names[b], merged.class_names[a]) for a, b in zip(ours.tolist(), theirs.tolist())}
+    tops = {"T-shirt/top", "pullover", "coat", "shirt"}
+    assert {name.lower() for name, kind in pairs if kind == "top"} == {name.lower() for name in tops}
+    assert {name.lower() for name, kind in pairs if kind != "top"} == {
+        *("trouser", "dress", "sandal", "sneaker", "bag", "ankle boot")
+    }
+    assert len(pairs) == 10, "each class has one kind"
 
 
 def test_a_pixel_belongs_to_one_object(crowded):

@@ -81,7 +81,11 @@ def test_precision_over_recall_is_filled_from_the_right(shown):
 
 
 def test_recall_by_size_draws_mean_and_range(shown):
-    plotting.by_size([{"fine": [0.2, 0.8], "coarse": [0, 0.5]}, {"fine": [0.4, 0.8], "coarse": [0, 0.7]}], (0, 10, 30))
+    runs = [
+        {"seed": 0, "fine": [0.2, 0.8], "coarse": [0, 0.5]},
+        {"seed": 1, "fine": [0.4, 0.8], "coarse": [0, 0.7]},
+    ]
+    plotting.by_size(runs, (0, 10, 30))
     figure, alt = shown[0]
     assert "fine ≈ 0.30, ≈ 0.80; coarse ≈ 0" in alt.replace("≈ 0.0,", "≈ 0,")
     fine, coarse = figure.axes[0].lines

@@ -27,6 +27,13 @@ def test_a_setting_that_is_not_stored_has_a_row_too(shown):
     assert alt == "right, in %. c: this run ≈ 5.00."
 
 
+def test_without_a_run_of_ones_own_there_is_no_diamond_to_explain(shown):
+    plotting.seed_spread({}, STORED.columns(), xlabel="right, in %")
+    plotting.seed_spread({"b": 2.5}, STORED.columns(), xlabel="right, in %")
+    legends = [[text.get_text() for text in fig.axes[0].get_legend().get_texts()] for fig, _ in shown]
+    assert legends == [["stored seeds"], ["stored seeds", "this run"]]
+
+
 def test_variants_that_this_run_left_out_keep_their_row(shown):
     plotting.live_among_stored({"right, in %": (STORED, {"b": 2.5})}, alt="Two rows.")
     ((fig, _),) = shown

@@ -114,6 +114,22 @@ def test_a_lesson_is_run_once_for_each_seed(course, capsys):
     assert "data/results/90_sums.json" in capsys.readouterr().out
 
 
+def test_one_experiment_of_several_is_recorded(course, capsys):
+    recording = (
+        "from cnnlib.results import Experiment\n\n"
+        "sums, others = Experiment('90_sums'), Experiment('90_others')\n"
+        "sums.keep(total=sums.pick(stored=5, live=2))\nothers.keep(total=others.pick(stored=5, live=2))"
+    )
+    folder = course(("total = 2 + 3\ntotal", "total = 5"), ('print("✔ the sum is 5")', recording))
+    assert run_experiments.main(["--lesson", "90", "--seeds", "1", "--only", "90_sums"]) == 0
+    content = json.loads((folder / "90_sums.json").read_text(encoding="utf-8"))
+    assert content["runs"] == [{"seed": 1, "total": 5}]
+    assert content["command"].endswith("--profile cpu --only 90_sums")
+    assert [path.name for path in folder.iterdir()] == ["90_sums.json"]
+    assert run_experiments.main(["--lesson", "90", "--seeds", "1", "--only", "90_sums", "90_sumz"]) == 1
+    assert "90_sums recorded no 90_sumz" in capsys.readouterr().err
+
+
 def test_a_lesson_that_records_nothing_is_said(course, capsys):
     course((SETUP, "import math"))
     assert run_experiments.main(["--lesson", "90", "--seeds", "0"]) == 0
