@@ -23,9 +23,10 @@
 # - decide about split, metric, threshold, network and monitoring from the constraints of a project
 #
 # **Before this**: [08 Data and augmentation](../notebooks/08_data_and_augmentation.ipynb),
-# [09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · **Reading** 60 min · **Exercises** 90 min
+# [09 Transfer learning](../notebooks/09_transfer_learning.ipynb) · **Reading** 60 min · **Exercises** 90 min ·
+# six parts, each of at most 30 min
 #
-# [Course map](../README.md)
+# [← 14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · [Course map](../README.md)
 
 # %%
 from cnnlib import runtime
