@@ -48,7 +48,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def optimizer():
-    return keras.optimizers.SGD(0.05, momentum=0.9)
+    return keras.optimizers.SGD(0.1, momentum=0.9)
 
 
 def serve(outputs_of, pictures):
