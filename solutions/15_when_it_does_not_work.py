@@ -536,8 +536,7 @@ claim("in noise the ECE is above 0.2 in each run, temperature or not", off["nois
 # %% [markdown]
 # What buys it back? A small network, trained in five ways (stored): without and with mirroring and shifts, with noise
 # besides, with other light besides, and on pictures of 16 pixels in the place of 32. All had twelve epochs, and more
-# would have made each of them better: this compares them at an equal price, not each at its best. And it is one run of
-# each: read differences of ten points as likely, and smaller ones as nothing.
+# would have made each of them better: this compares them at an equal price, not each at its best.
 #
 # **Predict**: does training with noise help in fog? And who loses more in noise, large pictures or small ones?
 
