@@ -470,6 +470,7 @@ accuracy = {"as trained": float(as_trained.mean())} | {name: float(hits.mean()) 
 hunt = Experiment("14_skew")
 hunt.keep(accuracy=accuracy)
 plotting.ways(hunt.stored["accuracy"], accuracy, reference="as trained")
+measured("accuracy as trained", accuracy["as trained"])
 
 # %% [markdown]
 # How sure are these costs? The same pictures were prepared in two ways, so the differences are **paired**: most

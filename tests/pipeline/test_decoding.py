@@ -265,5 +265,5 @@ def test_more_strangers(seed):
 
 def test_the_table_in_the_docs_has_every_kind():
     text = (Path(__file__).resolve().parents[2] / "docs" / "odd_images.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([^|]+?) \|", text, re.M)[2:]
+    rows = re.findall(r"^\| ([^|]+?) \|", text, re.M)[1:]
     assert rows == list(odd_images.KINDS)
