@@ -18,6 +18,7 @@ _MODULES = (
     "gradients",
     "models",
     "network",
+    "parallel",
     "pipeline",
     "plotting",
     "reference",

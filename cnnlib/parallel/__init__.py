@@ -28,7 +28,7 @@ _MODULES = {
         "worth_it",
     ),
     "simulated": ("Devices", "on_devices"),
-    "study": ("batch", "images", "network"),
+    "study": ("Sweep", "batch", "images", "network"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -43,8 +43,8 @@ def memory(
     Args:
         parameters: how many weights are trained.
         devices: how many share the work.
-        sharded: what is divided instead of copied, as the stages of ZeRO (Rajbhandari and others 2020): 0 nothing, 1 the
-            optimizer's state, 2 gradients too, 3 weights too.
+        sharded: what is divided instead of copied, as the stages of ZeRO (Rajbhandari and others 2020): 0 nothing, 1
+            the optimizer's state, 2 gradients too, 3 weights too.
         precision: "float32", or "mixed": weights and gradients of 2 bytes, a float32 copy with the optimizer.
         optimizer: "sgd", "momentum" or "adam".
         activations: bytes of what one device keeps for the backward pass; they depend on its own images.

@@ -88,7 +88,9 @@ class Ledger:
         line = json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n"
         written = os.write(self._file, line)
         if written != len(line):
-            raise CampaignError(f"{self.path.name}: only {written} of {len(line)} bytes were written. Is the disk full?")
+            raise CampaignError(
+                f"{self.path.name}: only {written} of {len(line)} bytes were written. Is the disk full?"
+            )
         os.fsync(self._file)
 
     def __exit__(self, *_) -> None:

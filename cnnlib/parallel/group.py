@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -36,7 +37,7 @@ class WorkerError(RuntimeError):
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment of a process that a lesson starts: the same backend and offline setting, and no exit to the net."""
+    """The environment of a process that a lesson starts: the same backend, and offline if this process is."""
     from cnnlib.network import blocked
 
     env = {**os.environ, "KERAS_BACKEND": runtime.backend(), "PYTHONPATH": _own_path(), "CNNLIB_STATIC": "1", **more}
@@ -105,17 +106,30 @@ class Group:
         self._folder = tempfile.TemporaryDirectory(prefix="group-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Group:
+        return self.start()
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def start(self) -> Group:
+        """Start the workers, which takes some seconds; `close` ends them.
+
+        Raises:
+            WorkerError: one does not start.
+        """
         self._members = [self._start(rank) for rank in range(self.workers)]
         try:
             self._wait_until_ready()
         except BaseException:
-            self.__exit__()
+            self.close()
             raise
         return self
 
-    def __exit__(self, *_) -> None:
+    def close(self) -> None:
+        """End all workers, whatever they do, and throw the saves of no named folder away."""
         for member in self._members:
             member.end()
+        self._members = []
         self._folder.cleanup()
 
     @property
@@ -148,6 +162,8 @@ class Group:
             WorkerError: a worker died more often than `restarts` allows.
             ValueError: numbers that do not fit.
         """
+        if not self._members:
+            raise WorkerError("the group has no workers: start it first, as in `with Group(2) as group:`")
         workers = self.workers if workers is None else workers
         if not 1 <= workers <= self.workers or steps < 1:
             raise ValueError(f"{steps} steps with {workers} workers: expected 1 step or more, 1 to {self.workers}.")
@@ -193,7 +209,7 @@ class _Process:
 
     def __init__(self, rank: int, setting: dict, key: str, events: queue.Queue):
         self.rank, self.port, self.seconds = rank, 0, 0.0
-        self._noise = tempfile.TemporaryFile()
+        self._noise = tempfile.TemporaryFile()  # noqa: SIM115
         flags = f"{os.environ.get('XLA_FLAGS', '')} {JAX_ONE_THREAD}".strip()
         env = child_environment(**ONE_THREAD, XLA_FLAGS=flags, CNNLIB_GROUP_KEY=key)
         command = [sys.executable, "-m", "cnnlib.parallel.worker"]
@@ -212,11 +228,9 @@ class _Process:
         events.put((self, {"event": "gone"}))
 
     def tell(self, job: dict) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it may be gone, which its event says too
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
-        except OSError:
-            pass  # it is gone, which its event says too
 
     def last_words(self) -> str:
         self._noise.seek(0)
@@ -227,10 +241,8 @@ class _Process:
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self._noise):
-            try:
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
 
 
 class _Run:

@@ -62,8 +62,8 @@ def on_devices(
 
     if devices < 2 or batch % devices or steps < 1:
         raise ValueError(
-            f"{steps} steps of {batch} examples on {devices} devices: expected 1 step or more, 2 devices or more, and a "
-            "batch that they can divide."
+            f"{steps} steps of {batch} examples on {devices} devices: expected 1 step or more, 2 devices or more, and "
+            "a batch that they can divide."
         )
     backend = runtime.backend()
     job = {"norm": norm, "devices": devices, "steps": steps, "batch": batch}

@@ -21,10 +21,7 @@ def images(size: int = 1024, side: int = 32) -> tuple[np.ndarray, np.ndarray]:
     if side not in (16, 32):
         raise ValueError(f"side={side}: expected 16 or 32.")
     data = datasets.cifar10(size=size, test_size=10)
-    x = data.x_train - 0.47
-    if side == 16:
-        x = x.reshape(size, 16, 2, 16, 2, 3).mean((2, 4))
-    return x.astype("float32"), data.y_train
+    return (_small(data.x_train) if side == 16 else (data.x_train - 0.47).astype("float32")), data.y_train
 
 
 def network(norm: str | Callable = "group", side: int = 32, seed: int = 0):
@@ -65,3 +62,69 @@ def batch(step: int, length: int, size: int = BATCH, seed: int = 0) -> np.ndarra
         raise ValueError(f"a batch of {size} of {length} examples: expected 1 to {length}.")
     epoch, place = divmod(step, length // size)
     return np.random.default_rng([seed, epoch]).permutation(length)[place * size : (place + 1) * size]
+
+
+class Sweep:
+    """Trainings that differ in batch and learning rate only: the same network, first weights, images and epochs.
+
+    Images of 16 pixels: 4,000 to train on, 1,000 for validation and 1,000 for the test. Group normalisation, because
+    batch normalisation would change with the batch.
+
+    Args:
+        seed: of the first weights, the order of the images, and which of them are for validation.
+        size: training images.
+        epochs: of each training.
+    """
+
+    def __init__(self, seed: int, size: int = 4000, epochs: int = 5):
+        import keras
+
+        from cnnlib import datasets
+
+        data = datasets.cifar10(test_size=1000)
+        order = np.random.default_rng(seed).permutation(len(data.x_train))
+        train, held = order[:size], order[size : size + 1000]
+        self.parts = {
+            "train": (_small(data.x_train[train]), data.y_train[train]),
+            "validation": (_small(data.x_train[held]), data.y_train[held]),
+            "test": (_small(data.x_test), data.y_test),
+        }
+        self.seed, self.epochs = seed, epochs
+        self.model = network("group", side=16, seed=seed)
+        self.first = self.model.get_weights()
+        self.model.compile(keras.optimizers.SGD(0.1, MOMENTUM), loss())
+
+    def train(self, size: int, rate: float, warmup: bool = False) -> dict[str, float]:
+        """Accuracy on validation and test images after a training with batches of `size`.
+
+        With `warmup` the rate climbs from that of a batch of 32 by the linear rule during the first epoch.
+        """
+        from cnnlib import training
+        from cnnlib.parallel.scaling import linear_rate
+
+        x, y = self.parts["train"]
+        steps = -(-len(x) // size)
+        model, optimizer = self.model, self.model.optimizer
+        model.set_weights(self.first)
+        for variable in optimizer.variables:
+            if "learning_rate" not in variable.path:
+                variable.assign(np.zeros(variable.shape, "float32"))
+        factor = size / 32
+        batches = training.Batches(x, y, size, self.seed)
+        step = 0
+        for epoch in range(self.epochs):
+            batches.seek(epoch)
+            for place in range(len(batches)):
+                optimizer.learning_rate = linear_rate(step, rate / factor, factor, steps) if warmup else rate
+                model.train_on_batch(*batches[place])
+                step += 1
+        return {part: self.accuracy(part) for part in ("validation", "test")}
+
+    def accuracy(self, part: str) -> float:
+        x, y = self.parts[part]
+        logits = np.concatenate([self.model.predict_on_batch(x[i : i + 500]) for i in range(0, len(x), 500)])
+        return float((logits.argmax(-1) == y).mean())
+
+
+def _small(x: np.ndarray) -> np.ndarray:
+    return (x.reshape(len(x), 16, 2, 16, 2, 3).mean((2, 4)) - 0.47).astype("float32")
