@@ -18,7 +18,7 @@ before it starts, and a running kernel cannot change it. A module loads when fir
 from cnnlib._lazy import exports
 
 _MODULES = {
-    "averaging": ("average", "flat", "relative_difference", "shards"),
+    "averaging": ("average", "flat", "relative_difference", "ring_states", "shards"),
     "budget": ("Memory", "cost", "memory", "pipeline_bubble", "training_flops"),
     "campaign": ("Campaign", "CampaignError", "Ledger"),
     "group": ("Group", "Training", "WorkerError"),

@@ -56,3 +56,28 @@ def relative_difference(came: Sequence[np.ndarray], expected: Sequence[np.ndarra
     if one.shape != other.shape:
         raise ValueError(f"{one.size} numbers against {other.size}: are these gradients of the same network?")
     return float(np.linalg.norm(one - other) / np.linalg.norm(other))
+
+
+def ring_states(values: np.ndarray) -> list[np.ndarray]:
+    """What n devices hold before, and after each of the 2 (n - 1) steps of a ring all-reduce.
+
+    Args:
+        values: (n, n): a row for each device, a column for each chunk, one number each.
+
+    Returns:
+        2 n - 1 arrays (n, n); in the last one each row is the sum of all rows.
+
+    Raises:
+        ValueError: the array is not square.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[0] != values.shape[1]:
+        raise ValueError(f"values of shape {values.shape}: expected as many chunks as devices, (n, n).")
+    n = len(values)
+    devices, states = np.arange(n), [values]
+    for step in range(2 * (n - 1)):
+        chunks, right = (devices - step) % n, (devices + 1) % n
+        now = states[-1].copy()
+        now[right, chunks] = states[-1][devices, chunks] + (states[-1][right, chunks] if step < n - 1 else 0)
+        states.append(now)
+    return states

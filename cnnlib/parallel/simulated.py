@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +45,22 @@ class Devices:
 
 
 def on_devices(
-    norm: str = "group", devices: int = 2, steps: int = 3, batch: int = 64, seed: int | None = None
-) -> Devices:
+    norms: Sequence[str] = ("group", "batch"),
+    devices: int = 2,
+    steps: int = 3,
+    batch: int = 64,
+    seed: int | None = None,
+) -> dict[str, Devices]:
     """Train `steps` steps of plain gradient descent on one device and on several, from the same weights and batches.
 
     Args:
-        norm: normalisation of the network, "group" or "batch".
+        norms: normalisations of the network, each a training of its own.
         devices: how many are simulated.
         steps, batch: of the training.
         seed: of weights and batches; that of `runtime.setup` if not given.
+
+    Returns:
+        Normalisation -> what came out.
 
     Raises:
         ValueError: numbers that do not fit.
@@ -66,7 +74,7 @@ def on_devices(
             "a batch that they can divide."
         )
     backend = runtime.backend()
-    job = {"norm": norm, "devices": devices, "steps": steps, "batch": batch}
+    job = {"norms": list(norms), "devices": devices, "steps": steps, "batch": batch}
     job["seed"] = runtime.seed() if seed is None else seed
     env = child_environment(**ONE_THREAD)
     if backend == "jax":
@@ -88,9 +96,13 @@ def on_devices(
                 process.wait()
                 noise.close()
         with np.load(Path(folder) / "weights.npz") as file:
-            one, several = file["one"].astype("float64"), file["several"].astype("float64")
-    moved = np.linalg.norm(one[1:] - one[:1], axis=1)
-    return Devices(MEANS[backend], devices, np.linalg.norm(several[1:] - one[1:], axis=1) / moved)
+            found = {name: file[name].astype("float64") for name in file.files}
+    result = {}
+    for norm in norms:
+        one, several = found[f"{norm} one"], found[f"{norm} several"]
+        moved = np.linalg.norm(one[1:] - one[:1], axis=1)
+        result[norm] = Devices(MEANS[backend], devices, np.linalg.norm(several[1:] - one[1:], axis=1) / moved)
+    return result
 
 
 def _wait(processes: list, noises: list) -> None:
@@ -118,21 +130,26 @@ def main(job: dict) -> None:
 
     from cnnlib.parallel import study
 
-    means = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
+    make = {"tensorflow": _Tensorflow, "jax": _Jax, "torch": _Torch}[keras.backend.backend()]
     x, y = study.images(max(1024, job["batch"]))
     chosen = [study.batch(step, len(x), job["batch"], job["seed"]) for step in range(job["steps"])]
-    found = means(job, [(x[each], y[each]) for each in chosen])
-    if found:
+    batches = [(x[each], y[each]) for each in chosen]
+    means, found = make(job), {}
+    for norm in job["norms"]:
+        found[f"{norm} one"] = means.one(norm, batches)
+        found[f"{norm} several"] = means.several(norm, batches)
+    means.close()
+    if os.environ["RANK"] == "0":
         with open(Path(job["folder"]) / "weights.npz", "wb") as out:
-            np.savez(out, one=found[0], several=found[1])
+            np.savez(out, **found)
 
 
-def _compiled(job: dict):
+def _compiled(norm: str, seed: int):
     import keras
 
     from cnnlib.parallel import study
 
-    model = study.network(job["norm"], seed=job["seed"])
+    model = study.network(norm, seed=seed)
     model.compile(keras.optimizers.SGD(study.RATE), study.loss())
     return model
 
@@ -154,49 +171,90 @@ def _fitted(model, batches) -> np.ndarray:
     return np.stack(found)
 
 
-def _tensorflow(job: dict, batches: list) -> tuple[np.ndarray, np.ndarray]:
-    import tensorflow as tf
+class _Tensorflow:
+    """Logical CPUs, each with a copy of the network."""
 
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_visible_devices([], "GPU")
-    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(job["devices"])]
-    tf.config.set_logical_device_configuration(cpu, parts)
-    one = _fitted(_compiled(job), batches)
-    strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(job["devices"])])
-    with strategy.scope():
-        model = _compiled(job)
-    return one, _fitted(model, batches)
+    def __init__(self, job: dict):
+        import tensorflow as tf
 
+        self.seed = job["seed"]
+        parts = [tf.config.LogicalDeviceConfiguration() for _ in range(job["devices"])]
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+        self.strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(job["devices"])])
 
-def _jax(job: dict, batches: list) -> tuple[np.ndarray, np.ndarray]:
-    import keras
+    def one(self, norm: str, batches: list) -> np.ndarray:
+        return _fitted(_compiled(norm, self.seed), batches)
 
-    one = _fitted(_compiled(job), batches)
-    devices = keras.distribution.list_devices()
-    if len(devices) != job["devices"]:
-        raise RuntimeError(f"{len(devices)} devices are there, {job['devices']} were asked for")
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-    return one, _fitted(_compiled(job), batches)
+    def several(self, norm: str, batches: list) -> np.ndarray:
+        with self.strategy.scope():
+            model = _compiled(norm, self.seed)
+        return _fitted(model, batches)
+
+    def close(self) -> None:
+        pass
 
 
-def _torch(job: dict, batches: list) -> tuple[np.ndarray, np.ndarray] | None:
-    import torch
-    from torch import distributed
+class _Jax:
+    """Host devices, and one program on arrays that are divided among them."""
 
-    from cnnlib.parallel import averaging, study
+    def __init__(self, job: dict):
+        from keras import distribution
 
-    rank, members = int(os.environ["RANK"]), job["devices"]
-    torch.set_num_threads(1)
-    if "GLOO_SOCKET_IFNAME" not in os.environ and sys.platform in ("linux", "darwin"):
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo" if sys.platform == "linux" else "lo0"
+        self.seed, self.devices = job["seed"], distribution.list_devices()
+        if len(self.devices) != job["devices"]:
+            raise RuntimeError(f"{len(self.devices)} devices are there, {job['devices']} were asked for")
 
-    def train(replicated: bool) -> np.ndarray:
-        model = study.network(job["norm"], seed=job["seed"])
-        called = torch.nn.parallel.DistributedDataParallel(model) if replicated else model
+    def one(self, norm: str, batches: list) -> np.ndarray:
+        from keras import distribution
+
+        distribution.set_distribution(None)
+        return _fitted(_compiled(norm, self.seed), batches)
+
+    def several(self, norm: str, batches: list) -> np.ndarray:
+        from keras import distribution
+
+        distribution.set_distribution(distribution.DataParallel(devices=self.devices))
+        return _fitted(_compiled(norm, self.seed), batches)
+
+    def close(self) -> None:
+        pass
+
+
+class _Torch:
+    """A process for each device, each with a copy of the network; this is one of them."""
+
+    def __init__(self, job: dict):
+        import torch
+        from torch import distributed
+
+        self.seed, self.members, self.rank = job["seed"], job["devices"], int(os.environ["RANK"])
+        torch.set_num_threads(1)
+        if sys.platform in ("linux", "darwin"):  # the machine's own interface: its name may lead nowhere
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
+        store = (Path(job["folder"]) / "meeting-place").as_uri()
+        distributed.init_process_group("gloo", init_method=store, rank=self.rank, world_size=self.members)
+
+    def one(self, norm: str, batches: list) -> np.ndarray:
+        return self._train(norm, batches, lambda model: model, slice(None)) if self.rank == 0 else np.zeros(0)
+
+    def several(self, norm: str, batches: list) -> np.ndarray:
+        from torch.nn.parallel import DistributedDataParallel
+
+        from cnnlib.parallel import averaging
+
+        own = averaging.shards(len(batches[0][0]), self.members)[self.rank]
+        return self._train(norm, batches, DistributedDataParallel, own)
+
+    def _train(self, norm: str, batches: list, wrap: Callable, own: slice) -> np.ndarray:
+        import torch
+
+        from cnnlib.parallel import study
+
+        model = study.network(norm, seed=self.seed)
+        called = wrap(model)
         optimizer = torch.optim.SGD([v.value for v in model.trainable_variables], lr=study.RATE)
         found = [_weights(model)]
         for x, y in batches:
-            own = averaging.shards(len(x), members)[rank] if replicated else slice(None)
             value = study.loss()(torch.from_numpy(y[own]), called(torch.from_numpy(x[own]), training=True))
             optimizer.zero_grad()
             value.backward()
@@ -204,12 +262,10 @@ def _torch(job: dict, batches: list) -> tuple[np.ndarray, np.ndarray] | None:
             found.append(_weights(model))
         return np.stack(found)
 
-    one = train(replicated=False) if rank == 0 else None
-    store = (Path(job["folder"]) / "meeting-place").as_uri()
-    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=members)
-    several = train(replicated=True)
-    distributed.destroy_process_group()
-    return None if one is None else (one, several)
+    def close(self) -> None:
+        from torch import distributed
+
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

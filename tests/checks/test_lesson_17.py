@@ -139,7 +139,6 @@ def average_gradients(parts, images):
         ),
     ],
     "17.2": [
-        (ring(before="values"), "work from a copy"),
         (ring(right="(d - 1) % n"), "Chunks go to the left"),
         (ring(adds="True"), "they *replace* what is there"),
         (ring(adds="False"), "what comes is *added*"),
@@ -183,7 +182,7 @@ def average_gradients(parts, images):
         (left(done="said[unit] and said[unit][0] == 'done'"), "Only the first line"),
         (left(given_up="False"), "are tried for ever"),
         (left(given_up="said[unit].count('failed') > attempts"), "*or more*"),
-        (left(given_up="'failed' in said[unit]"), "One failure is no reason"),
+        (left(given_up="'failed' in said[unit]"), "It may have failed"),
         (left(order="sorted(result)"), "The order is that of"),
     ],
     "17.6": [
@@ -215,6 +214,7 @@ def average_gradients(parts, images):
     ],
     "17.2": [
         ring(),
+        ring(before="values"),  # no device sends in a step what it receives in it
         cell("""
 def ring_after(values, steps):
     n = len(values)
