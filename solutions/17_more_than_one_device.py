@@ -356,8 +356,8 @@ group.close()
 # **How much faster, with which batch and which rate?**
 #
 # With $t_1$ the time on one device and $t_n$ on $n$, the **speed-up** is $t_1 / t_n$ and the **efficiency** is $t_1 /
-# (n\,t_n)$. Here are those of your two workers. Each has one thread, so on two free cores the speed-up comes near 2, and
-# on busy ones it may be anything, below 1 included.
+# (n\,t_n)$. Here are those of your two workers. Each has one thread, so on two free cores the speed-up comes near 2,
+# and on busy ones it may be anything, below 1 included.
 
 # %% tags=["nbval-ignore-output"]
 speed_up = alone.seconds / together.seconds
@@ -612,7 +612,7 @@ claim("both seeds prefer 0.03 to 0.001", min(scores[0.03]) > max(scores[0.001]))
 
 # %% [markdown]
 # With an address, `run(address="tcp://machine:8786")`, the same units run on a cluster, by an existing scheduler:
-# Dask (`python -m pip install "dask[distributed]"`; Ray does it too, and is thirty times as large). Its workers know
+# Dask (`python -m pip install distributed`; Ray does it too, and is thirty times as large). Its workers know
 # the address and nothing else. If one is killed, the scheduler gives its unit to another. This project checks its own
 # sentences in that way, three seeds on three backends for each lesson: `python tools/campaign.py claims`.
 #

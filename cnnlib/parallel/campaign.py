@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 PYTHON = "{python}"  # in a command: the Python of whoever runs it
-INSTALL = 'python -m pip install "dask[distributed]>=2025.1"'
+INSTALL = 'python -m pip install "distributed>=2025.1"'
 
 
 class CampaignError(RuntimeError):

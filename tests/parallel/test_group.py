@@ -1,4 +1,4 @@
-"""Workers that train together: equal bits, a ring that counts its bytes, a worker that is killed, and simulated devices."""
+"""Workers that train together: equal bits, counted bytes, a worker that is killed; and simulated devices."""
 
 import importlib.util
 import threading
