@@ -125,6 +125,8 @@ def _wait(processes: list, noises: list) -> None:
 
 
 def main(job: dict) -> None:
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        _make_logical_devices(job["devices"])
     runtime.setup(job["seed"])
     import keras
 
@@ -171,6 +173,14 @@ def _fitted(model, batches) -> np.ndarray:
     return np.stack(found)
 
 
+def _make_logical_devices(devices: int) -> None:
+    """Divide the CPU, before the first operation of TensorFlow."""
+    import tensorflow as tf
+
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(devices)]
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+
+
 class _Tensorflow:
     """Logical CPUs, each with a copy of the network."""
 
@@ -178,8 +188,6 @@ class _Tensorflow:
         import tensorflow as tf
 
         self.seed = job["seed"]
-        parts = [tf.config.LogicalDeviceConfiguration() for _ in range(job["devices"])]
-        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
         self.strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(job["devices"])])
 
     def one(self, norm: str, batches: list) -> np.ndarray:
