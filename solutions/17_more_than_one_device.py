@@ -289,9 +289,10 @@ exercise("17.2").check(ring_after)
 # %% [markdown]
 # ## Two processes, one network
 #
-# Now for real, by hand: two worker processes on this machine, each with its own copy of the network, and a ring over
-# the machine's own network interface. [worker.py](../cnnlib/parallel/worker.py) and
-# [ring.py](../cnnlib/parallel/ring.py) are short. Both workers take 20 steps with 64 images together; before that,
+# Now for real, by hand: two worker processes on this machine, each with its own copy of a small network, and a ring
+# over the machine's own network interface. The network is made of the NumPy functions of lessons 01 and 03, so that a
+# worker starts at once and has one thread. [worker.py](../cnnlib/parallel/worker.py) and
+# [ring.py](../cnnlib/parallel/ring.py) are short. Both workers take 20 steps with 256 images together; before that,
 # one of them alone takes the same 20.
 
 # %%
@@ -303,12 +304,13 @@ bits = [weights.tobytes() for weights in together.weights]
 claim("both workers end with the same weights, bit for bit", bits[0] == bits[1])
 size = together.weights[0].nbytes
 claim("each sent 20 times the bytes of the formula", together.sent == 20 * parallel.ring_bytes(size, 2))
-claim("at first the loss is that of one worker", abs(together.losses[0] - alone.losses[0]) < 1e-5)
-measured("after 20 steps the losses differ by", abs(together.losses[-1] - alone.losses[-1]))
+apart = parallel.relative_difference(together.weights[:1], alone.weights)
+measured("two workers and one end apart by, as a share of the weights,", apart)
+claim("after 20 steps two workers are where one is, to a thousandth", apart < 1e-3)
 
 # %% [markdown]
-# Rounding differs between one worker and two, and training magnifies it: in a later step by a thousand times and
-# more. Do not ask two runs with another order of sums to agree after a thousand steps.
+# Sums in another order are rounded differently, and training magnifies what differs. So two runs with another number
+# of workers agree well for some steps. Do not ask them to agree after some thousand.
 #
 # ## One of them is killed
 #
@@ -341,7 +343,7 @@ for what in ("momentum", "order"):
     forgetful = group.train(steps=20, resume=10, forget=[what], folder=saves)
     off = parallel.relative_difference(forgetful.weights, together.weights)
     measured(f"without the {what}: off by", off / moved, digits=2)
-    claim(f"a save without the {what} is no save", off > 0.05 * moved)
+    claim(f"a save without the {what} is no save", off > 0.01 * moved)
 group.close()
 
 # %% [markdown]
@@ -444,7 +446,7 @@ plotting.curves(
 pays = {name: parallel.worth_it(seconds) for name, seconds in steps.items()}
 print(f"{weights:,} weights, {4 * weights / 1e6:.0f} MB of gradient; at half efficiency: {pays}")
 claim("at 1 gigabit a second two devices are slower than one", steps["1 Gbit/s"][1] > 0.64)
-claim("at 10 it pays up to 4, at 100 up to 37", (pays["10 Gbit/s"], pays["100 Gbit/s"]) == (4, 37))
+claim("at 10 it pays up to 4, at 100 up to 36", (pays["10 Gbit/s"], pays["100 Gbit/s"]) == (4, 36))
 
 # %% [markdown]
 # A model of four numbers, and each of them can be looked up or measured before anything is bought. What moves the
@@ -459,9 +461,9 @@ claim("at 10 it pays up to 4, at 100 up to 37", (pays["10 Gbit/s"], pays["100 Gb
 # $k$ times as large take a rate $k$ times as large, because $k$ small steps in about the same direction are one long
 # one. In the beginning directions change from step to step, so the rate climbs for some epochs: **warm-up**.
 #
-# The small network of this page was trained on 4,000 images for ten epochs, with batches of 32 to 2,000 and for each
-# of them with five or six rates, for three seeds. You run two more: a batch of 500 with the rate that is best for 32,
-# and with the rate of the linear rule.
+# A small network was trained on 4,000 pictures of clothes for ten epochs, with batches of 32 to 2,000 and for each of
+# them with five or six rates, for three seeds. You run two more: batches of 500 with the rate that is best for 32,
+# and with sixteen times that.
 #
 # **Predict**: is the best rate of 500 sixteen times that of 32? And of 2,000 sixty times?
 
@@ -470,18 +472,41 @@ rates = results.Experiment("parallel_batches").stored
 valid = {batch: line.columns() for batch, line in rates["constant"]["validation"].columns().items()}
 best = {batch: max(line, key=lambda rate: line[rate].mean()) for batch, line in valid.items()}
 sweep = parallel.Sweep(runtime.seed())
-linear = float(best["32"]) * 500 / 32
-live = {rate: sweep.train(500, rate)["validation"] for rate in (float(best["32"]), linear)}
+live = {rate: sweep.train(500, rate)["validation"] for rate in (0.1, 1.6)}
 plotting.rates_by_batch(
     valid,
     {"500": live},
     ylabel="validation accuracy",
-    alt="ALT",
+    alt="Four lines over the learning rate. Batches of 32 and of 125 come to 0.79, each at a rate of its own; 500 to "
+    "0.67 at a rate of 0.2, and falls to a tenth at 1.6; 2,000 stays below 0.3.",
 )
 print("the best rate of each batch, on validation images:", best)
 
+# %%
+warmed = rates["warm-up"]["validation"]["500"]
+claim("four times the batch at four times the rate is as good", valid["125"]["0.4"].mean() > valid["32"]["0.1"].mean())
+claim("sixteen times the batch at sixteen times the rate learns nothing, in no run", valid["500"]["1.6"].max() < 0.2)
+claim("with a warm-up of one epoch neither", warmed["1.6"].max() < 0.2)
+claim("your run says so, too", live[1.6] < live[0.1] - 0.2)
+
 # %% [markdown]
-# TEXT
+# The linear rule carries from 32 to 125, and no further here: the best rate of 500 is twice that of 32, not sixteen
+# times. Goyal and others carried it from 256 to 8,192, on a million images; how far it goes depends on the data and
+# the network. (The warm-up tried here lasts an epoch, eight steps of 500. A longer one may do better.)
+#
+# And even at its own best rate a batch of 500 loses. Is it the large batch, or the few steps? Ten epochs have 1,250
+# steps of 32, and 80 of 500. The control: batches of 500 for as many *steps* as batches of 125 had.
+
+# %%
+priced = {batch: rates["constant"]["test"][batch][best[batch]].mean() for batch in valid}
+print("test accuracy at the rate chosen by validation:", {batch: round(float(x), 2) for batch, x in priced.items()})
+longer = results.Experiment("parallel_longer").stored["0.2"]
+claim("of the same ten epochs 500 makes less than 125, by more than 0.08", priced["125"] - priced["500"] > 0.08)
+claim("with as many steps it makes as much, in each run", longer.min() > valid["125"][best["125"]].mean())
+
+# %% [markdown]
+# It was the steps. So a larger batch is no gift: for the same number of steps it needs four times the images. It pays
+# as long as fewer steps are enough, and many devices make up for the rest.
 #
 # ### Exercise 17.4 · Batch, steps and rate
 #
@@ -510,7 +535,7 @@ exercise("17.4").check(plan)
 
 # %% [markdown]
 # **So far**: strong scaling ends where talk costs as much as computing, and that can be predicted. A larger batch
-# moves the limit; the rate goes with it for a while, and then the number of steps is what is missing.
+# moves the limit; the rate goes with it for a while, and then steps are what is missing.
 #
 # ## Part 4 · Too large, too many, too dear
 #
@@ -521,7 +546,7 @@ exercise("17.4").check(plan)
 # layers, which the backward pass needs, for each image.
 
 # %%
-outputs = sum(np.prod(row.output_shape[1:]) for row in rows)
+outputs = sum(np.prod(row.output_shape) for row in rows)
 small = parallel.memory(weights, activations=64 * 4 * outputs)
 for name in ("weights", "gradients", "optimizer", "activations"):
     print(f"{name:12} {getattr(small, name) / 1e9:5.2f} GB")
@@ -612,7 +637,7 @@ claim("both seeds prefer 0.03 to 0.001", min(scores[0.03]) > max(scores[0.001]))
 
 # %% [markdown]
 # With an address, `run(address="tcp://machine:8786")`, the same units run on a cluster, by an existing scheduler:
-# Dask (`python -m pip install distributed`; Ray does it too, and is thirty times as large). Its workers know
+# Dask (`python -m pip install distributed`; Ray does it too, and is six times as large). Its workers know
 # the address and nothing else. If one is killed, the scheduler gives its unit to another. This project checks its own
 # sentences in that way, three seeds on three backends for each lesson: `python tools/campaign.py claims`.
 #

@@ -1,6 +1,6 @@
 """Measure what lesson 17 shows as stored runs, and keep it in data/results/parallel_*.json.
 
-    python tools/measure_parallel.py                       # both experiments, seeds 0 to 2
+    python tools/measure_parallel.py                       # all experiments, seeds 0 to 2
     python tools/measure_parallel.py batches --seeds 0 1 2 3 4
 
 devices    three steps on one device and on two simulated ones, by each installed backend's own means, with group and
@@ -8,6 +8,7 @@ devices    three steps on one device and on two simulated ones, by each installe
 batches    a small network trained for ten epochs on 4,000 Fashion-MNIST images of 14 pixels, with batches of 32 to
            2,000 and a range of learning rates each, with a constant rate and with a warm-up of one epoch; accuracy on
            1,000 validation and on 1,000 test images.
+longer     the control: batches of 500 for forty epochs, so as many steps as batches of 125 take in ten.
 
 A rerun replaces the file. It is written after each seed.
 """
@@ -76,7 +77,13 @@ def batches(seed: int) -> dict:
     return found
 
 
-EXPERIMENTS = {"devices": devices, "batches": batches}
+def longer(seed: int) -> dict:
+    """Rate -> validation accuracy of batches of 500 in as many steps as batches of 125 have in ten epochs."""
+    sweep = parallel.Sweep(seed, epochs=40)
+    return {str(rate): sweep.train(500, rate)["validation"] for rate in (0.2, 0.4)}
+
+
+EXPERIMENTS = {"devices": devices, "batches": batches, "longer": longer}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@
 `group`        worker processes that train one network together; one of them may die
 `simulated`    the same training on one and on two simulated devices, by the backend's own means
 `campaign`     many commands on many processors: what is killed runs again, and a second start goes on
-`study`        the small network and the batches that workers, devices and tools train with
+`study`        the small networks and the batches that workers, devices and tools train with
 =============  =====================================================================================================
 
 Workers are processes of their own (``python -m cnnlib.parallel.worker``): how many devices a backend sees is settled

@@ -306,7 +306,7 @@ class _Here:
 
     def close(self) -> None:
         self._ended = True
-        for process in self._running:
+        for process in list(self._running):
             if process.poll() is None:
                 with contextlib.suppress(OSError):
                     process.stdin.close()  # the end of its command, and of itself

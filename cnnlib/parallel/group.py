@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib import runtime
-from cnnlib.parallel import averaging
 
 # One thread for each worker: what one of them leaves idle, another could not use anyway if all are equal.
 ONE_THREAD = {
@@ -29,7 +28,6 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
 }
 PATIENCE = 30.0  # seconds for the others to notice that one is gone
-JAX_ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 class WorkerError(RuntimeError):
@@ -79,7 +77,7 @@ class Training:
 
 
 class Group:
-    """Processes that train the network of `cnnlib.parallel.study` together, each with one thread.
+    """Processes that train a small convolutional network together, each with one thread and NumPy alone.
 
     They start when the group is entered, and end when it is left::
 
@@ -89,16 +87,15 @@ class Group:
 
     Args:
         workers: how many processes.
-        norm: the normalisation of the network, "group" or "batch".
         batch: examples of a step, all workers together.
         seed: of weights and batches; that of `runtime.setup` if not given.
         restarts: how often a dead worker is replaced, all of them together.
     """
 
-    def __init__(self, workers: int = 2, norm: str = "group", batch: int = 64, seed: int | None = None, restarts=3):
+    def __init__(self, workers: int = 2, batch: int = 256, seed: int | None = None, restarts: int = 3):
         if workers < 1 or batch < workers:
             raise ValueError(f"{workers} workers and a batch of {batch}: expected 1 worker or more, an example each.")
-        self.workers, self.norm, self.batch, self.restarts = workers, norm, batch, restarts
+        self.workers, self.batch, self.restarts = workers, batch, restarts
         self.seed = runtime.seed() if seed is None else seed
         self._key = secrets.token_hex(16)
         self._events: queue.Queue = queue.Queue()
@@ -175,12 +172,7 @@ class Group:
         return _Run(self, job, kill).until_done(resume)
 
     def _start(self, rank: int) -> _Process:
-        setting = {"norm": self.norm, "seed": self.seed, "batch": self.batch, "shards": self._lengths()}
-        return _Process(rank, setting, self._key, self._events)
-
-    def _lengths(self) -> list[int]:
-        """Lengths of shards that a worker may meet."""
-        return sorted({s.stop - s.start for n in {1, self.workers} for s in averaging.shards(self.batch, n)})
+        return _Process(rank, {"seed": self.seed, "batch": self.batch}, self._key, self._events)
 
     def _replace(self, rank: int) -> None:
         if self.restarts < 1:
@@ -210,8 +202,7 @@ class _Process:
     def __init__(self, rank: int, setting: dict, key: str, events: queue.Queue):
         self.rank, self.port, self.seconds = rank, 0, 0.0
         self._noise = tempfile.TemporaryFile()  # noqa: SIM115
-        flags = f"{os.environ.get('XLA_FLAGS', '')} {JAX_ONE_THREAD}".strip()
-        env = child_environment(**ONE_THREAD, XLA_FLAGS=flags, CNNLIB_GROUP_KEY=key)
+        env = child_environment(**ONE_THREAD, CNNLIB_GROUP_KEY=key)
         command = [sys.executable, "-m", "cnnlib.parallel.worker"]
         self.process = subprocess.Popen(
             command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise, text=True

@@ -42,6 +42,41 @@ def network(norm: str | Callable = "group", shape: tuple[int, int, int] = (32, 3
     return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
+# --- in NumPy alone: workers that start at once, and take little memory -----------------------------------------------
+
+
+def first_weights(seed: int) -> list[np.ndarray]:
+    """Kernels and biases of two convolutions and a dense layer, float32."""
+    rng = np.random.default_rng(seed)
+    weights = []
+    for shape in ((3, 3, 3, 16), (3, 3, 16, 32), (32, 10)):
+        spread = np.sqrt(2 / np.prod(shape[:-1]))
+        weights += [(spread * rng.standard_normal(shape)).astype("float32"), np.zeros(shape[-1], "float32")]
+    return weights
+
+
+def loss_and_gradient(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> tuple[float, list[np.ndarray]]:
+    """Mean cross-entropy of a batch and its gradient, by the functions of lessons 01 and 03 (`cnnlib.reference`)."""
+    from cnnlib import reference
+
+    k1, b1, k2, b2, k3, b3 = weights
+    how = {"stride": 2, "padding": "same"}
+    z1 = reference.conv2d(x, k1, b1, **how)
+    a1 = reference.relu(z1)
+    z2 = reference.conv2d(a1, k2, b2, **how)
+    a2 = reference.relu(z2)
+    pooled = reference.global_avg_pool(a2)
+    logits = reference.dense(pooled, k3, b3)
+    d_pooled, dk3, db3 = reference.dense_backward(reference.softmax_cross_entropy_grad(logits, y), pooled, k3)
+    d2 = reference.relu_backward(reference.global_avg_pool_backward(d_pooled, a2), z2)
+    d_a1, dk2, db2 = reference.conv2d_backward(d2, a1, k2, **how)
+    _, dk1, db1 = reference.conv2d_backward(reference.relu_backward(d_a1, z1), x, k1, **how)
+    return float(reference.cross_entropy(logits, y)), [dk1, db1, dk2, db2, dk3, db3]
+
+
+# --- in Keras ---------------------------------------------------------------------------------------------------------
+
+
 def loss():
     """Cross-entropy of logits, averaged over the batch."""
     import keras

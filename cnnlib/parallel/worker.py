@@ -31,11 +31,11 @@ def main() -> None:
         print(json.dumps({"event": event, **more}), file=events, flush=True)
 
     setting = json.loads(sys.stdin.readline())
-    from cnnlib import runtime
+    if os.environ.get("CNNLIB_OFFLINE", "") not in ("", "0"):
+        from cnnlib import network
 
-    runtime.setup(setting["seed"])
+        network.block()
     member = _Member(setting)
-    member.warm_up(setting["shards"])
     tell("ready", port=member.listener.address[1], seconds=time.perf_counter() - begun)
     for line in sys.stdin:
         member.run(json.loads(line), tell)
@@ -43,23 +43,14 @@ def main() -> None:
 
 class _Member:
     def __init__(self, setting: dict):
-        from cnnlib import gradients
         from cnnlib.parallel import study
         from cnnlib.parallel.ring import Ring
 
         self.seed, self.size = setting["seed"], setting["batch"]
         self.key = os.environ["CNNLIB_GROUP_KEY"].encode()
         self.x, self.y = study.images()
-        self.model = study.network(setting["norm"], seed=self.seed)
-        self.first = [np.array(w) for w in self.model.get_weights()]
-        self.gradient = gradients.model_value_and_grad(self.model, study.loss())
+        self.first = study.first_weights(self.seed)
         self.listener = Ring.listener(self.key)
-
-    def warm_up(self, lengths: list[int]) -> None:
-        """Compile for each length of a shard that may come: it is no part of a step."""
-        for length in lengths:
-            self.gradient(self.x[:length], self.y[:length])
-        self.model.set_weights(self.first)
 
     def run(self, job: dict, tell) -> None:
         from cnnlib.parallel.ring import BROKEN, Ring
@@ -78,25 +69,22 @@ class _Member:
                 ring.close()
 
     def train(self, job: dict, ring, tell) -> None:
-        from keras import ops
-
         from cnnlib.parallel import averaging, study
 
         folder, rank = Path(job["folder"]), job["rank"]
         weights, momentum, start = self.begin(folder, job["resume"], job["forget"])
-        own = averaging.shards(self.size, job["workers"])[rank]
         skipped = start if "order" in job["forget"] else 0
+        own = averaging.shards(self.size, job["workers"])[rank]
         for step in range(start, job["steps"]):
             chosen = study.batch(step - skipped, len(self.x), self.size, self.seed)[own]
             times = [time.perf_counter()]
-            value, gradients = self.gradient(self.x[chosen], self.y[chosen])
-            vector = averaging.flat([ops.convert_to_numpy(g) for g in gradients])
+            value, gradient = study.loss_and_gradient(self.shaped(weights), self.x[chosen], self.y[chosen])
+            vector = averaging.flat(gradient)
             times.append(time.perf_counter())
             vector = ring.average(vector) if ring else vector
             times.append(time.perf_counter())
             momentum = study.MOMENTUM * momentum - np.float32(study.RATE) * vector
             weights = weights + momentum
-            self.put(weights)
             computed, exchanged = np.diff(times).tolist()
             if rank == 0 and job["save"] and (step + 1) % job["save"] == 0:
                 _write(folder / f"save-{step + 1:05d}.npz", weights=weights, momentum=momentum, step=step + 1)
@@ -110,29 +98,18 @@ class _Member:
         """Weights, momentum and step to start from: those of a save, or of the beginning."""
         from cnnlib.parallel import averaging
 
+        weights, step = averaging.flat(self.first), 0
+        momentum = np.zeros_like(weights)
         if resume:
             with np.load(folder / f"save-{resume:05d}.npz") as save:
-                weights, momentum, step = save["weights"], save["momentum"], int(save["step"])
-        else:
-            self.model.set_weights(self.first)
-            weights = averaging.flat([np.array(v) for v in self.trainable()])
-            momentum, step = np.zeros_like(weights), 0
-        if "momentum" in forget:
-            momentum = np.zeros_like(weights)
-        self.put(weights)
+                weights, step = save["weights"], int(save["step"])
+                momentum = momentum if "momentum" in forget else save["momentum"]
         return weights, momentum, step
 
-    def trainable(self) -> list:
-        from keras import ops
-
-        return [ops.convert_to_numpy(v.value) for v in self.model.trainable_variables]
-
-    def put(self, weights: np.ndarray) -> None:
-        place = 0
-        for variable in self.model.trainable_variables:
-            size = int(np.prod(variable.shape))
-            variable.assign(weights[place : place + size].reshape(variable.shape))
-            place += size
+    def shaped(self, vector: np.ndarray) -> list[np.ndarray]:
+        """All numbers as the arrays of the network."""
+        ends = np.cumsum([array.size for array in self.first])
+        return [part.reshape(array.shape) for part, array in zip(np.split(vector, ends[:-1]), self.first)]
 
 
 def _write(path: Path, **arrays) -> None:

@@ -14,7 +14,7 @@ from cnnlib.parallel.ring import Ring
 @pytest.fixture(scope="module")
 def group():
     runtime.setup(0)
-    with parallel.Group(2, batch=16, seed=0) as started:
+    with parallel.Group(2, batch=32, seed=0) as started:
         yield started
 
 
@@ -68,7 +68,6 @@ def test_a_network_of_an_unknown_normalisation_is_refused():
         study.network("layer")
 
 
-@pytest.mark.slow
 def test_two_workers_are_one_to_rounding(group, together):
     alone = group.train(8, workers=1)
     assert together.weights[0].tobytes() == together.weights[1].tobytes()
@@ -81,7 +80,6 @@ def test_two_workers_are_one_to_rounding(group, together):
     assert together.seconds > 0
 
 
-@pytest.mark.slow
 def test_a_killed_worker_comes_back_and_the_end_is_the_same(group, together, tmp_path):
     before = group.processes
     disturbed = group.train(8, save=3, kill=(1, 5), folder=tmp_path)
@@ -98,14 +96,12 @@ def test_a_killed_worker_comes_back_and_the_end_is_the_same(group, together, tmp
     assert parallel.relative_difference(without.weights, together.weights) > 1e-3
 
 
-@pytest.mark.slow
 def test_the_first_worker_may_die_too_and_without_a_save_all_begins_anew(group, together):
     disturbed = group.train(8, kill=(0, 2))
     assert "go on from step 0" in disturbed.log
     assert parallel.relative_difference(disturbed.weights, together.weights) < 1e-6
 
 
-@pytest.mark.slow
 def test_no_restart_is_left(tmp_path):
     runtime.setup(0)
     with (
@@ -115,6 +111,18 @@ def test_no_restart_is_left(tmp_path):
         group.train(4, kill=(0, 2), folder=tmp_path)
 
 
+def test_the_gradient_of_the_network_is_that_of_differences():
+    x, y = study.images(6)
+    weights = [w.astype("float64") for w in study.first_weights(1)]
+    _, gradient = study.loss_and_gradient(weights, x.astype("float64"), y)
+    for k, place in ((0, (1, 2, 0, 3)), (1, (5,)), (2, (0, 1, 4, 7)), (3, (2,)), (4, (9, 3)), (5, (4,))):
+        up, down = ([w.copy() for w in weights] for _ in range(2))
+        up[k][place] += 1e-7
+        down[k][place] -= 1e-7
+        change = study.loss_and_gradient(up, x, y)[0] - study.loss_and_gradient(down, x, y)[0]
+        assert gradient[k][place] == pytest.approx(change / 2e-7, rel=1e-4, abs=1e-7)
+
+
 def test_a_group_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="0 workers"):
         parallel.Group(0)
@@ -122,7 +130,6 @@ def test_a_group_refuses_what_does_not_fit():
         parallel.Group(2).train(3)
 
 
-@pytest.mark.slow
 def test_a_worker_that_does_not_start_says_why(monkeypatch):
     runtime.setup(0)
     monkeypatch.setenv("CNNLIB_DATA", "nowhere")
