@@ -71,7 +71,7 @@ def rates_by_batch(
     live: Mapping[str, Mapping[str, float]] | None = None,
     *,
     alt: str,
-    ylabel: str = "accuracy",
+    ylabel: str = "validation accuracy",
 ) -> None:
     """Accuracy over the learning rate, a line for each batch size; this run's points upon them.
 
