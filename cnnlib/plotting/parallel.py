@@ -25,13 +25,11 @@ def ring_steps(states: Sequence[np.ndarray], *, alt: str) -> None:
     if not states or any(state.ndim != 2 or state.shape != states[0].shape for state in states):
         raise ValueError(f"states of shapes {[s.shape for s in states]}: expected some of the same (devices, chunks).")
     devices, chunks = states[0].shape
-    fig, axes = core.figure(min(7.4, 0.4 + 1.15 * len(states)), 1.75, len(states), squeeze=False, sharey=True)
+    fig, axes = core.figure(min(7.4, 0.4 + 1.15 * len(states)), 1.75, len(states), squeeze=False)
     for step, (ax, state) in enumerate(zip(axes[0], states)):
         core.draw_heatmap(ax, state, form="{:.0f}", limits=(0, 1.3 * devices))
         ax.set_title(f"step {step}" if step else "start", fontsize=9, loc="center", fontweight="normal")
-        ax.set_xticks(range(chunks), [chr(ord("a") + c) for c in range(chunks)])
-        ax.set_yticks(range(devices), [str(d) for d in range(devices)])
-        ax.tick_params(length=0)
+        core._label_cells(ax, [str(d) for d in range(devices)], [chr(ord("a") + c) for c in range(chunks)])
     axes[0, 0].set_ylabel("device")
     fig.supxlabel("chunk; the number says of how many devices it is the sum", fontsize=9.5)
     core.show(fig, alt)
