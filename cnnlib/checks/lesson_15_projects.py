@@ -179,7 +179,11 @@ def _microscope(run: Any, original: Any) -> None:
     used = sum(len(part) for part in run.split)
     if used < 650:
         raise _wrong(run, "One picture is bad, and you have thrown away many.", came=f"{used} of 700 pictures are used")
-    _in_use(run, 0.62, "Nothing is NaN any more. But a picture must still come out with mean 0 and spread 1, or nearly.")
+    why = "Nothing is NaN any more. But a picture must still come out with mean 0 and spread 1, or nearly."
+    grey = float(np.mean(x.std(axis=(1, 2, 3)) < 0.1))
+    if grey > 0.1:
+        raise _wrong(run, why, came=f"{grey:.0%} of the pictures come out in one grey")
+    _in_use(run, 0.62, why)
 
 
 def _catalogue(run: Any, original: Any) -> None:
