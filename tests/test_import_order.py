@@ -19,7 +19,18 @@ ORDER = [
         "gradients",
         "trace",
     ),
-    *("datasets", "models", "training", "transfer", "explain", "detection", "segmentation", "pipeline", "reliability"),
+    *(
+        "datasets",
+        "models",
+        "training",
+        "transfer",
+        "explain",
+        "detection",
+        "segmentation",
+        "pipeline",
+        "reliability",
+        "broken",
+    ),
     *("deploy", "parallel", "plotting", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
