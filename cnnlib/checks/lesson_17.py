@@ -308,6 +308,7 @@ def _planned(
 def _plan_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((32, 8, 1, 50_000, 256, 0.1, 5, 10_000), about="a batch as before, on eight devices")
     yield Case((32, 4, 4, 50_000, 128, 0.1, 0, 0), about="no warm-up, four turns")
+    yield Case((32, 8, 1, 51_200, 128, 0.1, 2, 900), about="a whole number of batches")
     yield Case((64, 16, 1, 1_281_167, 256, 0.1, 5, 0), about="the first step")
     yield Case((64, 16, 2, 1_281_167, 256, 0.1, 5, 1000), about="in the middle of the warm-up")
     yield Case((64, 16, 1, 100_000, 256, 0.1, 2, 196), about="the first step after the warm-up")
@@ -349,6 +350,10 @@ PLAN = FunctionExercise(
         ),
         Misconception(
             _plan_with(steps=lambda images, batch, turns: images / batch), "Steps are whole numbers: round up."
+        ),
+        Misconception(
+            _plan_with(steps=lambda images, batch, turns: images // batch + 1),
+            "Where the batches come out even, there is no further step.",
         ),
         Misconception(
             _plan_with(steps=lambda images, batch, turns: turns * math.ceil(images / batch)),
@@ -442,6 +447,7 @@ def _ledger_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         (units, [_line("a 0", "failed"), _line("a 0", "failed"), _line("a 0")], 3), about="done after two failures"
     )
+    yield Case((units, [_line("b 0", "failed")] * 3, 2), about="failed more often than allowed")
     yield Case((units, [_line("c 7"), _line("b 0")], 3), about="a unit of another campaign")
     yield Case((units, [_line("b 0"), _line("a 1")[:-9]], 3), about="the last line is torn")
     yield Case((units, [_line("b 0"), ""], 3), about="the last line is empty")

@@ -165,6 +165,7 @@ def average_gradients(parts, images):
         (planned(batch="each"), "of one device in one turn"),
         (planned(steps="images // batch"), "and a step too: round up"),
         (planned(steps="images / batch"), "Steps are whole numbers"),
+        (planned(steps="images // batch + 1"), "come out even"),
         (planned(steps="turns * -(-images // batch)"), "not in each"),
         (planned(factor="devices"), "not with the devices"),
         (planned(factor="(batch / base_batch) ** 0.5"), "rule of the square root"),
@@ -183,6 +184,7 @@ def average_gradients(parts, images):
         (left(given_up="False"), "are tried for ever"),
         (left(given_up="said[unit].count('failed') > attempts"), "*or more*"),
         (left(given_up="'failed' in said[unit]"), "It may have failed"),
+        (left(given_up="said[unit].count('failed') == attempts"), "Difference"),
         (left(order="sorted(result)"), "The order is that of"),
     ],
     "17.6": [
