@@ -19,6 +19,7 @@ _MODULES = (
     "gradients",
     "models",
     "network",
+    "parallel",
     "pipeline",
     "plotting",
     "reference",

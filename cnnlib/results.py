@@ -204,8 +204,9 @@ def path(experiment: str) -> Path:
 def load(file: Path) -> dict[str, Any]:
     """Read a file of results: experiment, command, date, setting (device, versions) and runs."""
     # Experiments are named after their lesson (03_rates), or after the tool that makes them without one.
-    if file.stem.startswith("reliability_"):
-        mend = f"It is made by: python tools/measure_reliability.py {file.stem.removeprefix('reliability_')}"
+    kind, _, name = file.stem.partition("_")
+    if kind in ("parallel", "reliability"):
+        mend = f"It is made by: python tools/measure_{kind}.py {name}"
     else:
         number = file.stem[:2] if file.stem[:2].isdigit() else "NN"
         mend = f"It is made by: python tools/run_experiments.py --lesson {number}"

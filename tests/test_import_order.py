@@ -31,7 +31,7 @@ ORDER = [
         "reliability",
         "broken",
     ),
-    *("deploy", "plotting", "exercises", "checks"),
+    *("deploy", "parallel", "plotting", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
 

@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DISTRIBUTION = {"IPython": "ipython", "PIL": "pillow"}
-# Imported only where they are there: another backend, sliders in JupyterLab, the page of the pipeline.
-OPTIONAL = {"jax", "torch", "ipywidgets", "starlette", "uvicorn"}
+# Imported only where they are there: another backend, sliders in JupyterLab, the page of the pipeline, a cluster.
+OPTIONAL = {"cloudpickle", "distributed", "jax", "torch", "ipywidgets", "starlette", "uvicorn"}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -35,7 +35,7 @@ def test_the_dependencies_are_what_the_package_imports():
 
 def test_what_is_imported_where_it_is_there_is_an_extra():
     extras = PROJECT["optional-dependencies"]
-    assert {"lab", "dev", "jax", "torch", "web"} <= set(extras)
+    assert {"lab", "dev", "cluster", "jax", "torch", "web"} <= set(extras)
     assert set().union(*map(names, extras.values())) >= OPTIONAL & imported()
 
 

@@ -8,7 +8,6 @@ import check_claims
 import psutil
 import pytest
 import timings
-from _execute import Failure, Run
 from sample_lesson import SETUP, sample
 
 README = "# Course\n\n<!-- timings:begin -->\n<!-- timings:end -->\n\nMore text | with | bars |.\n"
@@ -107,35 +106,6 @@ def test_a_check_that_refuses_the_answer_is_found(tmp_path):
     (failure,) = run.failures
     assert failure.name == "WrongAnswer"
     assert "the check of exercise 01.1 refuses the lesson's own answer" in failure.message
-
-
-def test_the_table_shows_lessons_backends_and_seeds():
-    bad = Run(None, failures=[Failure(3, None, "ClaimFailed", "✘ no")] * 2)
-    text = check_claims.table(
-        {("01_a", "torch", 0): Run(None), ("01_a", "tensorflow", 0): bad, ("01_a", "tensorflow", 1): Run(None)}
-    )
-    head, rule, first, second = text.splitlines()
-    assert head.split() == ["lesson", "backend", "seed", "0", "seed", "1"]
-    assert first.split() == ["01_a", "tensorflow", "2", "✔"]
-    assert second.split() == ["01_a", "torch", "✔", "-"]
-    assert len(rule) == len(head)
-
-
-def test_claims_decide_the_exit_code(tmp_path, monkeypatch, capsys):
-    lesson = sample(tmp_path)
-    monkeypatch.setattr(check_claims, "choose", lambda words: [lesson])
-    outcome = {
-        0: Run(None, seconds=1.0),
-        1: Run(None, 1.0, 0, [Failure(3, 2, "ClaimFailed", "✘ the sum is even\n\nmore")]),
-    }
-    monkeypatch.setattr(check_claims, "run", lambda lesson, backend, seed: outcome[seed])
-    assert check_claims.main(["--seeds", "0", "--backend", "jax"]) == 0
-    assert check_claims.main(["--seeds", "0", "1", "--backend", "jax"]) == 1
-    assert "cell 3: ✘ the sum is even\n" in capsys.readouterr().out
-
-
-def test_installed_backends_are_found():
-    assert "tensorflow" in check_claims.installed()
 
 
 # --- a slower processor, imitated ------------------------------------------------------------------------------------
