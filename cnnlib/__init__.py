@@ -20,6 +20,7 @@ _MODULES = (
     "network",
     "pipeline",
     "plotting",
+    "porting",
     "reference",
     "reliability",
     "results",

@@ -20,6 +20,7 @@ ORDER = [
         "trace",
     ),
     *("datasets", "models", "training", "transfer", "explain", "detection", "segmentation", "pipeline", "reliability"),
+    "porting",
     *("deploy", "plotting", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
