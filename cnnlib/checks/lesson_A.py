@@ -169,7 +169,7 @@ STATISTICS = FunctionExercise(
 VARIANTS: tuple[tuple[dict, str], ...] = (
     (
         {"padding": "same"},
-        "For an even size \"same\" pads below and at the right only. Pad one pixel on each side, then pad no more.",
+        'For an even size "same" pads below and at the right only. Pad one pixel on each side, then pad no more.',
     ),
     ({"epsilon": 1e-3}, "The epsilon is that of Keras, 1e-3. PyTorch's is 1e-5."),
     ({"slope": 0.3}, "The slope is that of Keras's Leaky ReLU, 0.3. PyTorch's is 0.01."),
@@ -260,10 +260,10 @@ def _right_layers(model: keras.Model, tried: str) -> None:
 def _right_momentum(model: keras.Model, state: dict, x: np.ndarray, tried: str) -> None:
     """How far one batch in training mode moves the running mean."""
     (norm,) = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
-    before = np.array(norm.moving_mean)
-    conv = np.array(_conv_output(model, x))
+    before = _moving_mean(norm)
+    conv = _conv_output(model, x)
     model(x, training=True)
-    share = np.linalg.norm(np.array(norm.moving_mean) - before) / np.linalg.norm(conv.mean(axis=(0, 1, 2)) - before)
+    share = np.linalg.norm(_moving_mean(norm) - before) / np.linalg.norm(conv.mean(axis=(0, 1, 2)) - before)
     if abs(share - 0.1) > 0.01:
         right = "The running mean should move by a tenth of the way in a batch."
         likely = {
@@ -272,6 +272,10 @@ def _right_momentum(model: keras.Model, state: dict, x: np.ndarray, tried: str) 
         }
         said = next((text for value, text in likely.items() if abs(share - value) < 0.1 * value), "")
         raise Wrong(right, tried=tried, came=f"{share:.3g} of the way", expected="0.1 of the way", likely=said)
+
+
+def _moving_mean(norm: keras.Layer) -> np.ndarray:
+    return keras.ops.convert_to_numpy(norm.moving_mean).copy()
 
 
 def _conv_output(model: keras.Model, x: np.ndarray):
@@ -367,7 +371,7 @@ DECAY = FunctionExercise(
 TRAPS = ("channels", "padding", "ceil_mode", "epsilon")
 FOUND = {
     "channels": "Blue and red cannot be told apart in a grey image. So ask with grey ones first, and with colours last.",
-    "padding": "\"same\" differs for an *even* side only. Ask with an even one and an odd one, both grey.",
+    "padding": '"same" differs for an *even* side only. Ask with an even one and an odd one, both grey.',
     "ceil_mode": "Behind the convolution a side of 9 has 5 places: 2 windows, or 3 with `ceil_mode`. A side of 7 has 4.",
     "epsilon": "An epsilon shows in *every* image, in grey ones of a side of 7, too, where nothing else shows.",
 }

@@ -64,10 +64,14 @@ def read(path: Path | None = None) -> dict[str, Listing]:
     if path is None:
         found = sorted((runtime.root() / "solutions").glob(f"{LESSON}_*.py"))
         if not found:
-            raise FileNotFoundError(f"there is no solutions/{LESSON}_*.py: the listings are read from the page's source")
+            raise FileNotFoundError(
+                f"there is no solutions/{LESSON}_*.py: the listings are read from the page's source"
+            )
         path = found[0]
     text = re.sub(r"^# ?", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    pattern = re.compile(r"^### (\d\d) · ([^\n]+?) *\n(?:(?!```|#)[^\n]*\n)*```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    pattern = re.compile(
+        r"^### (\d\d) · ([^\n]+?) *\n(?:(?!```|#)[^\n]*\n)*```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    )
     listings = [Listing(*match.groups()) for match in pattern.finditer(text)]
     numbers_ = [listing.number for listing in listings]
     if not listings or len(set(numbers_)) < len(numbers_):
@@ -170,9 +174,15 @@ class TorchSide:
     def report(self) -> str:
         """Whether the listings ran here, and if not, what was skipped and why."""
         if self.live:
-            return f"PyTorch {self.version} ran the {len(self.listings)} listings of this page, in a process of its own."
+            return (
+                f"PyTorch {self.version} ran the {len(self.listings)} listings of this page, in a process of its own."
+            )
         said = MISSING.format(count=len(self.listings), version=self.version, date=self.date)
-        return said.replace("is not installed here", f"is installed and does not run ({self.trouble})") if self.trouble else said
+        return (
+            said.replace("is not installed here", f"is installed and does not run ({self.trouble})")
+            if self.trouble
+            else said
+        )
 
     def values(self, number: str) -> dict[str, np.ndarray]:
         """What a listing left, by name: tensors and numbers. Arrays of more than 1,000 numbers are left out.

@@ -168,7 +168,9 @@ def _from_depthwise(kernel: np.ndarray) -> np.ndarray:
 _KERNEL = {"weight": "kernel", "bias": "bias"}
 _SCALE = {"weight": "gamma", "bias": "beta"}
 _STATISTICS = {"running_mean": "moving_mean", "running_var": "moving_variance"}
-_CONVOLUTION = _Kind(_KERNEL, lambda weight, layer: weight.transpose(2, 3, 1, 0), lambda kernel: kernel.transpose(3, 2, 0, 1))
+_CONVOLUTION = _Kind(
+    _KERNEL, lambda weight, layer: weight.transpose(2, 3, 1, 0), lambda kernel: kernel.transpose(3, 2, 0, 1)
+)
 _NORM = _Kind(_SCALE, lambda weight, layer: weight, lambda gamma: gamma)
 _KINDS = {
     layers.Conv2DTranspose: _CONVOLUTION,
