@@ -771,13 +771,13 @@ claim("biases begin at 0 in Keras, and not in PyTorch", spread()[1] == 0 < left[
 #
 # ### 29 · The loss
 # ```python
-# logits, labels = torch.randn(6, 4), torch.arange(6) % 4
+# logits, labels = 3 * torch.randn(6, 4), torch.arange(6) % 4
 # loss = nn.CrossEntropyLoss()(logits, labels)
 # smoothed = nn.CrossEntropyLoss(label_smoothing=0.1)(logits, labels)
 # ```
 
 # %%
-logits, labels = numbers(6, 4), np.arange(6) % 4
+logits, labels = 3 * numbers(6, 4), np.arange(6) % 4
 from_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 left = torch_side.values("29")
 claim("from logits: equal", np.isclose(float(from_logits(labels, logits)), left["loss"], rtol=1e-5))
@@ -871,9 +871,9 @@ claim("which is more than 0.05", off(kernel, "adam") > 0.05)
 
 # %% [markdown]
 # **Trap 8, weight decay.** In PyTorch `weight_decay` of SGD and Adam is *added to the gradient*: the penalty
-# $\tfrac{\lambda}{2} \lVert w \rVert^2$, hence half the number in `L2`. In AdamW it *shrinks the weight* beside the step
-# (Loshchilov and Hutter 2019), and so it does in every optimizer of Keras. Both decay biases and normalisations, too,
-# unless told otherwise: `exclude_from_weight_decay`, or parameter groups.
+# $\tfrac{\lambda}{2} \lVert w \rVert^2$, hence half the number in `L2`. In AdamW it *shrinks the weight* beside the
+# step (Loshchilov and Hutter 2019), and so it does in every optimizer of Keras. Both decay biases and normalisations,
+# too, unless told otherwise: `exclude_from_weight_decay`, or parameter groups.
 #
 # ### 32 · A data loader
 # ```python
@@ -1025,9 +1025,9 @@ claim("that is more than 0.1", np.abs(left["forgotten"] - left["logits"]).max() 
 claim("and statistics moved, although no gradient was asked for", np.abs(left["after"] - left["before"]).max() > 0.01)
 
 # %% [markdown]
-# **Trap 9, `eval()`.** `no_grad` saves memory and changes no number. `eval()` changes what normalisation and dropout do.
-# Without it an image's answer depends on its neighbours in the batch, and each evaluation *trains* the statistics. In
-# Keras `evaluate` and `predict` see to it, and a call of yours says `training=False`.
+# **Trap 9, `eval()`.** `no_grad` saves memory and changes no number. `eval()` changes what normalisation and dropout
+# do. Without it an image's answer depends on its neighbours in the batch, and each evaluation *trains* the statistics.
+# In Keras `evaluate` and `predict` see to it, and a call of yours says `training=False`.
 #
 # A mean of batch means counts the last, smaller batch too much. `evaluate` weights by images.
 #

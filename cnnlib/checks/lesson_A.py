@@ -370,9 +370,9 @@ DECAY = FunctionExercise(
 
 TRAPS = ("channels", "padding", "ceil_mode", "epsilon")
 FOUND = {
-    "channels": "Blue and red cannot be told apart in a grey image. So ask with grey ones first, and with colours last.",
+    "channels": "Blue and red cannot be told apart in a grey image. So ask with grey ones first, with colours last.",
     "padding": '"same" differs for an *even* side only. Ask with an even one and an odd one, both grey.',
-    "ceil_mode": "Behind the convolution a side of 9 has 5 places: 2 windows, or 3 with `ceil_mode`. A side of 7 has 4.",
+    "ceil_mode": "Behind the convolution a side of 9 has 5 places: 2 windows, 3 with `ceil_mode`. A side of 7 has 4.",
     "epsilon": "An epsilon shows in *every* image, in grey ones of a side of 7, too, where nothing else shows.",
 }
 

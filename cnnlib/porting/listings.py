@@ -322,8 +322,8 @@ class TorchSide:
         listing, answer = self.listings[number], self._answers.get(number, {})
         if answer.get("fingerprint") != listing.fingerprint:
             raise TorchError(
-                f"listing {number} has changed since the answers of PyTorch were stored, and PyTorch does not run here. "
-                f"They are made by: python tools/run_experiments.py --lesson {LESSON} --seeds 0"
+                f"listing {number} has changed since the answers of PyTorch were stored, and PyTorch does not run "
+                f"here. They are made by: python tools/run_experiments.py --lesson {LESSON} --seeds 0"
             )
         if "error" in answer:
             raise TorchError(f"listing {number} · {listing.title} fails in PyTorch {self.version}, {answer['error']}")

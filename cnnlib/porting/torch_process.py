@@ -55,7 +55,7 @@ def answered(name: str, text: str) -> dict:
         if isinstance(left.get("model"), nn.Module) and isinstance(left.get("x"), torch.Tensor):
             found.update(examined(left["model"], left["x"]))
             return {"values": found, "layouts": layouts, "x": list(left["x"].shape)}
-    except Exception as error:  # noqa: BLE001 (whatever a listing does wrong is told, by its line)
+    except Exception as error:  # whatever a listing does wrong is told, by its line
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if "<listing" in frame.filename]
         return {"error": f"line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}"}
     return {"values": found, "layouts": layouts}
@@ -98,8 +98,8 @@ def examined(model, x) -> dict:
 
     Returns:
         ``parameters`` and ``trainable``, their numbers; ``y``, its output for ``x`` in evaluation mode; and if it has
-        parameters and no dropout, ``loss`` and the ``change:<name>`` of each weight in one step of plain SGD in training
-        mode, for the mean squared distance to drawn numbers.
+        parameters and no dropout, ``loss`` and the ``change:<name>`` of each weight in one step of plain SGD in
+        training mode, for the mean squared distance to drawn numbers.
     """
     import torch
     from torch import nn

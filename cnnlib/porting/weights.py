@@ -71,7 +71,7 @@ def to_keras(
 
 
 def from_keras(model: keras.Model) -> dict[str, Arrays]:
-    """The weights of a Keras model in the layout of PyTorch: for each layer its entries, ``weight``, ``bias`` and so on.
+    """The weights of a Keras model in the layout of PyTorch: for each layer its entries, such as ``weight``.
 
     Raises:
         ValueError: a layer of a kind that is not known here.
