@@ -45,6 +45,7 @@ TIMING = re.compile(
     r"|\breport\(\)|\bper_second\(|\bmeasure_latency\("
 )
 DIGIT = re.compile(r"\d")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # code in the text: net[2:](maps) is no link
 CHECKED = re.compile(r"\b(claim|measured)\(")
 
 
@@ -280,7 +281,8 @@ def links_lead_somewhere(notebook: NotebookNode, folder: Path = ROOT / "notebook
     headings = {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ +(.+)$", text, re.MULTILINE)}
     complaints = []
     for number, cell in markdown(notebook):
-        for target in re.findall(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"", cell.source):
+        prose = FENCED.sub("", cell.source)
+        for target in re.findall(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"", prose):
             link = "".join(target)
             if re.match(r"[a-z]+:", link):
                 continue

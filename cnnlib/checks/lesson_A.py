@@ -42,10 +42,6 @@ PERMUTE = FunctionExercise(
             "The kernel is transposed, and its rows stand in PyTorch's order still: channel by channel.",
         ),
         Misconception(
-            lambda weight, shape: _rows(weight, shape, (0, 1, 2), (shape[1], shape[2], shape[0])),
-            "A reshape alone moves no number. Split the inputs as they *are*, by channels first, then transpose.",
-        ),
-        Misconception(
             lambda weight, shape: _rows(weight, shape, (2, 0, 1), (shape[1], shape[2], shape[0])),
             "You split the inputs as height, width, channels: that is where they should go, not how they lie.",
         ),
