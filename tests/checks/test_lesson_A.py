@@ -94,7 +94,10 @@ WRONG = {
             "not how they lie",
         ),
         (kernel("weight.reshape(out, *shape).transpose(3, 2, 1, 0).reshape(-1, out)"), "Width comes before height"),
-        (kernel("weight.reshape(out, *shape).transpose(0, 2, 3, 1).reshape(out, -1)"), "a kernel of Keras is (in, out)"),
+        (
+            kernel("weight.reshape(out, *shape).transpose(0, 2, 3, 1).reshape(out, -1)"),
+            "a kernel of Keras is (in, out)",
+        ),
         (kernel("weight.reshape(*shape, out).transpose(1, 2, 0, 3).reshape(-1, out)"), "the *outputs* come first"),
     ],
     "A.2": [
