@@ -116,7 +116,7 @@ def keras_facts() -> dict[str, str]:
     conv = built(layers.Conv2D(64, 3), 8, 8, 128)
     norm = layers.BatchNormalization()
     norm(VALUES, training=True)
-    strided = layers.Conv2D(1, 3, strides=2, padding="same", kernel_initializer="ones")
+    strided, ones = layers.Conv2D(1, 3, strides=2, padding="same", kernel_initializer="ones"), np.ones((1, 8, 8, 1))
     border = layers.AveragePooling2D(3, 1, padding="same")(np.ones((1, 4, 4, 1), "float32"))
     adam = {decay: step(lambda decay=decay: keras.optimizers.Adam(RATE, weight_decay=decay)) for decay in (0.0, DECAY)}
     loss = inspect.signature(keras.losses.SparseCategoricalCrossentropy).parameters["from_logits"].default
@@ -136,7 +136,7 @@ def keras_facts() -> dict[str, str]:
         ),
         "kernel of a dense layer": axes(built(layers.Dense(3), 2).kernel.shape, kernels),
         "padding of a convolution, default": inspect.signature(layers.Conv2D).parameters["padding"].default.lower(),
-        '"same" with stride 2 on an even size': f"pads {evenly(shown(strided(np.ones((1, 8, 8, 1), 'float32')))[0, 1, :, 0] / 3)}",
+        '"same" with stride 2 on an even size': f"pads {evenly(shown(strided(ones))[0, 1, :, 0] / 3)}",
         "a window of 2 on 7 pixels gives": number(pool.shape[1]),
         "padding counts in an average": "no" if shown(border)[0, 0, 0, 0] == 1 else "yes",
         "epsilon of batch normalisation": default(layers.BatchNormalization, "epsilon"),
