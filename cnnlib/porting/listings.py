@@ -185,7 +185,7 @@ class TorchSide:
         )
 
     def values(self, number: str) -> dict[str, np.ndarray]:
-        """What a listing left, by name: tensors and numbers. Arrays of more than 1,000 numbers are left out.
+        """What a listing left, by name: tensors and numbers. Arrays of more than 400 numbers are left out.
 
         Raises:
             KeyError: there is no such listing.

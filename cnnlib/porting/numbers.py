@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-LARGEST = 1000  # numbers of an array that are all kept; of a larger one SAMPLE are
-SAMPLE = 400
+LARGEST = 400  # numbers of an array that are all kept; of a larger one SAMPLE are
+SAMPLE = 200
 
 Layout = Sequence[tuple[str, tuple[int, ...]]]
 
