@@ -533,8 +533,8 @@ exercise("09.4").check(saving)
 # running statistics towards them. In use it takes the running statistics. In a network that learns, you want both. In
 # a network that was given to you, the running statistics sum up a million pictures, and your batches have 25.
 #
-# So in `transfer.unfreeze` the normalisations stay frozen, and a frozen one works as in use, always. The first trap is
-# to unfreeze them with the rest: `layer.trainable = True` for every layer, as most recipes have it.
+# So in `transfer.unfreeze` the normalisations stay frozen, and a frozen one works as in inference, always. The first
+# trap is to unfreeze them with the rest: `layer.trainable = True` for every layer, as most recipes have it.
 #
 # **Predict**: the same recipe in stages, with the same batches of 25, but with learning normalisations. What do they
 # cost? These runs are stored.
@@ -545,8 +545,8 @@ print("what learning normalisations cost in the stored runs:", ", ".join(f"{cost
 claim("never 10 points, and in one run more than in another", lost.max() < 0.1 and np.ptp(lost) > 0.01)
 
 # %% [markdown]
-# While it trains, each batch is normalised by itself; in use, by running statistics, which keep a share of themselves,
-# their momentum, at each step and take the rest from the batch.
+# While it trains, each batch is normalised by itself; in inference, by running statistics, which keep a share of
+# themselves, their momentum, at each step and take the rest from the batch.
 
 # %%
 momentum = tail.get_layer("block5a_depthwise_bn").momentum
@@ -581,14 +581,14 @@ some = traps.pick(stored=250, live=100)
 flags = {"random order": in_training_mode(np.arange(some))}
 flags["sorted by class"] = in_training_mode(np.argsort(truth[:some], kind="stable"))
 right_mode = np.mean(head.predict(unseen_features[:some], batch_size=250, verbose=0).argmax(axis=1) == truth[:some])
-ways |= {"training=True, in use": flags["random order"], "training=True, sorted": flags["sorted by class"]}
+ways |= {"training=True, shuffled": flags["random order"], "training=True, sorted": flags["sorted by class"]}
 for order, value in flags.items():
     measured(f"training=True, {order:15}: accuracy", value)
 measured("training=False                : accuracy", right_mode)
 
 # %%
 moved = max(np.abs(after - before).max() for after, before in zip(tail.get_weights(), pretrained))
-claim("training=True in use costs at least 5 points", flags["random order"] < right_mode - 0.05)
+claim("training=True in inference costs at least 5 points", flags["random order"] < right_mode - 0.05)
 claim("sorted by class, at least 20", flags["sorted by class"] < right_mode - 0.2)
 claim("and looking at pictures in training mode has changed the network: its running statistics moved", moved > 0.1)
 

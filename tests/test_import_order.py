@@ -19,8 +19,19 @@ ORDER = [
         "gradients",
         "trace",
     ),
-    *("datasets", "models", "training", "transfer", "explain", "detection", "segmentation", "pipeline", "reliability"),
-    "porting",
+    *(
+        "datasets",
+        "models",
+        "training",
+        "transfer",
+        "explain",
+        "detection",
+        "segmentation",
+        "pipeline",
+        "reliability",
+        "porting",
+        "broken",
+    ),
     *("deploy", "plotting", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none

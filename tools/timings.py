@@ -2,6 +2,7 @@
 
     python tools/timings.py                       # measure all on the fast kind of processor, rewrite the table
     python tools/timings.py --kind slow           # the column of the slow kind
+    ONEDNN_MAX_CPU_ISA=AVX2 python tools/timings.py --kind slow --share 0.6   # ... imitated on a fast one
     python tools/timings.py --lesson 02           # measure one; the other rows keep their numbers
     python tools/timings.py --backend jax         # measure and print only: the table is that of TensorFlow
     python tools/timings.py --table               # measure nothing; write the table anew
@@ -10,16 +11,24 @@ Seconds are wall clock from the start of a cold kernel to the end of the last ce
 the peak of the kernel and its children. They are kept in `data/timings.json` together with the processor's name and its
 speed index, from which `runtime.setup` tells a learner what a lesson will take on another machine. Question and minutes
 come from the lesson itself.
+
+With `--share` a slower processor is imitated: the kernel and all that it starts are stopped and continued, so that they
+work for this share of the time. The index is measured in the same way, and the table says so.
 """
 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from _execute import run_lesson
 from _lessons import ROOT, Lesson, choose, lessons
 
@@ -46,6 +55,44 @@ def measure(lesson: Lesson, backend: str = "tensorflow") -> Cost:
     return Cost(run.seconds, run.peak_megabytes)
 
 
+@contextmanager
+def slowed(share: float = 1.0, period: float = 0.04) -> Iterator[None]:
+    """In this block, what this process has started works for a share of the time: stopped for the rest of each period.
+
+    ValueError for a share that is not above 0 and at most 1; OSError where a system cannot stop a process (Windows).
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share={share}: expected more than 0, and at most 1 (the whole time)")
+    if share == 1:
+        yield
+        return
+    if not hasattr(signal, "SIGSTOP"):
+        raise OSError("this system cannot stop a process for a while: measure without --share")
+    this, finish = psutil.Process(), threading.Event()
+
+    def tell(family: list[psutil.Process], what: signal.Signals) -> None:
+        for member in family:
+            try:
+                member.send_signal(what)
+            except psutil.Error:  # ended in between
+                continue
+
+    def take_turns() -> None:
+        while not finish.wait(period * share):
+            family = this.children(recursive=True)
+            tell(family, signal.SIGSTOP)
+            finish.wait(period * (1 - share))
+            tell(family, signal.SIGCONT)
+
+    thread = threading.Thread(target=take_turns, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finish.set()
+        thread.join()
+
+
 def machine() -> dict:
     """This machine: processor, instructions, cores, speed index; no lessons yet."""
     done = subprocess.run([sys.executable, "-c", INDEX], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -66,7 +113,7 @@ def merge(known: dict, kind: str, here: dict, measured: dict[str, Cost]) -> dict
     """
     processors = dict(known.get("processors", {}))
     before = processors.get(kind, {})
-    same = all(before.get(name) == here[name] for name in ("processor", "instructions", "cores"))
+    same = all(before.get(name) == here.get(name) for name in ("processor", "instructions", "cores", "share"))
     costs = dict(before.get("lessons", {})) if same else {}
     costs |= {
         name.partition("_")[0]: {"seconds": round(cost.seconds, 1), "megabytes": round(cost.megabytes)}
@@ -95,6 +142,7 @@ def legend(timings: dict) -> str:
     said = []
     for kind, each in timings.get("processors", {}).items():
         name = " with ".join(filter(None, [each["processor"], each["instructions"]]))
+        name += f", slowed to {each['share']:.0%} of its time" if "share" in each else ""
         said.append(f"*{kind}*: {name}, {each['cores']} cores, speed index {each['index']:.2f}")
     return f"Seconds of a whole lesson · {' · '.join(said)}." if said else ""
 
@@ -127,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lesson", action="append", help="number or name; may be given more than once")
     parser.add_argument("--kind", default="fast", choices=KINDS, help="the column that this machine stands for")
     parser.add_argument("--backend", default="tensorflow", choices=["tensorflow", "jax", "torch"])
+    parser.add_argument("--share", type=float, default=1.0, help="let lessons work for this share of the time only")
     parser.add_argument("--table", action="store_true", help="measure nothing; write the table from what is stored")
     options = parser.parse_args(arguments)
     measured: dict[str, Cost] = {}
@@ -135,16 +184,19 @@ def main(arguments: list[str] | None = None) -> int:
         timings = speed.load(STORED)
         if not options.table:
             chosen = choose(options.lesson)
-            here = machine() if kept else {}
+            with slowed(options.share):
+                here = machine() if kept else {}
+            here |= {"share": options.share} if options.share < 1 else {}
             print(" · ".join([speed.processor(), speed.instructions(), f"index {here.get('index', '–')}"]), flush=True)
             for lesson in chosen:
-                cost = measured[lesson.name] = measure(lesson, options.backend)
+                with slowed(options.share):
+                    cost = measured[lesson.name] = measure(lesson, options.backend)
                 print(f"{lesson.name}  {cost.seconds:.1f} s  {cost.megabytes:.0f} MB", flush=True)
             timings = merge(timings, options.kind, here, measured) if kept else timings
         if kept:
             store(STORED, json.dumps(timings, indent=1, ensure_ascii=False) + "\n")
             rewrite(ROOT / "README.md", lessons(), timings)
-    except (RuntimeError, ValueError, subprocess.CalledProcessError) as error:
+    except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -1,6 +1,11 @@
 """tools/timings.py and tools/check_claims.py: the table of the README, and the table of claims."""
 
+import signal
+import subprocess
+import sys
+
 import check_claims
+import psutil
 import pytest
 import timings
 from _execute import Failure, Run
@@ -131,3 +136,39 @@ def test_claims_decide_the_exit_code(tmp_path, monkeypatch, capsys):
 
 def test_installed_backends_are_found():
     assert "tensorflow" in check_claims.installed()
+
+
+# --- a slower processor, imitated ------------------------------------------------------------------------------------
+
+WORK = """
+import time
+
+begun = time.perf_counter()
+while time.process_time() < 1.0:
+    pass
+print(time.perf_counter() - begun)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot stop a process for a while")
+def test_what_is_slowed_works_for_a_share_of_the_time():
+    """Processor seconds of a child over its wall clock; a busy machine makes the share smaller, never larger."""
+    with timings.slowed(0.4):
+        done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True, timeout=120)
+    assert 1.0 / float(done.stdout) < 0.6
+    family = psutil.Process().children(recursive=True)
+    assert not [member for member in family if member.status() == psutil.STATUS_STOPPED], "a child was left stopped"
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.1])
+def test_a_share_that_is_none_is_refused(share, capsys):
+    with pytest.raises(ValueError, match="at most 1"), timings.slowed(share):
+        pass
+
+
+def test_the_table_says_that_a_processor_was_slowed(tmp_path, readme):
+    known = timings.merge({}, "slow", {**HERE, "share": 0.6}, {"90_sums": FIRST})
+    timings.rewrite(readme, [sample(tmp_path)], known)
+    assert "*slow*: Some Chip with AVX2, slowed to 60% of its time, 2 cores" in readme.read_text(encoding="utf-8")
+    other = timings.merge(known, "slow", {**HERE, "share": 0.5}, {"91_more": FIRST})
+    assert list(other["processors"]["slow"]["lessons"]) == ["91"], "columns of two shares were mixed"

@@ -82,7 +82,11 @@ def _folded(text: str) -> str:
 
 
 def _in_use(run: Any, least: float, why: str) -> None:
-    """Wrong unless so much is right of what comes in use."""
+    """Wrong unless so much is right of what comes in use.
+
+    The least lies between what a guess gets and the worst of 40 runs of the reference answer (in percent: wardrobe 60,
+    toys 70, microscope 71, catalogue 72, studio 73, sorter 69, gate 67, meadow 56), well below the latter.
+    """
     served, labels = run.in_field()
     share = float(np.mean(served == labels))
     if share < least:
@@ -136,7 +140,7 @@ def _wardrobe(run: Any, original: Any) -> None:
             "Labels and pictures are not in one order. Whatever moves one of them must move the other.",
             came=f"{agree[0]:.0%} of the labels belong to their pictures",
         )
-    _in_use(run, 0.6, "The labels belong to their pictures now. Something else has been changed for the worse.")
+    _in_use(run, 0.45, "The labels belong to their pictures now. Something else has been changed for the worse.")
 
 
 def _toys(run: Any, original: Any) -> None:
@@ -175,7 +179,11 @@ def _microscope(run: Any, original: Any) -> None:
     used = sum(len(part) for part in run.split)
     if used < 650:
         raise _wrong(run, "One picture is bad, and you have thrown away many.", came=f"{used} of 700 pictures are used")
-    _in_use(run, 0.8, "Nothing is NaN any more. But a picture must still come out with mean 0 and spread 1, or nearly.")
+    why = "Nothing is NaN any more. But a picture must still come out with mean 0 and spread 1, or nearly."
+    grey = float(np.mean(x.std(axis=(1, 2, 3)) < 0.1))
+    if grey > 0.1:
+        raise _wrong(run, why, came=f"{grey:.0%} of the pictures come out in one grey")
+    _in_use(run, 0.62, why)
 
 
 def _catalogue(run: Any, original: Any) -> None:
@@ -218,7 +226,7 @@ def _studio(run: Any, original: Any) -> None:
         raise _wrong(run, why, came=f"{', '.join(moving)} moved")
     if max(others.values(), default=0) == 0:
         raise _wrong(run, "Now nothing learns at all. The head must.")
-    _in_use(run, 0.7, "The backbone stays as it was, and the head learns badly. Has anything else been changed?")
+    _in_use(run, 0.66, "The backbone stays as it was, and the head learns badly. Has anything else been changed?")
 
 
 def _sorter(run: Any, original: Any) -> None:
@@ -229,7 +237,7 @@ def _sorter(run: Any, original: Any) -> None:
     if still:
         why = "Print what `freeze` returns. A piece of a name may stand in many names."
         raise _wrong(run, why, came=f"{', '.join(still)} did not move")
-    _in_use(run, 0.65, "The right layers learn. Has anything else been changed?")
+    _in_use(run, 0.6, "The right layers learn. Has anything else been changed?")
 
 
 # --- too good ---------------------------------------------------------------------------------------------------------
@@ -274,7 +282,7 @@ def _gate(run: Any, original: Any) -> None:
             "It still looks at the corner. What is printed there must tell it nothing: in training, and in use.",
             came=f"with the hour printed on it, {changed:.0%} of the pictures get another answer",
         )
-    _in_use(run, 0.65, "It no longer needs the corner, and has learnt too little of ships and lorries.")
+    _in_use(run, 0.58, "It no longer needs the corner, and has learnt too little of ships and lorries.")
 
 
 # --- good numbers -----------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ WRONG = {
             cell('mended = {"wardrobe": ("labels do not belong to their pictures", broken.project("wardrobe"))}'),
             "no step was exchanged",
         ),
-        (mended("toys", "optimizer=lambda: keras.optimizers.Adam(0.05)"), "compare the rate with weights"),
+        (mended("toys", "optimizer=lambda: keras.optimizers.Adam(0.2)"), "compare the rate with weights"),
         (mended("toys", "optimizer=lambda: keras.optimizers.Adam(0.000003)"), "so small that little is learnt"),
         (mended("toys", "epochs=6"), "compare the rate with weights"),
         (mended("toys", cause="labels do not belong to their pictures"), "learnt by heart, right or wrong"),
