@@ -581,7 +581,7 @@ some = traps.pick(stored=250, live=100)
 flags = {"random order": in_training_mode(np.arange(some))}
 flags["sorted by class"] = in_training_mode(np.argsort(truth[:some], kind="stable"))
 right_mode = np.mean(head.predict(unseen_features[:some], batch_size=250, verbose=0).argmax(axis=1) == truth[:some])
-ways |= {"training=True, shuffled": flags["random order"], "training=True, sorted": flags["sorted by class"]}
+ways |= {"training=True, in use": flags["random order"], "training=True, sorted": flags["sorted by class"]}
 for order, value in flags.items():
     measured(f"training=True, {order:15}: accuracy", value)
 measured("training=False                : accuracy", right_mode)

@@ -75,6 +75,8 @@ def _ece_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((few, np.array([0, 1, 1, 1])), {"bins": 5}, about="four predictions")
     yield Case((few, np.array([0, 1, 0, 1])), {"bins": 5}, about="four predictions, all right")
     yield Case((few, np.array([0, 0, 0, 1])), {"bins": 2}, about="four predictions, two bins")
+    yield Case((few, np.array([1, 0, 0, 1])), {"bins": 5}, about="four predictions, the surest ones wrong")
+    yield Case((few, np.array([0, 1, 1, 0])), {"bins": 1}, about="four predictions, one bin")
     yield Case((np.array([[1.0, 0.0], [0.0, 1.0], [0.94, 0.06]]), np.array([0, 0, 0])), about="a confidence of 1")
     for classes, bins, sharp in ((3, 10, 1.0), (10, 15, 0.6), (4, 7, 1.4)):
         probabilities, labels = _probabilities(rng, 60, classes, bins, sharp)
