@@ -22,6 +22,7 @@ _MODULES = (
     "parallel",
     "pipeline",
     "plotting",
+    "porting",
     "reference",
     "reliability",
     "results",

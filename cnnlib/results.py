@@ -208,7 +208,8 @@ def load(file: Path) -> dict[str, Any]:
     if kind in ("parallel", "reliability"):
         mend = f"It is made by: python tools/measure_{kind}.py {name}"
     else:
-        number = file.stem[:2] if file.stem[:2].isdigit() else "NN"
+        first = file.stem.partition("_")[0]
+        number = first.upper() if re.fullmatch(r"\d\d|[a-z]", first) else "NN"
         mend = f"It is made by: python tools/run_experiments.py --lesson {number}"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

@@ -29,6 +29,7 @@ ORDER = [
         "segmentation",
         "pipeline",
         "reliability",
+        "porting",
         "broken",
     ),
     *("deploy", "parallel", "plotting", "exercises", "checks"),

@@ -17,6 +17,8 @@ from _execute import CHECK
 from _lessons import KERNELSPEC, ROOT, is_hidden, read_opening
 from nbformat import NotebookNode
 
+from cnnlib.exercises.course import NUMBER
+
 LARGEST = 1_000_000  # bytes of a notebook
 PREFIX = "Figure: "
 IGNORED = "nbval-ignore-output"
@@ -42,7 +44,8 @@ TIMING = re.compile(
     r"\b(?:perf_counter|process_time|monotonic|timeit|stopwatch|seconds|milliseconds)\w*|\btime_\w+|\w+_time\b"
     r"|\breport\(\)|\bper_second\(|\bmeasure_latency\("
 )
-NUMBER = re.compile(r"\d")
+DIGIT = re.compile(r"\d")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # code in the text: net[2:](maps) is no link
 CHECKED = re.compile(r"\b(claim|measured)\(")
 
 
@@ -230,7 +233,7 @@ def _checks_a_number(cell: NotebookNode) -> bool:
     if CHECKED.search(cell.source):
         return True
     said = [text for output in cell.outputs for text in texts(output)]
-    return any(NUMBER.search(text) for text in said if not text.startswith(PREFIX))
+    return any(DIGIT.search(text) for text in said if not text.startswith(PREFIX))
 
 
 def opens_well(notebook: NotebookNode) -> list[str]:
@@ -278,7 +281,8 @@ def links_lead_somewhere(notebook: NotebookNode, folder: Path = ROOT / "notebook
     headings = {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ +(.+)$", text, re.MULTILINE)}
     complaints = []
     for number, cell in markdown(notebook):
-        for target in re.findall(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"", cell.source):
+        prose = FENCED.sub("", cell.source)
+        for target in re.findall(r"\]\(([^)\s]+)\)|\b(?:src|href)=\"([^\"]+)\"", prose):
             link = "".join(target)
             if re.match(r"[a-z]+:", link):
                 continue
@@ -329,7 +333,7 @@ def _stub_and_check(ident: str, following: list[NotebookNode]) -> list[str]:
 
 
 def _number(notebook: NotebookNode) -> str:
-    match = re.match(r"# (\d\d)\b", notebook.cells[0].source)
+    match = re.match(rf"# ({NUMBER})\b", notebook.cells[0].source)
     return match.group(1) if match else "??"
 
 

@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from cnnlib.exercises import source as answers
+from cnnlib.exercises.course import NUMBER, number, numbered
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -31,8 +32,8 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """`01`."""
-        return self.name[:2]
+        """`01`, or `A` of an appendix."""
+        return self.name.partition("_")[0]
 
     @property
     def path(self) -> Path:
@@ -113,7 +114,7 @@ def read_opening(text: str, name: str = "the lesson") -> Opening:
             raise ValueError(f"{name}: the first cell has no {what}")
         return match.groups()
 
-    number, title = find(r"\A# (\d\d) · (\S.*)$", "title of the form '# 01 · Convolution arithmetic'")
+    number, title = find(rf"\A# ({NUMBER}) · (\S.*)$", "title of the form '# 01 · Convolution arithmetic'")
     (question,) = find(r"^\*\*(\S.*\?)\*\*$", "question in bold that ends in a question mark")
     find(r"^When you have worked through this page you can$", "line 'When you have worked through this page you can'")
     objectives = tuple(re.findall(r"^- (\S.*)$", text, re.MULTILINE))
@@ -126,18 +127,18 @@ def read_opening(text: str, name: str = "the lesson") -> Opening:
 
 
 def lessons(root: Path = ROOT) -> list[Lesson]:
-    """All lessons in order."""
-    return [Lesson(path, root) for path in sorted((root / "solutions").glob("[0-9][0-9]_*.py"))]
+    """All lessons in order, appendices last."""
+    return [Lesson(path, root) for path in numbered(root / "solutions")]
 
 
 def choose(wanted: list[str] | None, root: Path = ROOT) -> list[Lesson]:
-    """The lessons named by number ('01', '1') or by name, all if none is named; ValueError if one is not there."""
+    """The lessons named by number ('01', '1', 'A') or by name, all if none is named; ValueError if one is not there."""
     found = lessons(root)
     if not wanted:
         return found
     chosen = []
     for word in wanted:
-        key = word.zfill(2) if word.isdigit() else Path(word).stem
+        key = number(word) if len(word) <= 2 else Path(word).stem
         match = [lesson for lesson in found if key in (lesson.number, lesson.name)]
         if not match:
             raise ValueError(f"there is no lesson {word!r}; there are: {', '.join(x.name for x in found) or 'none'}")

@@ -715,13 +715,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     from cnnlib import runtime
     from cnnlib.exercises import catalogue, replay
+    from cnnlib.exercises.course import number
 
     with contextlib.redirect_stdout(io.StringIO()):
         runtime.setup()
     ids = [
         id
         for id in catalogue.listed()
-        if (not options.lesson or id.split(".")[0] in [each.zfill(2) for each in options.lesson])
+        if (not options.lesson or id.split(".")[0] in [number(each) for each in options.lesson])
         and (not options.exercise or id in options.exercise)
     ]
     if not ids:

@@ -116,7 +116,7 @@ def merge(known: dict, kind: str, here: dict, measured: dict[str, Cost]) -> dict
     same = all(before.get(name) == here.get(name) for name in ("processor", "instructions", "cores", "share"))
     costs = dict(before.get("lessons", {})) if same else {}
     costs |= {
-        name[:2]: {"seconds": round(cost.seconds, 1), "megabytes": round(cost.megabytes)}
+        name.partition("_")[0]: {"seconds": round(cost.seconds, 1), "megabytes": round(cost.megabytes)}
         for name, cost in measured.items()
     }
     # The index is measured beside the lessons: that of a run over all of them counts.

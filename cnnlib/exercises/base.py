@@ -13,7 +13,7 @@ import numpy as np
 
 from . import cells, errors, journal, source, stubs
 from .compare import describe
-from .course import current
+from .course import NUMBER, current
 from .outcome import Answer, Hint, Outcome, Result, code
 from .sandbox import Attempt, Sandbox
 
@@ -103,8 +103,8 @@ class Exercise:
     _shown: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\d\d\.\d+", self.id):
-            raise ValueError(f"an exercise's id is like '01.2'; {self.id!r} was given")
+        if not re.fullmatch(rf"{NUMBER}\.\d+", self.id):
+            raise ValueError(f"an exercise's id is like '01.2', or 'A.2' in an appendix; {self.id!r} was given")
         if isinstance(self.hints, str) or not all(isinstance(hint, str) for hint in self.hints):
             raise TypeError(f"exercise {self.id}: hints is a tuple of texts")
         self.hints = tuple(self.hints)

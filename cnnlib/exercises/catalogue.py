@@ -22,15 +22,15 @@ def exercise(id: str) -> Exercise:
     if not isinstance(id, str):
         raise TypeError(f'an exercise is named by a text, exercise("01.2"); {id!r} was given')
     folder = _course.current().checks_folder()
-    match = re.fullmatch(r"\s*(\d\d?)\.(\d+)\s*", id)
+    match = re.fullmatch(r"\s*(\d\d?|[A-Za-z])\.(\d+)\s*", id)
     if match:
-        lesson, number = match[1].zfill(2), str(int(match[2]))
+        lesson, number = _course.number(match[1]), str(int(match[2]))
         if (folder / f"lesson_{lesson}.py").is_file():
             found = exercises_of(lesson).get(f"{lesson}.{number}")
             if found is not None:
                 return found
     known = listed()
-    near = [key for key in known if match and key.startswith(match[1].zfill(2))] or list(known)
+    near = [key for key in known if match and key.startswith(_course.number(match[1]))] or list(known)
     raise ValueError(f"there is no exercise {id!r}; there are: {', '.join(near) or 'none'}")
 
 
@@ -57,7 +57,7 @@ def _exercises_of(checks: str, lesson: str) -> dict[str, Exercise]:
 def listed() -> dict[str, str]:
     """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
     found: dict[str, str] = {}
-    for path in sorted(_course.current().checks_folder().glob("lesson_[0-9][0-9]*.py")):
+    for path in _course.numbered(_course.current().checks_folder(), before="lesson_"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         kinds = {*_KINDS, *_own_kinds(tree)}
         for node in ast.walk(tree):
@@ -82,6 +82,7 @@ def _called(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
 
 
-def _order(id: str) -> tuple[int, int]:
+def _order(id: str) -> tuple[str, int]:
+    """Lessons by number, appendices behind them."""
     lesson, number = id.split(".")
-    return int(lesson), int(number)
+    return lesson, int(number)

@@ -16,11 +16,30 @@ id needs a course, and their progress lasts until Python ends.
 import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 Place = Path | str | Callable[[], Path | None] | None
+
+NUMBER = r"(?:\d\d|[A-Z])"  # of a lesson: two digits; of an appendix, one capital letter
+
+
+def number(text: str) -> str:
+    """What somebody calls a lesson as its number is written: ``"1"`` is ``"01"``, ``"a"`` is ``"A"``."""
+    return text.zfill(2) if text.isdigit() else text.upper()
+
+
+def numbered(folder: Path, before: str = "") -> list[Path]:
+    """The Python files of a folder that belong to a lesson, ``01_name.py``, in order; appendices, ``A_name.py``, last.
+
+    Args:
+        folder: where they lie.
+        before: what stands before the number: ``"lesson_"`` for the modules of checks.
+    """
+    named = re.compile(rf"{before}{NUMBER}(_.*)?\.py" if before else rf"{NUMBER}_.*\.py")
+    return sorted(path for path in folder.glob(f"{before}*.py") if named.fullmatch(path.name))
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import course
+from .course import NUMBER
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
 
 _CELL = re.compile(r"^# %%(?P<rest>.*)$")
 _TAGS = re.compile(r"tags=(\[[^\]]*\])")
-_CHECK = re.compile(r"""exercise\(\s*["'](?P<id>\d\d\.\d+)["']\s*\)\.check\(""")
+_CHECK = re.compile(rf"""exercise\(\s*["'](?P<id>{NUMBER}\.\d+)["']\s*\)\.check\(""")
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def checked_ids(path: str | Path) -> list[str]:
 
 def titles(path: str | Path) -> dict[str, str]:
     """The exercises that a lesson announces, ``### Exercise 01.2 · Title``, in order: id to title."""
-    heading = re.compile(r"^###\s+Exercise\s+(\d\d\.\d+)\s+·\s+(.+?)\s*$", re.MULTILINE)
+    heading = re.compile(rf"^###\s+Exercise\s+({NUMBER}\.\d+)\s+·\s+(.+?)\s*$", re.MULTILINE)
     return {
         match[1]: match[2] for cell in cells(path) if cell.kind == "markdown" for match in heading.finditer(cell.source)
     }

@@ -328,6 +328,13 @@ def test_what_is_no_damage_is_left_alone(sound):
     assert _checks.no_trace_of_a_machine(sound) == []
 
 
+def test_code_in_the_text_holds_no_links(sound, tmp_path):
+    sound.cells[2].source += "\n\n```python\nnet[2:](maps)\n```\n"
+    assert _checks.links_lead_somewhere(sound, tmp_path / "notebooks") == []
+    sound.cells[2].source += "\nnet[2:](maps)\n"
+    assert _checks.links_lead_somewhere(sound, tmp_path / "notebooks") == ["cell 3 links to maps, which does not exist"]
+
+
 def test_nothing_else_is_in_the_folder_of_notebooks():
     extra = [path.name for path in (_checks.ROOT / "notebooks").iterdir() if path.suffix != ".ipynb"]
     assert [name for name in extra if name != ".ipynb_checkpoints"] == []

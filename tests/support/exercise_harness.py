@@ -100,7 +100,7 @@ class several(tuple):
 def check(exercise: Exercise, answer: Any, seed: int = 0) -> Result:
     """Check an answer, a ``cell`` or ``several`` or a value, with the cases of that seed."""
     if isinstance(answer, cell):
-        answer = several(*lesson(exercise.id[:2]).answers(exercise.id, answer.text))
+        answer = several(*lesson(exercise.id.split(".")[0]).answers(exercise.id, answer.text))
     answers = answer if isinstance(answer, several) else (answer,)
     before = {name: os.environ.get(name) for name in ("CNNLIB_CHECK_SEED", "CNNLIB_PROGRESS")}
     os.environ.update(CNNLIB_CHECK_SEED=str(seed), CNNLIB_PROGRESS="off")
@@ -116,7 +116,7 @@ def check(exercise: Exercise, answer: Any, seed: int = 0) -> Result:
 
 def reference(exercise: Exercise) -> "several":
     """The reference answer of an exercise, as its check is given it."""
-    return several(*lesson(exercise.id[:2]).reference(exercise.id))
+    return several(*lesson(exercise.id.split(".")[0]).reference(exercise.id))
 
 
 def says(result: Result, fragment: str) -> bool:

@@ -32,6 +32,8 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from cnnlib.exercises.course import NUMBER, numbered
+
 MEMORY = 2e9  # bytes
 
 
@@ -268,6 +270,11 @@ def _looked_up(statement: ast.stmt) -> set[str]:
     return looked_up(_table(statement), True) | {target.id for target in stored if isinstance(target, ast.Name)}
 
 
+def _number(path: Path) -> str:
+    """The number of the lesson in the name of a source or a notebook."""
+    return path.stem.partition("_")[0]
+
+
 def concerns(item: pytest.Item, number: str) -> bool:
     """Whether a test is about the lesson of that number: by its file, or by a lesson or exercise among its values."""
     if re.fullmatch(rf"({number}_\w+\.ipynb|test_lesson_{number}\.py)", item.path.name):
@@ -282,7 +289,7 @@ def concerns(item: pytest.Item, number: str) -> bool:
 
 def of_another_lesson(path: Path, number: str) -> bool:
     """Whether a file holds nothing but tests of another lesson."""
-    found = re.fullmatch(r"(\d\d)_\w+\.ipynb|test_lesson_(\d\d)\.py", path.name)
+    found = re.fullmatch(rf"({NUMBER})_\w+\.ipynb|test_lesson_({NUMBER})\.py", path.name)
     return found is not None and number not in found.groups()
 
 
@@ -302,7 +309,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_configure(config: pytest.Config) -> None:
     number = config.option.lesson
     if number and not list((config.rootpath / "solutions").glob(f"{number}_*.py")):
-        known = ", ".join(sorted(path.stem[:2] for path in (config.rootpath / "solutions").glob("[0-9][0-9]_*.py")))
+        known = ", ".join(_number(path) for path in numbered(config.rootpath / "solutions"))
         raise pytest.UsageError(f"there is no lesson {number!r}; there are: {known or 'none'}")
     config.addinivalue_line("markers", "answers: the answers of a lesson, run behind their checks")
     config.addinivalue_line(
@@ -321,7 +328,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if concerns(item, number)]
         config.hook.pytest_deselected(items=others)
     seconds = _seconds()
-    order = {item.path: (0, -seconds.get(item.path.stem[:2], 0.0)) for item in items if isinstance(item, IPyNbCell)}
+    order = {item.path: (0, -seconds.get(_number(item.path), 0.0)) for item in items if isinstance(item, IPyNbCell)}
     items.sort(key=lambda item: order.get(item.path, (1, 0.0)))
 
 
