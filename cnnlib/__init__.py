@@ -12,6 +12,7 @@ _MODULES = (
     "arithmetic",
     "claims",
     "datasets",
+    "deploy",
     "detection",
     "exercises",
     "explain",
