@@ -356,7 +356,7 @@ def _products_of_slices(padded: np.ndarray, w: np.ndarray, where: Plan) -> np.nd
     return total
 
 
-# Fewer multiplications (lesson 16) -------------------------------------------------------------------------------------
+# Fewer multiplications (lesson 16) ------------------------------------------------------------------------------------
 
 # Winograd's F(2x2, 3x3) (Lavin and Gray 2016): four outputs from a tile of 4 x 4 pixels by 16 products in place of 36.
 WINOGRAD_PIXELS = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])  # of a tile, from both sides

@@ -206,6 +206,8 @@ def load(file: Path) -> dict[str, Any]:
     # Experiments are named after their lesson (03_rates), or after the tool that makes them without one.
     if file.stem.startswith("reliability_"):
         mend = f"It is made by: python tools/measure_reliability.py {file.stem.removeprefix('reliability_')}"
+    elif file.stem.startswith("deploy_"):
+        mend = f"It is made by: python tools/measure_deploy.py {file.stem.removeprefix('deploy_')}"
     else:
         number = file.stem[:2] if file.stem[:2].isdigit() else "NN"
         mend = f"It is made by: python tools/run_experiments.py --lesson {number}"

@@ -16,8 +16,8 @@
 `pruning`         weights or whole channels taken out
 ================  =================================================================================================
 
-The default is LiteRT: Keras on TensorFlow exports it with nothing more to install, and TensorFlow's own interpreter runs
-it on Linux, macOS (M processors) and Windows with Python 3.11 to 3.13. Where ``ai-edge-litert``, its successor, is
+The default is LiteRT: Keras on TensorFlow exports it with nothing more to install, and TensorFlow's own interpreter
+runs it on Linux, macOS (M processors) and Windows with Python 3.11 to 3.13. Where ``ai-edge-litert``, its successor, is
 installed, that is taken. ONNX Runtime and OpenVINO come with the extra ``deploy``.
 """
 
@@ -30,7 +30,7 @@ _MODULES = {
     "pruning": ("without_channels", "without_weights", "zipped_bytes"),
     "quantisation": ("Int8", "Scheme", "fold_batch_norm", "quantisation_errors", "scheme"),
     "roofline": ("Machine", "intensities", "machine"),
-    "runners": ("Runner", "load"),
+    "runners": ("Runner", "UnsupportedOperator", "load", "operators"),
     "timing": ("Timing", "compare", "latency"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

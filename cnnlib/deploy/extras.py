@@ -1,4 +1,4 @@
-"""Packages that only some of `cnnlib.deploy` needs: imported when used, and named with the command that installs them."""
+"""Packages that only parts of `cnnlib.deploy` need: imported when used, named with the command that installs them."""
 
 from __future__ import annotations
 

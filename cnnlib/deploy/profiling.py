@@ -141,8 +141,9 @@ def _wait(result) -> None:
 
 
 def onnx_profile(path: str | Path, images: np.ndarray, repetitions: int = 5, threads: int | None = None) -> Profile:
-    """Time every operator of an ``.onnx`` file in ONNX Runtime, as its own profiler does: after fusion, so the operators
-    are not the layers of the model.
+    """Time every operator of an ``.onnx`` file by ONNX Runtime's own profiler.
+
+    It tells what is left after fusion, so the operators are not the layers of the model.
 
     Raises:
         MissingPackage: ONNX Runtime is not installed.

@@ -1,7 +1,7 @@
 """Numbers in eight bits: one tensor by hand, and a whole network as an int8 runtime would compute it. Lesson 16.
 
-A real number ``x`` is stored as the whole number ``q = round(x / scale) + zero_point``, cut off to -128 ... 127, and read
-as ``(q - zero_point) * scale`` (Jacob and others 2018).
+A real number ``x`` is stored as the whole number ``q = round(x / scale) + zero_point``, cut off to -128 ... 127,
+and read as ``(q - zero_point) * scale`` (Jacob and others 2018).
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Scheme:
         return self.dequantise(self.quantise(x))
 
 
-def scheme(
-    x: np.ndarray, *, axis: int | None = None, symmetric: bool = False, share: float = 1.0
-) -> Scheme:
+def scheme(x: np.ndarray, *, axis: int | None = None, symmetric: bool = False, share: float = 1.0) -> Scheme:
     """The scheme that fits the values of a tensor.
 
     Args:
@@ -82,7 +80,7 @@ def quantisation_errors(x: np.ndarray, by: Scheme) -> dict[str, float]:
     return {name: float(np.sqrt(np.mean(part.astype(float) ** 2))) for name, part in parts.items()}
 
 
-# A whole network -------------------------------------------------------------------------------------------------------
+# A whole network ------------------------------------------------------------------------------------------------------
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
@@ -169,7 +167,7 @@ class Rounding(layers.Layer):
 
 
 class Int8:
-    """A network as an int8 runtime would compute it, on any backend, in float32: what it costs in accuracy, not in time.
+    """A network as an int8 runtime computes it, in float32 on any backend: what it costs in accuracy, not in time.
 
     Batch normalisation is folded first. Then the weights of each convolution and dense layer are rounded, symmetric,
     per channel or per tensor, and so are its inputs, with the range that calibration images give. Sums stay exact, as

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 from cnnlib import gradients, runtime
 from cnnlib.deploy import extras
 
-__all__ = ["RUNTIMES", "Runner", "load"]
+__all__ = ["RUNTIMES", "Runner", "UnsupportedOperator", "load", "operators"]
 
 #: suffix of a file -> the runtimes that read it, the preferred one first
 RUNTIMES = {
@@ -23,6 +25,10 @@ RUNTIMES = {
     ".xml": ("openvino",),
 }
 KERAS = ("compiled", "predict_on_batch", "predict", "eager")
+
+
+class UnsupportedOperator(RuntimeError):
+    """A file uses an operator that the runtime does not have."""
 
 
 class Runner:
@@ -52,8 +58,8 @@ class Runner:
         images = np.asarray(images, "float32")
         if batch_size < 1 or images.ndim < 2 or not len(images):
             raise ValueError(
-                f"batch_size={batch_size} and images of shape {images.shape}: expected 1 or more, and a batch of images "
-                "(n, height, width, channels). One image becomes a batch by image[None]."
+                f"batch_size={batch_size} and images of shape {images.shape}: expected 1 or more, and a batch of "
+                "images (n, height, width, channels). One image becomes a batch by image[None]."
             )
         size, found = min(batch_size, len(images)), []
         for start in range(0, len(images), size):
@@ -117,7 +123,16 @@ def _litert(path: Path, name: str, threads: int | None) -> Runner:
         else:
             interpreter_of = importlib.import_module("tensorflow").lite.Interpreter
         interpreter = interpreter_of(str(path), num_threads=threads)
-        interpreter.allocate_tensors()
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            found = sorted(set(re.findall(r"\((Flex\w+)\)", str(error))))
+            if not found:
+                raise
+            raise UnsupportedOperator(
+                f"{path.name} holds {', '.join(found)}: an operator of TensorFlow that LiteRT does not have, and that "
+                "the export has passed on as it is. Change the layer it comes from, or compute that part outside."
+            ) from error
     given, told = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     shape = [tuple(given["shape"])]
 
@@ -152,3 +167,17 @@ def _openvino(path: Path, name: str, threads: int | None) -> Runner:
         settings["INFERENCE_NUM_THREADS"] = threads
     compiled = engine.Core().compile_model(os.fspath(path), "CPU", settings)
     return Runner(name, lambda images: compiled(images)[0], compiled)
+
+
+def operators(run: Runner) -> dict[str, int]:
+    """How many operators of each kind a loaded ``.tflite`` file has, as ``{"CONV_2D": 19, ...}``.
+
+    ``DELEGATE`` counts the pieces that the processor's fast kernels (XNNPACK) take over. One is best: between two of
+    them stands something that they do not know, and everything else waits for it.
+
+    Raises:
+        ValueError: of another runtime.
+    """
+    if run.name not in RUNTIMES[".tflite"]:
+        raise ValueError(f"{run.name}: operators are told of .tflite files.")
+    return dict(Counter(each["op_name"] for each in run.inside._get_ops_details()))

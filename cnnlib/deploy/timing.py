@@ -62,7 +62,8 @@ class Timing:
         return float(np.median(self.processor))
 
     def __str__(self) -> str:
-        told = [f"{name} {getattr(self, name):.3g}" for name in ("p50", "p95", "p99") if np.isfinite(getattr(self, name))]
+        known = {name: value for name in ("p50", "p95", "p99") if np.isfinite(value := getattr(self, name))}
+        told = [f"{name} {value:.3g}" for name, value in known.items()]
         text = f"{', '.join(told)} ms; processor {self.cpu:.3g} ms; first call {self.first:.3g} ms"
         return text + (f"; means of {self.calls} calls" if self.calls > 1 else "")
 
@@ -98,7 +99,9 @@ def latency(call: Callable, *arguments, repetitions: int = 50, warm_up: int = 3)
 def compare(calls: Mapping[str, Callable], repetitions: int = 50, warm_up: int = 3) -> dict[str, Timing]:
     """Time several calls in turns, so that a slow moment of the machine hits all of them alike. As `latency`."""
     if repetitions < 1 or warm_up < 1:
-        raise ValueError(f"repetitions={repetitions}, warm_up={warm_up}: expected 1 or more; the first call is no measure.")
+        raise ValueError(
+            f"repetitions={repetitions}, warm_up={warm_up}: expected 1 or more; the first call is no measure."
+        )
     if not calls:
         raise ValueError("there is nothing to time: calls is empty.")
     step = resolution()

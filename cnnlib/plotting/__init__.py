@@ -33,6 +33,7 @@ _TOPICS = (
     "segmentation",
     "heads",
     "reliability",
+    "hardware",
 )
 
 __all__ = sorted([*_CORE, "explore"])

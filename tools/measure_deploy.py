@@ -1,0 +1,374 @@
+"""Measure what lesson 16 shows as stored runs, and keep it in data/results/deploy_*.json.
+
+    python tools/measure_deploy.py                       # all that can be measured here, seeds 0 to 2
+    python tools/measure_deploy.py int8 choices --seeds 0 1 2
+    python tools/measure_deploy.py runtimes --again      # replaces what is there
+
+int8           accuracy on the 2,000 bundled test images, and kB, of three CIFAR-10 networks in LiteRT by precision, and
+               simulated with one scale for each channel or for each tensor. The seed draws the 100 calibration images.
+sensitivity    ResNet-20 and MobileNetV2 with one layer at a time in int8: how far the logits move, as a share of their
+               spread. Each seed has 400 test images and 100 calibration images of its own.
+pruning        small VGG after one epoch on 4,000 training images: as it was, four fifths of the weights 0 (and kept 0),
+               half of the channels gone; beside it before that epoch. The seed draws images and their order.
+distillation   a network of 24,000 weights, eight epochs on 8,000 images: from labels, from smoothed labels, from the
+               probabilities of small VGG at a temperature of 4. One rate for all three.
+choices        accuracy, kB and p95 of networks, resolutions, widths and precisions in LiteRT, batches of 1 and 8
+runtimes       milliseconds by runtime, from benchmarks/deploy.py; needs the extra `deploy`
+startup        seconds from a new process to the first answer, by runtime; needs the extra `deploy`
+
+Time depends on the machine; a seed is then no more than a repetition. Seeds that are stored are left as they are.
+Keras on TensorFlow.
+"""
+
+import argparse
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from run_experiments import RESULTS, ROOT, group, write
+
+from cnnlib import datasets, deploy, models, results, runtime
+from cnnlib.trace import trace
+
+LESSON = "16_fast_enough"
+THIN = {"num_classes": 10, "width": 0.5, "small_images": True}
+NETWORKS = {
+    "ResNet-20": (lambda size: models.CifarResNet(20, input_shape=(size, size, 3)), "resnet20_cifar10"),
+    "small VGG": (lambda size: models.SmallVGG(input_shape=(size, size, 3)), "small_vgg_cifar10"),
+    "MobileNetV2": (lambda size: models.MobileNetV2(input_shape=(size, size, 3), **THIN), "mobilenetv2_cifar10"),
+}
+BATCH, RATE, TEMPERATURE = 100, 0.004, 4.0
+
+
+@functools.cache
+def network_of(name: str, size: int = 32) -> keras.Model:
+    build, weights = NETWORKS[name]
+    model = build(size)
+    datasets.load_weights(model, weights)
+    return model
+
+
+@functools.cache
+def folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="deploy-"))
+
+
+def calibration_images(seed: int, count: int = 100) -> np.ndarray:
+    data = datasets.cifar10(test_size=10)
+    return data.x_train[np.random.default_rng(seed).choice(len(data.x_train), count, replace=False)]
+
+
+def accuracy(run: deploy.Runner, images: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(run.predict(images).argmax(-1) == labels))
+
+
+# --- fewer bits ------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def exported(name: str, precision: str, seed: int | None) -> deploy.Exported:
+    path = folder() / f"{name}-{precision}-{seed}.tflite".replace(" ", "_")
+    images = calibration_images(seed) if precision == "int8" else None
+    return deploy.export(network_of(name), path, precision=precision, calibration=images)
+
+
+def int8(seed: int, count: int = 2000) -> dict:
+    data = datasets.cifar10(test_size=count)
+    run: dict = {}
+    for name in NETWORKS:
+        model, own = network_of(name), {}
+        own["Keras"] = {"accuracy": accuracy(deploy.load(model), data.x_test, data.y_test)}
+        for precision in deploy.PRECISIONS:
+            file = exported(name, precision, seed if precision == "int8" else None)
+            found = accuracy(deploy.load(file.path), data.x_test, data.y_test)
+            own[precision] = {"accuracy": found, "kB": file.bytes / 1000}
+        for way, per_channel in (("per channel", True), ("per tensor", False)):
+            simulated = deploy.Int8(model, calibration_images(seed), per_channel)
+            found = np.mean(simulated.predict(data.x_test).argmax(-1) == data.y_test)
+            own[f"simulated, {way}"] = {"accuracy": float(found)}
+        run[name] = own
+    return run
+
+
+def sensitivity(seed: int, count: int = 400) -> dict:
+    data = datasets.cifar10()
+    images = data.x_test[seed * count : (seed + 1) * count]
+    run = {}
+    for name in ("ResNet-20", "MobileNetV2"):
+        simulated = deploy.Int8(network_of(name), calibration_images(seed))
+        exact = simulated.only().predict(images)
+        spread = float(exact.std())
+
+        def moved(logits, exact=exact, spread=spread):
+            return float(np.sqrt(np.mean((logits - exact) ** 2))) / spread
+
+        run[name] = {
+            "layers": {each: moved(simulated.only(each).predict(images)) for each in simulated.layers},
+            "types": {row.name: row.type for row in trace(simulated.model) if row.name in simulated.layers},
+            "all": moved(simulated.only(*simulated.layers).predict(images)),
+        }
+    return run
+
+
+# --- fewer weights ---------------------------------------------------------------------------------------------------
+
+
+class KeepZeros(keras.callbacks.Callback):
+    """Weights that are 0 at the start stay 0."""
+
+    def on_train_begin(self, logs=None):
+        self.masks = [(v, np.float32(keras.ops.convert_to_numpy(v) != 0)) for v in self.model.trainable_variables]
+        self.masks = [(v, mask) for v, mask in self.masks if len(mask.shape) > 1 and not mask.all()]
+
+    def on_train_batch_end(self, batch, logs=None):
+        for variable, mask in self.masks:
+            variable.assign(variable * mask)
+
+
+def tuned(model: keras.Model, x, y, seed: int, rate: float = 0.001, epochs: int = 1) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    steps = epochs * -(-len(x) // BATCH)
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(x, y, batch_size=BATCH, epochs=epochs, callbacks=[KeepZeros()], verbose=0)
+    return model
+
+
+def pruning(seed: int, count: int = 4000, judged: int = 2000) -> dict:
+    data = datasets.cifar10(test_size=judged)
+    chosen = np.random.default_rng(seed).choice(len(data.x_train), count, replace=False)
+    model = network_of("small VGG")
+    arms = {
+        "as it was": keras.models.clone_model(model),
+        "four fifths of the weights": deploy.without_weights(model, 0.8),
+        "half of the channels": deploy.without_channels(model, 0.5),
+    }
+    arms["as it was"].set_weights(model.get_weights())
+    run = {}
+    for name, each in arms.items():
+        before = accuracy(deploy.load(each), data.x_test, data.y_test)
+        tuned(each, data.x_train[chosen], data.y_train[chosen], seed)
+        run[name] = {
+            "before": before,
+            "after": accuracy(deploy.load(each), data.x_test, data.y_test),
+            "MACs": trace(each).total_macs,
+            "kB": 4 * each.count_params() / 1000,
+            "kB, compressed": deploy.zipped_bytes(each) / 1000,
+        }
+    return run
+
+
+def distillation(seed: int, count: int = 8000, epochs: int = 8, judged: int = 2000) -> dict:
+    data = datasets.cifar10(size=count, test_size=judged)
+    logits = deploy.load(network_of("small VGG")).predict(data.x_train, 200)
+    soft = np.exp((logits - logits.max(1, keepdims=True)) / TEMPERATURE)
+    soft /= soft.sum(1, keepdims=True)
+    hard = np.eye(10, dtype="float32")[data.y_train]
+
+    def from_teacher(y_true, y_pred):
+        # Hinton and others: the gradient shrinks by the square of the temperature, so the loss is multiplied by it.
+        return TEMPERATURE**2 * keras.losses.categorical_crossentropy(y_true, y_pred / TEMPERATURE, from_logits=True)
+
+    plain = functools.partial(keras.losses.CategoricalCrossentropy, from_logits=True)
+    arms = {"labels": (hard, plain()), "smoothed labels": (0.9 * hard + 0.01, plain()), "teacher": (soft, from_teacher)}
+    run = {}
+    for name, (targets, loss) in arms.items():
+        keras.utils.set_random_seed(seed)
+        student = models.SmallVGG(blocks=(1, 1, 1), filters=(16, 32, 64), dropout=0.0)
+        rate = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-count // BATCH))
+        student.compile(keras.optimizers.Adam(rate), loss)
+        student.fit(data.x_train, targets, batch_size=BATCH, epochs=epochs, verbose=0)
+        run[name] = accuracy(deploy.load(student), data.x_test, data.y_test)
+    return run | {"weights": student.count_params()}
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def smaller(images: np.ndarray, size: int) -> np.ndarray:
+    if size == images.shape[1]:
+        return images
+    return keras.ops.convert_to_numpy(keras.ops.image.resize(images, (size, size), antialias=True)).astype("float32")
+
+
+@functools.cache
+def half_as_wide() -> keras.Model:
+    data = datasets.cifar10(test_size=10)
+    return tuned(deploy.without_channels(network_of("small VGG"), 0.5), data.x_train, data.y_train, seed=0, epochs=3)
+
+
+@functools.cache
+def candidate(name: str, size: int, precision: str) -> tuple[deploy.Exported, float]:
+    """The file and its accuracy; neither changes from one repetition to the next."""
+    data = datasets.cifar10()
+    if name == "small VGG, half as wide":
+        model = half_as_wide()
+    else:
+        model = network_of(name, size)
+    path = folder() / f"{name}-{size}-{precision}.tflite".replace(" ", "_")
+    images = smaller(calibration_images(0), size) if precision == "int8" else None
+    file = deploy.export(model, path, precision=precision, calibration=images)
+    return file, accuracy(deploy.load(path), smaller(data.x_test, size), data.y_test)
+
+
+def choices(seed: int, repetitions: int = 100) -> dict:
+    data = datasets.cifar10(test_size=10)
+    options = []
+    for name, size in [(n, s) for n in NETWORKS for s in (32, 24)] + [("small VGG, half as wide", 32)]:
+        for precision in ("float32", "int8"):
+            file, found = candidate(name, size, precision)
+            run = deploy.load(file.path)
+            for batch in (1, 8):
+                images = np.resize(smaller(data.x_test, size), (batch, size, size, 3))
+                timing = deploy.latency(run, images, repetitions=repetitions)
+                options.append(
+                    {
+                        "network": name,
+                        "pixels": size,
+                        "precision": precision,
+                        "batch": batch,
+                        "accuracy": found,
+                        "kB": file.bytes / 1000,
+                        "p50": timing.p50,
+                        "p95": timing.p95,
+                    }
+                )
+    return {"options": options}
+
+
+def runtimes(seed: int) -> dict:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import deploy as benchmark  # benchmarks/deploy.py; cnnlib.deploy has been imported under its own name
+
+    run: dict = {}
+    for name, build in benchmark.networks().items():
+        model, calibration, images = build()
+        found, absent = benchmark.runners(model, calibration, folder())
+        if absent or (wrong := benchmark.disagreements(found, images)):
+            raise SystemExit(f"{name}: absent {absent}, not the same {wrong if not absent else ''}")
+        run[name] = {}
+        for batch in (1, 32):
+            measured = benchmark.times(found, np.resize(images, (batch, *images.shape[1:])), 20 if batch == 1 else 5)
+            run[name][str(batch)] = {
+                each: {"p50": timing.p50, "processor": timing.cpu, "first": timing.first}
+                for each, timing in measured.items()
+            }
+    return run
+
+
+STARTS = {
+    "Keras on TensorFlow": """
+import os; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np
+m = keras.saving.load_model(r"{folder}/start.keras")
+m.predict_on_batch(np.zeros((1, 32, 32, 3), "float32"))""",
+    "LiteRT": """
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+i = Interpreter(r"{folder}/start.tflite"); i.allocate_tensors()
+i.set_tensor(i.get_input_details()[0]["index"], np.zeros((1, 32, 32, 3), "float32")); i.invoke()""",
+    "ONNX Runtime": """
+import numpy as np, onnxruntime
+s = onnxruntime.InferenceSession(r"{folder}/start.onnx", providers=["CPUExecutionProvider"])
+s.run(None, {{s.get_inputs()[0].name: np.zeros((1, 32, 32, 3), "float32")}})""",
+    "OpenVINO": """
+import numpy as np, openvino
+c = openvino.Core().compile_model(r"{folder}/start.xml", "CPU")
+c(np.zeros((1, 32, 32, 3), "float32"))""",
+}
+
+
+def startup(seed: int) -> dict:
+    model = models.SmallVGG()
+    datasets.load_weights(model, "small_vgg_cifar10")
+    model.save(folder() / "start.keras")
+    for suffix in (".tflite", ".onnx", ".xml"):
+        deploy.export(model, folder() / f"start{suffix}")
+    run = {}
+    for name, code in STARTS.items():
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code.format(folder=folder())], check=True, capture_output=True)
+        run[name] = time.perf_counter() - started
+    return run
+
+
+EXPERIMENTS: dict[str, Callable] = {
+    "int8": int8,
+    "sensitivity": sensitivity,
+    "pruning": pruning,
+    "distillation": distillation,
+    "choices": choices,
+    "runtimes": runtimes,
+    "startup": startup,
+}
+NEEDS = {"runtimes": ("onnx", "tf2onnx", "onnxruntime", "openvino", "nncf"), "startup": ("ai_edge_litert", "tf2onnx")}
+
+
+def line(experiment: str, seed: int, values: dict) -> dict:
+    """What a lesson would record: rounded, with its setting."""
+    plain = results._plain(values, experiment)
+    return {"experiment": experiment, "seed": seed, "setting": results.setting(), "values": plain}
+
+
+def stored(experiment: str) -> list[dict]:
+    """The lines of a file that is there."""
+    path = RESULTS / f"{experiment}.json"
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        {
+            "experiment": experiment,
+            "seed": run["seed"],
+            "setting": content["setting"],
+            "values": {key: value for key, value in run.items() if key != "seed"},
+        }
+        for run in content["runs"]
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "experiments", nargs="*", metavar="EXPERIMENT", help=f"all, or some of {', '.join(EXPERIMENTS)}"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--again", action="store_true", help="measure anew what is stored already")
+    options = parser.parse_args(arguments)
+    chosen, seeds = options.experiments or list(EXPERIMENTS), sorted(set(options.seeds))
+    if unknown := set(chosen) - set(EXPERIMENTS):
+        parser.error(f"unknown {', '.join(sorted(unknown))}; choose some of {', '.join(EXPERIMENTS)}")
+    for name in chosen:
+        missing = [package for package in NEEDS.get(name, ()) if not deploy.installed(package)]
+        if missing:
+            print(f"{name}: left out, {', '.join(missing)} not installed; {deploy.extras.EXTRA}")
+            continue
+        experiment = f"deploy_{name}"
+        lines = [] if options.again else stored(experiment)
+        for seed in seeds:  # the file is written after each, so that what is interrupted is not lost
+            if seed in {each["seed"] for each in lines}:
+                continue
+            runtime.setup(seed)
+            lines.append(line(experiment, seed, EXPERIMENTS[name](seed)))
+            there = " ".join(str(each["seed"]) for each in sorted(lines, key=lambda each: each["seed"]))
+            command = f"python tools/measure_deploy.py {name} --seeds {there}"
+            for path in write(group(lines, LESSON, command, date.today().isoformat()), RESULTS):
+                print(f"{path.name}  {path.stat().st_size / 1000:.1f} kB, seed {seed} done", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
