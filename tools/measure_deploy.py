@@ -4,13 +4,13 @@
     python tools/measure_deploy.py int8 choices --seeds 0 1 2
     python tools/measure_deploy.py runtimes --again      # replaces what is there
 
-int8           accuracy on the 2,000 bundled test images, and kB, of three CIFAR-10 networks in LiteRT by precision, and
+int8           accuracy on the 2,000 bundled test images, and kB, of two CIFAR-10 networks in LiteRT by precision, and
                simulated with one scale for each channel or for each tensor. The seed draws the 100 calibration images.
 sensitivity    ResNet-20 and MobileNetV2 with one layer at a time in int8: how far the logits move, as a share of their
-               spread. Each seed has 400 test images and 100 calibration images of its own.
-pruning        small VGG after one epoch on 4,000 training images: as it was, four fifths of the weights 0 (and kept 0),
+               spread. Each seed has 100 test images and 100 calibration images of its own.
+pruning        small VGG after one epoch on 3,000 training images: as it was, four fifths of the weights 0 (and kept 0),
                half of the channels gone; beside it before that epoch. The seed draws images and their order.
-distillation   a network of 24,000 weights, eight epochs on 8,000 images: from labels, from smoothed labels, from the
+distillation   a network of 24,000 weights, six epochs on 4,000 images: from labels, from smoothed labels, from the
                probabilities of small VGG at a temperature of 4. One rate for all three.
 choices        accuracy, kB and p95 of networks, resolutions, widths and precisions in LiteRT, batches of 1 and 8
 runtimes       milliseconds by runtime, from benchmarks/deploy.py; needs the extra `deploy`
@@ -77,21 +77,22 @@ def accuracy(run: deploy.Runner, images: np.ndarray, labels: np.ndarray) -> floa
 
 
 @functools.cache
-def exported(name: str, precision: str, seed: int | None) -> deploy.Exported:
+def exported(name: str, precision: str, seed: int | None, count: int) -> tuple[deploy.Exported, float]:
+    """The file, and its accuracy; only in int8 the calibration images, and so the seed, make a difference."""
     path = folder() / f"{name}-{precision}-{seed}.tflite".replace(" ", "_")
     images = calibration_images(seed) if precision == "int8" else None
-    return deploy.export(network_of(name), path, precision=precision, calibration=images)
+    file = deploy.export(network_of(name), path, precision=precision, calibration=images)
+    data = datasets.cifar10(size=10, test_size=count)
+    return file, accuracy(deploy.load(path), data.x_test, data.y_test)
 
 
 def int8(seed: int, count: int = 2000) -> dict:
     data = datasets.cifar10(test_size=count)
     run: dict = {}
-    for name in NETWORKS:
+    for name in ("ResNet-20", "MobileNetV2"):
         model, own = network_of(name), {}
-        own["Keras"] = {"accuracy": accuracy(deploy.load(model), data.x_test, data.y_test)}
         for precision in deploy.PRECISIONS:
-            file = exported(name, precision, seed if precision == "int8" else None)
-            found = accuracy(deploy.load(file.path), data.x_test, data.y_test)
+            file, found = exported(name, precision, seed if precision == "int8" else None, count)
             own[precision] = {"accuracy": found, "kB": file.bytes / 1000}
         for way, per_channel in (("per channel", True), ("per tensor", False)):
             simulated = deploy.Int8(model, calibration_images(seed), per_channel)
@@ -101,7 +102,7 @@ def int8(seed: int, count: int = 2000) -> dict:
     return run
 
 
-def sensitivity(seed: int, count: int = 400) -> dict:
+def sensitivity(seed: int, count: int = 100) -> dict:
     data = datasets.cifar10()
     images = data.x_test[seed * count : (seed + 1) * count]
     run = {}
@@ -147,7 +148,7 @@ def tuned(model: keras.Model, x, y, seed: int, rate: float = 0.001, epochs: int 
     return model
 
 
-def pruning(seed: int, count: int = 4000, judged: int = 2000) -> dict:
+def pruning(seed: int, count: int = 3000, judged: int = 1000) -> dict:
     data = datasets.cifar10(test_size=judged)
     chosen = np.random.default_rng(seed).choice(len(data.x_train), count, replace=False)
     model = network_of("small VGG")
@@ -171,7 +172,7 @@ def pruning(seed: int, count: int = 4000, judged: int = 2000) -> dict:
     return run
 
 
-def distillation(seed: int, count: int = 8000, epochs: int = 8, judged: int = 2000) -> dict:
+def distillation(seed: int, count: int = 4000, epochs: int = 6, judged: int = 2000) -> dict:
     data = datasets.cifar10(size=count, test_size=judged)
     logits = deploy.load(network_of("small VGG")).predict(data.x_train, 200)
     soft = np.exp((logits - logits.max(1, keepdims=True)) / TEMPERATURE)
@@ -224,10 +225,20 @@ def candidate(name: str, size: int, precision: str) -> tuple[deploy.Exported, fl
     return file, accuracy(deploy.load(path), smaller(data.x_test, size), data.y_test)
 
 
+CANDIDATES = (
+    ("ResNet-20", 32),
+    ("ResNet-20", 24),
+    ("small VGG", 32),
+    ("small VGG", 24),
+    ("small VGG, half as wide", 32),
+    ("MobileNetV2", 32),
+)
+
+
 def choices(seed: int, repetitions: int = 100) -> dict:
     data = datasets.cifar10(test_size=10)
     options = []
-    for name, size in [(n, s) for n in NETWORKS for s in (32, 24)] + [("small VGG, half as wide", 32)]:
+    for name, size in CANDIDATES:
         for precision in ("float32", "int8"):
             file, found = candidate(name, size, precision)
             run = deploy.load(file.path)
@@ -249,23 +260,30 @@ def choices(seed: int, repetitions: int = 100) -> dict:
     return {"options": options}
 
 
-def runtimes(seed: int) -> dict:
+@functools.cache
+def compared(name: str) -> tuple[dict, np.ndarray]:
+    """What runs a network here, each of which says the same, and some images."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     import deploy as benchmark  # benchmarks/deploy.py; cnnlib.deploy has been imported under its own name
 
+    model, calibration, images = benchmark.networks()[name]()
+    found, absent = benchmark.runners(model, calibration, folder())
+    wrong = [] if absent else benchmark.disagreements(found, images)
+    if absent or wrong:
+        raise SystemExit(f"{name}: " + "; ".join([*(f"{each} cannot run here" for each in absent), *wrong]))
+    return found, images
+
+
+def runtimes(seed: int) -> dict:
     run: dict = {}
-    for name, build in benchmark.networks().items():
-        model, calibration, images = build()
-        found, absent = benchmark.runners(model, calibration, folder())
-        if absent or (wrong := benchmark.disagreements(found, images)):
-            raise SystemExit(f"{name}: absent {absent}, not the same {wrong if not absent else ''}")
+    for name in ("resnet20", "small_vgg", "mobilenetv2"):
+        found, images = compared(name)
         run[name] = {}
-        for batch in (1, 32):
-            measured = benchmark.times(found, np.resize(images, (batch, *images.shape[1:])), 20 if batch == 1 else 5)
-            run[name][str(batch)] = {
-                each: {"p50": timing.p50, "processor": timing.cpu, "first": timing.first}
-                for each, timing in measured.items()
-            }
+        for batch, repetitions in ((1, 20), (32, 5)):
+            part = np.resize(images, (batch, *images.shape[1:]))
+            calls = {each: lambda run=run_, part=part: run(part) for each, run_ in found.items()}
+            took = deploy.compare(calls, repetitions)
+            run[name][str(batch)] = {each: {"p50": t.p50, "processor": t.cpu} for each, t in took.items()}
     return run
 
 

@@ -66,10 +66,14 @@ def scheme(x: np.ndarray, *, axis: int | None = None, symmetric: bool = False, s
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)  # 0 must be a whole number: padding and ReLU give it
     if symmetric:
         scale = np.maximum(-low, high) / HIGH
-        return Scheme(np.float32(np.where(scale == 0, 1, scale)), np.zeros_like(scale, dtype=np.float32))
-    scale = (high - low) / (HIGH - LOW)
-    scale = np.where(scale == 0, 1, scale)
-    return Scheme(np.float32(scale), np.float32(np.round(LOW - low / scale)))
+        return Scheme(_above_zero(scale), np.zeros_like(scale, dtype=np.float32))
+    scale = _above_zero((high - low) / (HIGH - LOW))
+    return Scheme(scale, np.float32(np.round(LOW - low / scale)))
+
+
+def _above_zero(scale: np.ndarray) -> np.ndarray:
+    """1 where a scale is 0, or as good as 0 in float32: then all values are."""
+    return np.float32(np.where(scale < np.finfo(np.float32).tiny, 1, scale))
 
 
 def quantisation_errors(x: np.ndarray, by: Scheme) -> dict[str, float]:
@@ -124,7 +128,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         if layer.name in pairs:
             copy.get_layer(layer.name).set_weights(_folded(layer, model.get_layer(pairs[layer.name])))
-        elif layer.name not in folded:
+        elif layer.name not in folded and layer.weights:
             copy.get_layer(layer.name).set_weights(layer.get_weights())
     return copy
 
@@ -201,6 +205,8 @@ class Int8:
 
         self.model = keras.models.clone_model(folded, call_function=rounding)
         for layer in folded.layers:
+            if not layer.weights:
+                continue
             self.model.get_layer(layer.name).set_weights(layer.get_weights())
         #: names of the layers that are rounded
         self.layers = tuple(names)

@@ -74,7 +74,7 @@ def test_what_cannot_be_quantised_is_refused(x, options, says):
         deploy.scheme(x, **options)
 
 
-# A whole network -------------------------------------------------------------------------------------------------------
+# A whole network ------------------------------------------------------------------------------------------------------
 
 
 def lively(model, seed=0):
