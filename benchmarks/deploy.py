@@ -99,7 +99,7 @@ def times(found: dict, images: np.ndarray, repetitions: int) -> dict:
     """`deploy.Timing` of each on this batch, in turns."""
     from cnnlib import deploy
 
-    return deploy.compare({name: lambda run=run: run(images) for name, run in found.items()}, repetitions)
+    return deploy.compare(found, images, repetitions=repetitions)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -125,7 +125,8 @@ calls = {
     "Winograd": lambda: reference.conv2d_winograd(x, w, padding="same", transformed=kernels.reshape(4, 4, 64, 64)),
     "its 16 products alone": lambda: tiles @ kernels,
 }
-took = deploy.compare(calls, repetitions=runtime.pick(smoke=2, cpu=20, gpu=20))
+repeat = runtime.pick(smoke=2, cpu=10, gpu=30)
+took = deploy.compare(calls, repetitions=repeat)
 for name, timing in took.items():
     measured(name, timing.p50 / took["im2col"].p50, "× the time of im2col")
 
@@ -159,9 +160,8 @@ ratio = []
 for size in sizes:
     a = rng.normal(size=(1, 64 + size - 1, 64 + size - 1, 16)).astype("float32")
     b = rng.normal(size=(size, size, 16, 16)).astype("float32")
-    turns = {"repetitions": runtime.pick(smoke=1, cpu=3, gpu=3), "warm_up": 1}
-    times = [deploy.latency(way, a, b, **turns).p50 for way in (reference.conv2d_fft, reference.conv2d)]
-    ratio.append(times[0] / times[1])
+    took = deploy.compare({"fft": reference.conv2d_fft, "im2col": reference.conv2d}, a, b, repetitions=3, warm_up=1)
+    ratio.append(took["fft"].p50 / took["im2col"].p50)
 plotting.curves(
     {"counted": predicted, "measured here": ratio},
     sizes,
@@ -259,7 +259,7 @@ claim("the depthwise 3x3 does 2.2, sixty times less", round(costs["depthwise 3x3
 points = {}
 for name, model in singles.items():
     run, images = deploy.load(model), ops.convert_to_tensor(np.ones((1, *model.input_shape[1:]), "float32"))
-    took = deploy.latency(run.run, images, repetitions=runtime.pick(smoke=2, cpu=40, gpu=40))
+    took = deploy.latency(run, images, repetitions=3 * repeat)
     points[name] = (costs[name].intensity, costs[name].operations / (took.p50 / 1000))
     measured(f"{name}: share of its roof", points[name][1] / roof.roof(points[name][0]))
 plotting.roofline(
@@ -283,9 +283,9 @@ plotting.roofline(
 
 # %%
 notes = {
-    "tiles": {"operations": 22e6, "bytes": 9.2e6, "calls": 2, "milliseconds": 0.97},
-    "split": {"operations": 4e6, "bytes": 0.6e6, "calls": 40, "milliseconds": 0.93},
-    "sparse": {"operations": 40e6, "bytes": 0.8e6, "calls": 1, "milliseconds": 4.1},
+    "tiles": {"M operations": 22, "MB": 9.2, "calls": 2, "ms measured": 0.97},
+    "split": {"M operations": 4, "MB": 0.6, "calls": 40, "ms measured": 0.93},
+    "sparse": {"M operations": 40, "MB": 0.8, "calls": 1, "ms measured": 4.1},
 }
 for name, note in notes.items():
     print(f"{name:7} {', '.join(f'{value:g} {unit}' for unit, value in note.items())}")
@@ -311,8 +311,8 @@ exercise("16.3").check({"tiles": tiles, "split": split, "sparse": sparse})
 # one behind the other. Processors fetch 64 bytes at a time, so what is computed together should lie together.
 
 # %%
-last = np.zeros((1, 56, 56, 64), "float32")  # NHWC
-first = np.zeros((1, 64, 56, 56), "float32")  # NCHW
+last = np.zeros((2, 56, 56, 64), "float32")  # NHWC, two images
+first = np.zeros((2, 64, 56, 56), "float32")  # NCHW
 print("bytes from channel to channel:", last.strides[3], first.strides[1], " from pixel to pixel:", last.strides[2], 4)
 as_rows = last.reshape(-1, 64), np.moveaxis(first, 1, -1).reshape(-1, 64)
 claim("NHWC is a matrix of pixels by channels as it lies: a 1x1 is one product", np.shares_memory(as_rows[0], last))
@@ -340,7 +340,7 @@ cifar = datasets.cifar10(test_size=runtime.pick(smoke=60, cpu=600, gpu=600))
 resnet = models.CifarResNet(20, weights="cifar10")
 compiled = deploy.load(resnet)
 for batch in (1, 8, 32):
-    took = deploy.latency(compiled, cifar.x_test[:batch], repetitions=runtime.pick(smoke=2, cpu=15, gpu=50))
+    took = deploy.latency(compiled, cifar.x_test[:batch], repetitions=repeat)
     measured(f"ResNet-20, batch of {batch:2}: ms an image", took.p50 / batch)
 
 # %% [markdown]
@@ -384,8 +384,7 @@ claim("19 of 75 layers are gone", (len(resnet.layers), len(folded.layers)) == (7
 claim("and it says the same, to 1e-4", deploy.parity(deploy.load(folded), resnet, cifar.x_test[:100]).holds)
 for way in ("eager", "compiled"):
     runs = {"as trained": deploy.load(resnet, way), "folded": deploy.load(folded, way)}
-    pair = {name: lambda run=run: run(cifar.x_test[:1]) for name, run in runs.items()}
-    took = deploy.compare(pair, repetitions=runtime.pick(smoke=2, cpu=10, gpu=10))
+    took = deploy.compare(runs, cifar.x_test[:1], repetitions=repeat)
     measured(f"{way}: folded takes", took["folded"].p50 / took["as trained"].p50, "× the time")
 
 # %% [markdown]
@@ -398,8 +397,7 @@ for way in ("eager", "compiled"):
 
 # %% tags=["nbval-ignore-output"]
 runs = {way: deploy.load(resnet, way) for way in ("compiled", "predict_on_batch", "eager", "predict")}
-pair = {name: lambda run=run: run(cifar.x_test[:1]) for name, run in runs.items()}
-took = deploy.compare(pair, repetitions=runtime.pick(smoke=2, cpu=10, gpu=10))
+took = deploy.compare(runs, cifar.x_test[:1], repetitions=repeat)
 plotting.bars(
     {name: timing.p50 for name, timing in took.items()},
     alt="Milliseconds for one image: "
@@ -445,8 +443,7 @@ keras.config.set_dtype_policy("mixed_bfloat16")
 short = models.CifarResNet(20, weights="cifar10")
 keras.config.set_dtype_policy("float32")
 run = deploy.load(short)
-pair = {"float32": lambda: compiled(judged[:8]), "bfloat16": lambda: run(judged[:8])}
-took = deploy.compare(pair, repetitions=runtime.pick(smoke=2, cpu=8, gpu=50))
+took = deploy.compare({"float32": compiled, "bfloat16": run}, judged[:8], repetitions=repeat)
 measured("bfloat16 takes", took["bfloat16"].p50 / took["float32"].p50, "× the time of float32 here")
 same = np.mean(run.predict(judged[:100], 8).argmax(-1) == compiled.predict(judged[:100], 8).argmax(-1))
 claim("computed in bfloat16, 95 of 100 images keep their class", same >= 0.95)
@@ -554,7 +551,7 @@ claim("eight bits cost less than 3 points", min(scores.values()) > scores["float
 # The stored runs have all 2,000 bundled test images, three draws of the calibration images, a depthwise network beside
 # the residual one, and files of LiteRT beside the simulation.
 
-# %%
+# %% jupyter={"source_hidden": true}
 eight = Experiment("deploy_int8").stored
 for name in ("ResNet-20", "MobileNetV2"):
     for precision in (*deploy.PRECISIONS, "simulated, per channel", "simulated, per tensor"):
@@ -576,7 +573,7 @@ if runtime.backend() == "tensorflow":
     plain = deploy.export(resnet, folder / "plain.tflite")
     tiny = deploy.export(resnet, folder / "int8.tflite", precision="int8", calibration=calibration)
     runs = {file.precision: deploy.load(file.path, threads=1) for file in (plain, tiny)}
-    took = deploy.compare({name: lambda run=run: run(judged[:1]) for name, run in runs.items()}, repetitions=40)
+    took = deploy.compare(runs, judged[:1], repetitions=3 * repeat)
     measured("int8 takes", took["int8"].p50 / took["float32"].p50, "× the time of float32")
     print(f"{plain}\n{tiny}\n{deploy.parity(runs['int8'], resnet, judged)}")
     claim("int8 has less than a third of the bytes", tiny.bytes < plain.bytes / 3)
@@ -652,7 +649,7 @@ claim("half of the weights can go for less than 3 points", right["half the weigh
 # Channels that are gone save work everywhere, and cost accuracy at once. Both recover when training goes on. Stored:
 # one epoch on 3,000 images, three draws, and as a control the whole network with the same epoch.
 
-# %%
+# %% jupyter={"source_hidden": true}
 cut = Experiment("deploy_pruning").stored
 for name in ("as it was", "four fifths of the weights", "half of the channels"):
     before, after = cut[name]["before"], cut[name]["after"]
@@ -664,9 +661,10 @@ claim("half of the channels leave a quarter of the work", cut[0]["half of the ch
 # %% [markdown]
 # **Distillation** (Hinton and others 2015) trains a small network on the *probabilities* of a large one: a lorry that
 # is a little like a car says more than its label. But soft targets alone help, too, so the control is smoothed labels.
-# Stored: a network of 24,000 weights, six epochs on 4,000 images, the same rate for all three (not tuned for each), three seeds.
+# Stored: a network of 24,000 weights, six epochs on 4,000 images, one rate for all three (not tuned for each), three
+# seeds.
 
-# %%
+# %% jupyter={"source_hidden": true}
 students = Experiment("deploy_distillation").stored
 for name in ("labels", "smoothed labels", "teacher"):
     runs = students[name]
@@ -685,7 +683,7 @@ gain = students["teacher"] - students["labels"]
 # Intel for its processors; LiteRT is small and runs on telephones. They fuse layers when they load the file and need
 # no Python. Stored, with `benchmarks/deploy.py`, each compared with Keras first (to 1e-4 in float32):
 
-# %%
+# %% jupyter={"source_hidden": true}
 table = Experiment("deploy_runtimes").stored
 networks = ("resnet20", "small_vgg", "mobilenetv2")
 print(f"{'ms, one image · 32 images':26}" + "".join(f"{network:>20}" for network in networks))
@@ -825,7 +823,7 @@ print(pipeline.measure_latency(detect, photos, runtime.pick(smoke=1, cpu=3, gpu=
 # Now all levers together. Stored: three networks and a narrower VGG, at 32 and 24 pixels, in two precisions, in
 # LiteRT. Accuracy is on the 2,000 test images. (Weights were trained at 32 pixels; 24 would gain from training.)
 
-# %%
+# %% jupyter={"source_hidden": true}
 options = Experiment("deploy_choices").stored
 each = zip(*(run["options"] for run in options))  # of each option its three runs
 one = [dict(runs[0], p95=float(np.median([run["p95"] for run in runs]))) for runs in each if runs[0]["batch"] == 1]

@@ -281,8 +281,7 @@ def runtimes(seed: int) -> dict:
         run[name] = {}
         for batch, repetitions in ((1, 20), (32, 5)):
             part = np.resize(images, (batch, *images.shape[1:]))
-            calls = {each: lambda run=run_, part=part: run(part) for each, run_ in found.items()}
-            took = deploy.compare(calls, repetitions)
+            took = deploy.compare(found, part, repetitions=repetitions)
             run[name][str(batch)] = {each: {"p50": t.p50, "processor": t.cpu} for each, t in took.items()}
     return run
 

@@ -93,11 +93,11 @@ def latency(call: Callable, *arguments, repetitions: int = 50, warm_up: int = 3)
     Raises:
         ValueError: fewer than one repetition or call before.
     """
-    return compare({"": lambda: call(*arguments)}, repetitions=repetitions, warm_up=warm_up)[""]
+    return compare({"": call}, *arguments, repetitions=repetitions, warm_up=warm_up)[""]
 
 
-def compare(calls: Mapping[str, Callable], repetitions: int = 50, warm_up: int = 3) -> dict[str, Timing]:
-    """Time several calls in turns, so that a slow moment of the machine hits all of them alike. As `latency`."""
+def compare(calls: Mapping[str, Callable], *arguments, repetitions: int = 50, warm_up: int = 3) -> dict[str, Timing]:
+    """Time several calls with the same arguments in turns, so that a slow moment hits all of them alike. As `latency`."""
     if repetitions < 1 or warm_up < 1:
         raise ValueError(
             f"repetitions={repetitions}, warm_up={warm_up}: expected 1 or more; the first call is no measure."
@@ -107,13 +107,13 @@ def compare(calls: Mapping[str, Callable], repetitions: int = 50, warm_up: int =
     step = resolution()
     first, many = {}, {}
     for name, call in calls.items():
-        first[name] = _once(call)[0]
-        shortest = min([_once(call)[0] for _ in range(warm_up - 1)], default=first[name])
+        first[name] = _once(call, arguments)[0]
+        shortest = min([_once(call, arguments)[0] for _ in range(warm_up - 1)], default=first[name])
         many[name] = max(1, min(1000, int(np.ceil(STEPS * step / max(shortest, step)))))
     wall, processor = ({name: [] for name in calls} for _ in range(2))
     for _ in range(repetitions):
         for name, call in calls.items():
-            took, worked = _once(call, many[name])
+            took, worked = _once(call, arguments, many[name])
             wall[name].append(took)
             processor[name].append(worked)
     return {
@@ -121,9 +121,9 @@ def compare(calls: Mapping[str, Callable], repetitions: int = 50, warm_up: int =
     }
 
 
-def _once(call: Callable, count: int = 1) -> tuple[float, float]:
+def _once(call: Callable, arguments: tuple, count: int = 1) -> tuple[float, float]:
     """Milliseconds of wall-clock and of processor time, for one of ``count`` calls."""
     worked, started = time.process_time(), time.perf_counter()
     for _ in range(count):
-        call()
+        call(*arguments)
     return 1000 * (time.perf_counter() - started) / count, 1000 * (time.process_time() - worked) / count

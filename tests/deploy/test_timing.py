@@ -32,9 +32,8 @@ def test_a_call_that_sleeps_takes_the_clock_but_no_processor():
 
 def test_calls_are_counted_and_made_in_turns():
     order = []
-    deploy.compare(
-        {"a": lambda: order.append("a") or time.sleep(0.001), "b": lambda: order.append("b") or time.sleep(0.001)}, 3, 2
-    )
+    calls = {name: lambda pause, name=name: order.append(name) or time.sleep(pause) for name in "ab"}
+    deploy.compare(calls, 0.001, repetitions=3, warm_up=2)
     assert order == ["a", "a", "b", "b", *"ab" * 3]
 
 
