@@ -570,8 +570,10 @@ if runtime.backend() == "tensorflow":
     plain = deploy.export(resnet, folder / "plain.tflite")
     tiny = deploy.export(resnet, folder / "int8.tflite", precision="int8", calibration=calibration)
     runs = {file.precision: deploy.load(file.path, threads=1) for file in (plain, tiny)}
+    runs["two threads"] = deploy.load(plain.path, threads=2)
     took = deploy.compare(runs, judged[:1], repetitions=3 * repeat)
-    measured("int8 takes", took["int8"].p50 / took["float32"].p50, "× the time of float32")
+    for name in ("int8", "two threads"):
+        measured(f"{name}: takes", took[name].p50 / took["float32"].p50, "× the time of float32 on one thread")
     print(f"{plain}\n{tiny}\n{deploy.parity(runs['int8'], resnet, judged)}")
     claim("int8 has less than a third of the bytes", tiny.bytes < plain.bytes / 3)
     claim("float32 says the same as Keras, to 1e-4", deploy.parity(runs["float32"], resnet, judged).holds)
@@ -580,7 +582,8 @@ else:
 
 # %% [markdown]
 # The logits are far beyond 1e-4 apart, and the classes are almost all the same: parity is for exports that promise to
-# change nothing. For int8, ask for accuracy.
+# change nothing. For int8, ask for accuracy. Two threads seldom halve the time of one small image: each layer is
+# divided anew, and all wait for the last. For many images, one thread for each is often better.
 #
 # Keras can quantise by itself, too. Look at what it does.
 
@@ -696,10 +699,20 @@ for name in table[0]["resnet20"]["1"]:
 
 # %% [markdown]
 # Read it by column, and as one processor's opinion. It has instructions for int8 (VNNI) and for bfloat16; without them
-# the int8 rows look worse, and one kind of them, unsigned activations with signed weights, even overflows. To have the
+# the int8 rows look worse, and one kind of them, unsigned activations with signed weights, saturates. To have the
 # others here: `python -m pip install -e ".[deploy]"`. Then `deploy.export` takes `.onnx` and `.xml`, and `deploy.load`
-# runs them.
-#
+# runs them:
+
+# %% tags=["nbval-ignore-output"]
+try:
+    onnx = deploy.export(resnet, folder / "resnet.onnx")
+    run = deploy.load(onnx.path)
+    print(onnx, deploy.parity(run, resnet, judged), deploy.latency(run, judged[:1]), sep="\n")
+    print(deploy.onnx_profile(onnx.path, judged[:8]))
+except (deploy.MissingPackage, NotImplementedError) as reason:
+    print(f"ONNX is left out: {reason}")
+
+# %% [markdown]
 # ## Say it in percentiles
 #
 # **Predict**: of 100 calls, 98 take 10 ms, and two take 500 ms. What is the mean, and who meets it?
@@ -777,8 +790,8 @@ exercise("16.6").check(speed_up)
 # ## When a runtime does not know a layer
 #
 # A runtime has a list of operators. What is not on it is refused, or computed by a slower part: on a telephone with a
-# neural chip (**NPU**), by its processor, with a copy there and back. This is called **falling back**, and nobody
-# tells you. Two real cases in LiteRT:
+# neural chip (**NPU**) or a signal processor (**DSP**), by its ordinary processor, with a copy there and back. This is
+# called **falling back**, and nobody tells you. Two real cases in LiteRT:
 
 # %% tags=["nbval-ignore-output"]
 image = keras.Input((32, 32, 3))
