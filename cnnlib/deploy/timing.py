@@ -97,7 +97,7 @@ def latency(call: Callable, *arguments, repetitions: int = 50, warm_up: int = 3)
 
 
 def compare(calls: Mapping[str, Callable], *arguments, repetitions: int = 50, warm_up: int = 3) -> dict[str, Timing]:
-    """Time several calls with the same arguments in turns, so that a slow moment hits all of them alike. As `latency`."""
+    """Time several calls with the same arguments in turns, so that a slow moment hits all alike. As `latency`."""
     if repetitions < 1 or warm_up < 1:
         raise ValueError(
             f"repetitions={repetitions}, warm_up={warm_up}: expected 1 or more; the first call is no measure."

@@ -44,24 +44,36 @@ def roofline(machine: Any, points: Mapping[str, tuple[float, float]], *, alt: st
 
 
 def by_layer(
-    panels: Mapping[str, Mapping[str, Sequence[float]]], *, marked: Sequence[str], ylabel: str, alt: str
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    marked: Mapping[str, Sequence[str]],
+    ylabel: str,
+    alt: str,
 ) -> None:
     """One value for each layer in order, with a line from the lowest to the highest run; one panel for each network.
 
     Args:
         panels: title -> layer -> its values, one a run.
-        marked: layers that are drawn in the accent colour.
+        marked: one name in the legend -> the layers that are drawn in the accent colour.
         ylabel: what the values are.
         alt: what a reader should see.
     """
     if not panels or not all(panels.values()):
         raise ValueError("there is nothing to draw: no panel, or a panel without layers.")
-    fig, axes = core.figure(8.2, 3.2, columns=len(panels), sharey=True)
+    from matplotlib.patches import Patch
+
+    accented = {name for names in marked.values() for name in names}
+    fig, axes = core.figure(8.2, 3.3, columns=len(panels), sharey=True)
     for ax, (title, layers) in zip(np.atleast_1d(axes), panels.items()):
         for place, (name, runs) in enumerate(layers.items(), start=1):
-            colour = core.COLOURS["accent" if name in marked else "input"]
+            colour = core.COLOURS["accent" if name in accented else "input"]
             ax.bar(place, np.mean(runs), color=colour, width=0.75)
             ax.plot([place] * 2, [min(runs), max(runs)], color=core.COLOURS["reference"], linewidth=1)
         ax.set(title=title, xlabel="layers in order")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     np.atleast_1d(axes)[0].set_ylabel(ylabel)
+    signs = [Patch(color=core.COLOURS["accent"], label=name) for name in marked]
+    if signs:
+        signs.append(Patch(color=core.COLOURS["input"], label="other layers"))
+        fig.legend(handles=signs, loc="outside upper right", ncols=2)
     core.show(fig, alt)

@@ -30,11 +30,12 @@ def test_a_roof_needs_points_above_zero(points):
 
 def test_layers_have_a_bar_and_the_line_of_their_runs(shown):
     panels = {"one": {"a": [1, 3], "b": [2, 2]}, "two": {"c": [5, 7]}}
-    plotting.by_layer(panels, marked=["b"], ylabel="moved", alt="Bars.")
+    plotting.by_layer(panels, marked={"special": ["b"]}, ylabel="moved", alt="Bars.")
     left, right = shown[0][0].axes
     assert [bar.get_height() for bar in left.patches] == [2, 2]
     assert [bar.get_height() for bar in right.patches] == [6]
+    assert [text.get_text() for text in shown[0][0].legends[0].get_texts()] == ["special", "other layers"]
     assert left.lines[0].get_ydata().tolist() == [1, 3]
     assert left.patches[0].get_facecolor() != left.patches[1].get_facecolor()
     with pytest.raises(ValueError, match="nothing to draw"):
-        plotting.by_layer({}, marked=[], ylabel="", alt="Nothing.")
+        plotting.by_layer({}, marked={}, ylabel="", alt="Nothing.")
