@@ -205,7 +205,9 @@ def smaller(images: np.ndarray, size: int) -> np.ndarray:
 @functools.cache
 def half_as_wide() -> keras.Model:
     data = datasets.cifar10(test_size=10)
-    return tuned(deploy.without_channels(network_of("small VGG"), 0.5), data.x_train, data.y_train, seed=0, epochs=2)
+    return tuned(
+        deploy.without_channels(network_of("small VGG"), 0.5), data.x_train, data.y_train, seed=0, rate=RATE, epochs=3
+    )
 
 
 @functools.cache
