@@ -1,8 +1,8 @@
 """Measure what lesson 16 shows as stored runs, and keep it in data/results/deploy_*.json.
 
-    python tools/measure_deploy.py                       # all that can be measured here, seeds 0 to 2
+    python tools/measure_deploy.py                       # all experiments, seeds 0 to 2
     python tools/measure_deploy.py int8 choices --seeds 0 1 2
-    python tools/measure_deploy.py runtimes --again      # replaces what is there
+    python tools/measure_deploy.py choices --again      # replaces what is there
 
 int8           accuracy on the 2,000 bundled test images, and kB, of two CIFAR-10 networks in LiteRT by precision. The
                seed draws the 100 calibration images.
@@ -14,8 +14,6 @@ distillation   a network of 24,000 weights, six epochs on 4,000 images: from lab
                probabilities of small VGG at a temperature of 4. One rate for all three.
 choices        accuracy, kB, p50, p95 of networks, resolutions, widths and precisions in LiteRT, one thread, batches of
                1 and 8; times are processor time, which other work on the machine disturbs least
-runtimes       milliseconds by runtime, from benchmarks/deploy.py; needs the extra `deploy`
-startup        seconds from a new process to the first answer, by runtime; needs the extra `deploy`
 
 Time depends on the machine; a seed is then no more than a repetition. Seeds that are stored are left as they are.
 Keras on TensorFlow.
@@ -25,10 +23,8 @@ import argparse
 import functools
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -37,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from run_experiments import RESULTS, ROOT, group, write
+from run_experiments import RESULTS, group, write
 
 from cnnlib import datasets, deploy, models, results, runtime
 from cnnlib.trace import trace
@@ -258,78 +254,13 @@ def choices(seed: int, repetitions: int = 100) -> dict:
     return {"options": options}
 
 
-@functools.cache
-def compared(name: str) -> tuple[dict, np.ndarray]:
-    """What runs a network here, each of which says the same, and some images."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    import deploy as benchmark  # benchmarks/deploy.py; cnnlib.deploy has been imported under its own name
-
-    model, calibration, images = benchmark.networks()[name]()
-    found, absent = benchmark.runners(model, calibration, folder())
-    wrong = [] if absent else benchmark.disagreements(found, images)
-    if absent or wrong:
-        raise SystemExit(f"{name}: " + "; ".join([*(f"{each} cannot run here" for each in absent), *wrong]))
-    return found, images
-
-
-def runtimes(seed: int) -> dict:
-    run: dict = {}
-    for name in ("resnet20", "mobilenetv2"):
-        found, images = compared(name)
-        run[name] = {}
-        for batch, repetitions in ((1, 20), (32, 5)):
-            part = np.resize(images, (batch, *images.shape[1:]))
-            took = deploy.compare(found, part, repetitions=repetitions)
-            run[name][str(batch)] = {each: {"p50": t.p50, "processor": t.cpu} for each, t in took.items()}
-    return run
-
-
-STARTS = {
-    "Keras on TensorFlow": """
-import os; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np
-m = keras.saving.load_model(r"{folder}/start.keras")
-m.predict_on_batch(np.zeros((1, 32, 32, 3), "float32"))""",
-    "LiteRT": """
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-i = Interpreter(r"{folder}/start.tflite"); i.allocate_tensors()
-i.set_tensor(i.get_input_details()[0]["index"], np.zeros((1, 32, 32, 3), "float32")); i.invoke()""",
-    "ONNX Runtime": """
-import numpy as np, onnxruntime
-s = onnxruntime.InferenceSession(r"{folder}/start.onnx", providers=["CPUExecutionProvider"])
-s.run(None, {{s.get_inputs()[0].name: np.zeros((1, 32, 32, 3), "float32")}})""",
-    "OpenVINO": """
-import numpy as np, openvino
-c = openvino.Core().compile_model(r"{folder}/start.xml", "CPU")
-c(np.zeros((1, 32, 32, 3), "float32"))""",
-}
-
-
-def startup(seed: int) -> dict:
-    model = models.SmallVGG()
-    datasets.load_weights(model, "small_vgg_cifar10")
-    model.save(folder() / "start.keras")
-    for suffix in (".tflite", ".onnx", ".xml"):
-        deploy.export(model, folder() / f"start{suffix}")
-    run = {}
-    for name, code in STARTS.items():
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code.format(folder=folder())], check=True, capture_output=True)
-        run[name] = time.perf_counter() - started
-    return run
-
-
 EXPERIMENTS: dict[str, Callable] = {
     "int8": int8,
     "sensitivity": sensitivity,
     "pruning": pruning,
     "distillation": distillation,
     "choices": choices,
-    "runtimes": runtimes,
-    "startup": startup,
 }
-NEEDS = {"runtimes": ("onnx", "tf2onnx", "onnxruntime", "openvino", "nncf"), "startup": ("ai_edge_litert", "tf2onnx")}
 
 
 def line(experiment: str, seed: int, values: dict) -> dict:
@@ -367,10 +298,6 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(chosen) - set(EXPERIMENTS):
         parser.error(f"unknown {', '.join(sorted(unknown))}; choose some of {', '.join(EXPERIMENTS)}")
     for name in chosen:
-        missing = [package for package in NEEDS.get(name, ()) if not deploy.installed(package)]
-        if missing:
-            print(f"{name}: left out, {', '.join(missing)} not installed; {deploy.extras.EXTRA}")
-            continue
         experiment = f"deploy_{name}"
         lines = [] if options.again else stored(experiment)
         for seed in seeds:  # the file is written after each, so that what is interrupted is not lost

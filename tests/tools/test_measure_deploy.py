@@ -34,13 +34,6 @@ def test_seeds_that_are_stored_are_left_as_they_are(folder, monkeypatch):
     assert calls[-1] == 1
 
 
-def test_what_needs_a_package_is_left_out(folder, monkeypatch, capsys):
-    monkeypatch.setattr(tool.deploy, "installed", lambda name: False, raising=False)
-    assert tool.main(["runtimes", "startup"]) == 0
-    assert "runtimes: left out, onnx" in capsys.readouterr().out
-    assert not list(folder.iterdir())
-
-
 def test_zeros_stay_zero_while_training_goes_on():
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 40)
