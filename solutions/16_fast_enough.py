@@ -650,7 +650,7 @@ kept = {name: trace(model).total_macs / 1e6 for name, model in pruned.items()}
 right = {name: np.mean(deploy.load(model).predict(judged).argmax(-1) == labels) for name, model in pruned.items()}
 for name, model in pruned.items():
     zipped = deploy.zipped_bytes(model) / 1000
-    print(f"{name:31} {kept[name]:5.1f} M MACs, {zipped:4.0f} kB compressed, accuracy {approx(right[name])}")
+    print(f"{name:31} {kept[name]:5.1f} M MACs, {approx(zipped)} kB compressed, accuracy {approx(right[name])}")
 claim("zeros are multiplied like all other numbers", kept["four fifths 0"] == kept["as trained"])
 claim("half of the weights can go for less than 3 points", right["half the weights 0"] > right["as trained"] - 0.03)
 
@@ -671,18 +671,9 @@ claim("but they leave a quarter of the work", cut[0]["half of the channels"]["MA
 
 # %% [markdown]
 # **Distillation** (Hinton and others 2015) trains a small network on the *probabilities* of a large one: a lorry that
-# is a little like a car says more than its label. But soft targets alone help, too, so the control is smoothed labels.
-# Stored: a network of 24,000 weights, six epochs on 4,000 images, one rate for all three (not tuned for each), three
-# seeds.
-
-# %% jupyter={"source_hidden": true}
-students = Experiment("deploy_distillation").stored
-for name in ("labels", "smoothed labels", "teacher"):
-    runs = students[name]
-    print(f"trained on {name:16} {runs.mean():.3f}, from {runs.min():.3f} to {runs.max():.3f}")
-gain = students["teacher"] - students["labels"]
-
-# %% [markdown]
+# is a little like a car says more than its label. But soft targets help by themselves, so compare with smoothed labels
+# before you thank the teacher.
+#
 # **So far**: int8 is a scale and a zero point, best per channel, with a range from calibration; it costs these
 # networks under a point and saves two thirds of the bytes. Zeros save storage, channels save work.
 #
