@@ -514,7 +514,7 @@ claim("depthwise kernels gain most", np.median(lost["DepthwiseConv2D"]) > np.med
 
 # %%
 inner = keras.Model(resnet.input, resnet.get_layer("stage2_1_a_relu").output)
-values = inner.predict(cifar.x_train[:100], verbose=0)
+values = deploy.load(inner).predict(cifar.x_train[:100])
 shares = [1, 0.9999, 0.999, 0.998, 0.995, 0.99]
 errors = [deploy.quantisation_errors(values, deploy.scheme(values, share=share)) for share in shares]
 plotting.curves(
@@ -549,7 +549,7 @@ for name, score in scores.items():
 claim("eight bits cost less than 3 points", min(scores.values()) > scores["float32"] - 0.03)
 
 # %% [markdown]
-# Now with a converter. The stored runs have all 2,000 bundled test images, three draws of the calibration images, and
+# Now with a converter. The stored runs have all 2,000 bundled test images, draws of the calibration images, and
 # a depthwise network beside the residual one, as files of **LiteRT** (the former TensorFlow Lite).
 
 # %% jupyter={"source_hidden": true}
@@ -829,7 +829,7 @@ print(pipeline.measure_latency(detect, photos, runtime.pick(smoke=1, cpu=3, gpu=
 
 # %% jupyter={"source_hidden": true}
 options = Experiment("deploy_choices").stored
-each = zip(*(run["options"] for run in options))  # of each option its three runs
+each = zip(*(run["options"] for run in options))  # of each option its runs
 one = [dict(runs[0], p95=float(np.median([run["p95"] for run in runs]))) for runs in each if runs[0]["batch"] == 1]
 best, frontier = 0.0, []
 for option in sorted(one, key=lambda option: option["p95"]):

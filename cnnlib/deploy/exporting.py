@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +108,25 @@ def export(
     if precision == "int8":
         calibration = _checked(calibration, model)
     started = time.perf_counter()
-    with runtime._silenced_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         {"litert": _litert, "onnx": _onnx, "openvino": _openvino}[kind](model, path, precision, calibration)
     parts = [path, path.with_suffix(".bin")] if kind == "openvino" else [path]
     size = sum(part.stat().st_size for part in parts)
     return Exported(path, kind, precision, size, time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what converters write on their way: warnings, lines of a logger, lines of their C++ part."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with runtime._silenced_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _check_backend(kind: str) -> None:

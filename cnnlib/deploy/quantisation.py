@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from cnnlib import gradients
 from cnnlib.trace import trace
 
 __all__ = ["Int8", "Scheme", "fold_batch_norm", "quantisation_errors", "scheme"]
@@ -193,9 +194,8 @@ class Int8:
         calibration = np.asarray(calibration, "float32")
         if not len(calibration):
             raise ValueError("calibration is empty: the range of the activations is not known.")
-        seen = inputs.predict(calibration, batch_size=min(100, len(calibration)), verbose=0)
-        ranges = dict(zip(names, seen if len(names) > 1 else [seen] if not isinstance(seen, list) else seen))
-        schemes = {name: scheme(values) for name, values in ranges.items()}
+        seen = gradients.forward(inputs)(calibration)
+        schemes = {name: scheme(values) for name, values in zip(names, seen if isinstance(seen, list) else [seen])}
 
         def rounding(layer, *args, **options):
             if layer.name in schemes:
