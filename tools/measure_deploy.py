@@ -10,8 +10,6 @@ sensitivity    ResNet-20 and MobileNetV2 with one layer at a time in int8, and w
                far the logits move, as a share of their spread. Each seed has 100 images of its own.
 pruning        small VGG after one epoch on 3,000 training images: as it was, four fifths of the weights 0 (and kept 0),
                half of the channels gone; beside it before that epoch. The seed draws images and their order.
-distillation   a network of 24,000 weights, six epochs on 4,000 images: from labels, from smoothed labels, from the
-               probabilities of small VGG at a temperature of 4. One rate for all three.
 choices        accuracy, kB, p50, p95 of networks, resolutions, widths and precisions in LiteRT, one thread, batches of
                1 and 8; times are processor time, which other work on the machine disturbs least
 
@@ -45,7 +43,7 @@ NETWORKS = {
     "small VGG": (lambda size: models.SmallVGG(input_shape=(size, size, 3)), "small_vgg_cifar10"),
     "MobileNetV2": (lambda size: models.MobileNetV2(input_shape=(size, size, 3), **THIN), "mobilenetv2_cifar10"),
 }
-BATCH, RATE, TEMPERATURE = 100, 0.004, 4.0
+BATCH, RATE = 100, 0.004
 
 
 @functools.cache
@@ -165,30 +163,6 @@ def pruning(seed: int, count: int = 3000, judged: int = 1000) -> dict:
     return run
 
 
-def distillation(seed: int, count: int = 4000, epochs: int = 6, judged: int = 2000) -> dict:
-    data = datasets.cifar10(size=count, test_size=judged)
-    logits = deploy.load(network_of("small VGG")).predict(data.x_train, 200)
-    soft = np.exp((logits - logits.max(1, keepdims=True)) / TEMPERATURE)
-    soft /= soft.sum(1, keepdims=True)
-    hard = np.eye(10, dtype="float32")[data.y_train]
-
-    def from_teacher(y_true, y_pred):
-        # Hinton and others: the gradient shrinks by the square of the temperature, so the loss is multiplied by it.
-        return TEMPERATURE**2 * keras.losses.categorical_crossentropy(y_true, y_pred / TEMPERATURE, from_logits=True)
-
-    plain = functools.partial(keras.losses.CategoricalCrossentropy, from_logits=True)
-    arms = {"labels": (hard, plain()), "smoothed labels": (0.9 * hard + 0.01, plain()), "teacher": (soft, from_teacher)}
-    run = {}
-    for name, (targets, loss) in arms.items():
-        keras.utils.set_random_seed(seed)
-        student = models.SmallVGG(blocks=(1, 1, 1), filters=(16, 32, 64), dropout=0.0)
-        rate = keras.optimizers.schedules.CosineDecay(RATE, epochs * -(-count // BATCH))
-        student.compile(keras.optimizers.Adam(rate), loss)
-        student.fit(data.x_train, targets, batch_size=BATCH, epochs=epochs, verbose=0)
-        run[name] = accuracy(deploy.load(student), data.x_test, data.y_test)
-    return run | {"weights": student.count_params()}
-
-
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +232,6 @@ EXPERIMENTS: dict[str, Callable] = {
     "int8": int8,
     "sensitivity": sensitivity,
     "pruning": pruning,
-    "distillation": distillation,
     "choices": choices,
 }
 

@@ -48,12 +48,6 @@ def test_zeros_stay_zero_while_training_goes_on():
     assert moved
 
 
-def test_a_student_is_trained_in_three_ways():
-    run = tool.distillation(0, count=200, epochs=1, judged=20)
-    assert set(run) == {"labels", "smoothed labels", "teacher", "weights"}
-    assert 23_000 < run["weights"] < 26_000
-
-
 def test_an_unknown_experiment_is_named(capsys):
     with pytest.raises(SystemExit):
         tool.main(["weather"])
