@@ -19,6 +19,7 @@ def test_percentiles_need_enough_repetitions():
     assert few.p50 == 9
     assert np.isnan(a_timing(range(99)).p99)
     assert (many.p50, many.p95, many.p99) == (10, 10, 500)
+    assert a_timing([3.0, 2.0, 9.0]).shortest == 2
     assert "p99" not in str(few)
     assert "p50 10, p95 10, p99 500 ms" in str(many)
 
