@@ -23,8 +23,8 @@
 # - meet a latency budget by batch, resolution, width, precision and runtime
 #
 # **Before this**: [07 Efficient and modern blocks](../notebooks/07_efficient_and_modern_blocks.ipynb),
-# [14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · **Reading** 50 min · **Exercises**
-# 60 min · four parts, each of about 25 min
+# [14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · **Reading** 50 min ·
+# **Exercises** 60 min · four parts, each of about 25 min
 #
 # [← 14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · [Course map](../README.md)
 
