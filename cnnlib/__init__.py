@@ -13,6 +13,7 @@ _MODULES = (
     "broken",
     "claims",
     "datasets",
+    "deploy",
     "detection",
     "exercises",
     "explain",

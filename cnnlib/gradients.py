@@ -158,8 +158,8 @@ def input_gradient(target: Callable, jit: bool = True) -> Callable:
     return gradient
 
 
-def forward(model: keras.Model) -> Callable:
-    """A function that computes a model's outputs for a batch, compiled where the backend can: lesson 14.
+def forward(model: keras.Model, jit: bool = True) -> Callable:
+    """A function that computes a model's outputs for a batch, compiled where the backend can: lessons 14 and 16.
 
     It does what ``model.predict_on_batch`` does, without what that does around it: for small networks and single images
     the surroundings take longer than the network. Layers run with ``training=False``. New weights are seen at the next
@@ -167,6 +167,7 @@ def forward(model: keras.Model) -> Callable:
 
     Args:
         model: built, of one input.
+        jit: False leaves every operation to be called from Python, one after the other, as PyTorch does anyway.
 
     Returns:
         A function of an array (n, ...) that returns the outputs as NumPy arrays, nested as the model's.
@@ -178,7 +179,11 @@ def forward(model: keras.Model) -> Callable:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model must be a Keras model, got {type(model).__name__}.")
     makers = {"tensorflow": _tensorflow_forward, "jax": _jax_forward, "torch": _torch_forward}
-    run = makers[keras.config.backend()](model, _training_argument(model, False))
+    backend, inference = keras.config.backend(), _training_argument(model, False)
+    if jit or backend == "torch":
+        run = makers[backend](model, inference)
+    else:
+        run = functools.partial(model, **inference)
     return lambda batch: tree.map_structure(ops.convert_to_numpy, run(ops.convert_to_tensor(batch)))
 
 

@@ -42,7 +42,7 @@ NO_PERSON = {"admin", "administrator", "build", "docker", "jovyan", "root", "run
 # What measures time, and the report on the machine.
 TIMING = re.compile(
     r"\b(?:perf_counter|process_time|monotonic|timeit|stopwatch|seconds|milliseconds)\w*|\btime_\w+|\w+_time\b"
-    r"|\breport\(\)|\bper_second\(|\bmeasure_latency\("
+    r"|\breport\(\)|\bper_second\(|\bmeasure_latency\(|\bdeploy\.(?:latency|compare|machine|layer_profile)\("
 )
 DIGIT = re.compile(r"\d")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)  # code in the text: net[2:](maps) is no link

@@ -33,6 +33,7 @@ _TOPICS = (
     "segmentation",
     "heads",
     "reliability",
+    "hardware",
     "parallel",
 )
 
