@@ -20,7 +20,7 @@ ORDER = [
         "trace",
     ),
     *("datasets", "models", "training", "transfer", "explain", "detection", "segmentation", "pipeline", "reliability"),
-    *("deploy", "plotting", "exercises", "checks"),
+    *("deploy", "plotting", "capstone", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
 
