@@ -1,9 +1,9 @@
 """One project over the whole course, on a folder of your own images. Lesson 19.
 
-``python -m cnnlib.capstone new FOLDER`` makes a project of two files: ``project.toml`` holds what you decide in words and
-numbers, ``stages.py`` what is computed, one cell a stage. A stage reads the artefacts of earlier ones and writes its own
-into ``artefacts/``; cells hand over nothing else, so that each can be run alone, and `check` looks at what lies there,
-not at how it came about.
+``python -m cnnlib.capstone new FOLDER`` makes a project of two files: ``project.toml`` holds what you decide in words
+and numbers, ``stages.py`` what is computed, one cell a stage. A stage reads the artefacts of earlier ones and writes
+its own into ``artefacts/``; cells hand over nothing else, so that each can be run alone, and `check` looks at what lies
+there, not at how it came about.
 
 ===========  =======================================================================================================
 `project`    `Project`: the folder, its settings, its artefacts
@@ -11,7 +11,7 @@ not at how it came about.
 `data`       the stages before training: card, audit, split, baseline
 `learning`   the stage of training: wiring, candidates, the choice
 `judging`    calibration, threshold, explanation, robustness, and the test
-`serving`    the pipeline of lesson 14 with what belongs to it, and the watch over it
+`service`    the pipeline of lesson 14 with what belongs to it, and the watch over it
 `rubric`     the 16 lines of the checklist, and what each grade asks for
 `checks`     one check for each line, by the artefacts
 `page`       the report: one HTML file that needs no other
@@ -34,9 +34,9 @@ _MODULES = {
     "page": ("report",),
     "project": ("Project", "ProjectError"),
     "rubric": ("GRADES", "RUBRIC", "Finding", "Verdict"),
-    "serving": ("decide", "serving", "watch"),
+    "service": ("decide", "serving", "watch"),
     "skeleton": ("STAGES", "new", "run"),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names if name not in _MODULES}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __getattr__, __dir__, __all__ = exports(__name__, _MODULES, _HOME)

@@ -1,6 +1,7 @@
 """``python -m cnnlib.capstone new FOLDER``, then ``run FOLDER`` and ``check FOLDER``.
 
-Exit status: 0 done, and of ``check``: no line is open; 1 a line is open; 2 it could not be done, and the message says why.
+Exit status: 0 done, and of ``check``: no line is open; 1 a line is open; 2 it could not be done, and the message says
+why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One check for each line of the rubric. Each looks at artefacts, not at code, and computes again what it can. Lesson 19."""
+"""One check for each line of the rubric: of artefacts, not of code, and computing again what it can. Lesson 19."""
 
 from __future__ import annotations
 
@@ -561,7 +561,7 @@ def test(project: Project, judge: _Judge) -> None:
 
 def serving(project: Project, judge: _Judge) -> None:
     from cnnlib import pipeline
-    from cnnlib.capstone import serving as stage
+    from cnnlib.capstone import service as stage
 
     made, trained = project.load("serving"), project.load("training")
     folder = project.path(stage.FOLDER)

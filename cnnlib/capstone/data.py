@@ -16,7 +16,7 @@ __all__ = ["audit", "baseline", "card", "ridge", "score", "split"]
 
 THUMB = 16  # pixels of the small pictures in which near-duplicates are compared
 BITS, LIKE, APART = 6, 0.97, 0.06  # of near-duplicates: bits that may differ, least correlation, largest rms distance
-DOUBT = 0.5  # of a label: how much more probable another class must be
+DOUBT = 0.9  # of a label: how much more probable another class must be
 SHOWN = 60  # doubtful labels that are asked about
 FLAT = 2 / 255  # a picture whose grey values vary less shows nothing
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)  # of the penalty of a ridge regression
@@ -157,7 +157,7 @@ def _exact(files: list[dict]) -> list[tuple[int, int]]:
 
 
 def _doubts(features: np.ndarray, y: np.ndarray, folds: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """How much more probable than its label another class is (n,), and that class: by probes that never saw the image."""
+    """How much more probable than its label another class is (n,), and which: by probes that never saw the image."""
     rng = np.random.default_rng(0)
     fold = np.empty(len(y), int)
     for c in np.unique(y):  # every class in every fold

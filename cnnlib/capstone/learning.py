@@ -22,8 +22,8 @@ from cnnlib.models import common, efficientnet_lite
 
 __all__ = ["KINDS", "Candidate", "backbone", "training"]
 
-KINDS = ("frozen features", "last stage", "from scratch")
-CUT = "block6a_project_bn"  # behind it, at one resolution: blocks 6b to 7a and the head
+KINDS = ("frozen features", "last blocks", "from scratch")
+CUT = "block6d_add"  # behind it: block 7a and the head, a third of the weights
 DROPOUT = 0.2
 TINY, TINY_STEPS = 16, 60
 
@@ -33,9 +33,9 @@ class Candidate:
     """One way to train, tried at several rates over several seeds.
 
     Args:
-        kind: "frozen features": the backbone as it is, a head on top. "last stage": the last stage learns with the
-            head, at a tenth of its rate, normalisations frozen; it starts from the trained head. "from scratch": a small
-            network of its own.
+        kind: "frozen features": the backbone as it is, a head on top. "last blocks": block 7 and what
+            follows learn with the head, at a tenth of its rate, normalisations frozen; it starts from the trained head.
+            "from scratch": a small network of its own.
         rates: peak learning rates of Adam; the best of them counts.
         epochs: passes through the training part.
         batch: images in a step.
@@ -159,9 +159,9 @@ def training(
 ) -> Artefact:
     """Stage 5: the wiring first, then every candidate at each of its rates over the seeds, then the choice.
 
-    The choice is the candidate with the best mean on the validation part, each at its best rate; of those whose mean is
-    within the spread over seeds of the best, the one that learns the fewest weights. The model that is kept is the run of
-    the first seed, not the luckiest one.
+    The choice is the candidate with the best mean on the validation part, each at its best rate; of those whose mean
+    is within the spread over seeds of the best, the one that learns the fewest weights. The model that is kept is the
+    run of the first seed, not the luckiest one.
 
     Raises:
         ProjectError: there is no candidate, or two of one kind, or no seed.
@@ -182,7 +182,7 @@ def training(
         weights: dict[float, list] = {}
         for rate in candidate.rates:
             for seed in seeds:
-                start = _trained_head(head, data, seeds, heads, seed) if candidate.kind == "last stage" else None
+                start = _trained_head(head, data, seeds, heads, seed) if candidate.kind == "last blocks" else None
                 model = learner.run(inputs["training"], y, rate, candidate, seed, start)
                 logits = model.predict(inputs["validation"], batch_size=256, verbose=0)
                 table[rate].append(score(truth, logits.argmax(axis=1), metric))

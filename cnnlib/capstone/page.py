@@ -163,8 +163,14 @@ def _classes(made: dict) -> str:
         worst = max(others, key=others.get)
         low, high = facts["interval"]
         share = facts["right"] / facts["n"]
-        rows.append([html.escape(name), f"{facts['right']} of {facts['n']}", f"{share:.0%} ({low:.0%} to {high:.0%})",
-                     f"{html.escape(worst)} ({others[worst]})" if others[worst] else "–"])
+        rows.append(
+            [
+                html.escape(name),
+                f"{facts['right']} of {facts['n']}",
+                f"{share:.0%} ({low:.0%} to {high:.0%})",
+                f"{html.escape(worst)} ({others[worst]})" if others[worst] else "–",
+            ]
+        )
     return _section("classes", "Class by class", _table(["class", "found", "recall", "most taken for"], rows))
 
 
@@ -207,8 +213,7 @@ def _confidence(project: Project, made: dict) -> str:
         f"{facts['floor']:.3f} in "
         "95 of 100 such sets.</p>"
     )
-    alt = f"Share of right answers against confidence in {len(diagram.count)} bins, with the number of images "
-          f"of each."
+    alt = f"Share of right answers against confidence in {len(diagram.count)} bins, and how many images each has."
     return _section("confidence", "Can its confidence be believed?", text, _picture(fig, alt))
 
 
@@ -217,8 +222,10 @@ def _learning(made: dict) -> str:
     names = {"balanced accuracy": "mean recall", "accuracy": "accuracy"}[training["metric"]]
     rows = [[html.escape(k), f"{v['score']:.3f}", "", ""] for k, v in baseline["rules"].items()]
     for c in training["candidates"]:
-        rows.append([c["kind"] + (" (chosen)" if c["kind"] == training["chosen"] else ""), f"{np.mean(c['scores']):.3f}",
-                     f"{min(c['scores']):.3f} to {max(c['scores']):.3f}", f"{c['rate']:g}"])
+        name = c["kind"] + (" (chosen)" if c["kind"] == training["chosen"] else "")
+        rows.append(
+            [name, f"{np.mean(c['scores']):.3f}", f"{min(c['scores']):.3f} to {max(c['scores']):.3f}", f"{c['rate']:g}"]
+        )
     wiring = training["wiring"]
     text = (
         f"<p>{training['n']} validation images; {len(training['seeds'])} seeds; each way at the best of its own "
@@ -262,10 +269,12 @@ def _looks(project: Project, made: dict) -> str:
 def _shift(made: dict) -> str:
     facts = made["robustness"]
     severities = sorted({s for row in facts["corruptions"].values() for s in row}, key=int)
-    rows = [[html.escape(k), *(f"{row[s]:.2f}" if s in row else "" for s in severities)]
-            for k, row in facts["corruptions"].items()]
-    text = f"<p>{facts['n']} validation images; as they are {facts['clean']:.2f}, the baseline "
-           f"{facts['baseline']:.2f}.</p>"
+    rows = [
+        [html.escape(k), *(f"{row[s]:.2f}" if s in row else "" for s in severities)]
+        for k, row in facts["corruptions"].items()
+    ]
+    clean, rival = facts["clean"], facts["baseline"]
+    text = f"<p>{facts['n']} validation images; as they are {clean:.2f}, the baseline {rival:.2f}.</p>"
     if facts["elsewhere"]:
         recalls = ", ".join(f"{html.escape(c)} {v:.0%}" for c, v in facts["elsewhere"]["recalls"].items())
         text += (
@@ -290,8 +299,10 @@ def _images(project: Project, made: dict) -> str:
     thumbs, order = project.arrays("audit")["thumbs"], audit["files"]
     files, _ = part(project, "training")
     shown = [thumbs[order.index(files[i])] for i in np.linspace(0, len(files) - 1, min(24, len(files))).astype(int)]
-    sheet = np.concatenate([np.pad(np.kron(t, np.ones((3, 3, 1), "u1")), ((0, 0), (0, 4), (0, 0)), constant_values=255)
-                            for t in shown], axis=1)
+    sheet = np.concatenate(
+        [np.pad(np.kron(t, np.ones((3, 3, 1), "u1")), ((0, 0), (0, 4), (0, 0)), constant_values=255) for t in shown],
+        axis=1,
+    )
     half = sheet.shape[1] // 2 // 52 * 52
     sheet = np.concatenate([sheet[:, :half], sheet[:, half : 2 * half]], axis=0)
     flaws = "".join(f"<li>{html.escape(flaw)}</li>" for flaw in project["card.flaws"])
@@ -335,12 +346,18 @@ def _checklist(verdict: Verdict, pending: bool) -> str:
         rows.append(f'<tr><th colspan="4">{phase}</th></tr>')
         for finding in (f for f in verdict if f.line.phase == phase):
             missing = " ".join(html.escape(text) for text in finding.missing)
-            rows.append(f'<tr data-line="{finding.line.number}"><td class="n">{finding.line.number}</td>'
-                        f'<td>{finding.line.name}</td><td class="grade">{finding.grade}</td><td>{missing}</td></tr>')
+            rows.append(
+                f'<tr data-line="{finding.line.number}"><td class="n">{finding.line.number}</td>'
+                f'<td>{finding.line.name}</td><td class="grade">{finding.grade}</td><td>{missing}</td></tr>'
+            )
     if pending:
         rows.append('<tr data-line="16"><td class="n">16</td><td>report</td><td></td><td></td></tr>')
-    return _section("checklist", "The checklist", f'<div class="scroll"><table>{"".join(rows)}</table></div>',
-                    "<p><small>What is missing for the next grade stands beside each line.</small></p>")
+    return _section(
+        "checklist",
+        "The checklist",
+        f'<div class="scroll"><table>{"".join(rows)}</table></div>',
+        "<p><small>What is missing for the next grade stands beside each line.</small></p>",
+    )
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -369,13 +386,13 @@ def _image(pixels: np.ndarray, alt: str) -> str:
 
 
 def _small(pixels: np.ndarray, alt: str) -> str:
-    return f"<figure "
-           f"style='display:inline-block;width:8rem'>{_image(pixels, alt)}<figcaption>{html.escape(alt)}</figcaption></figure>"
+    told = f"<figcaption>{html.escape(alt)}</figcaption>"
+    return f"<figure style='display:inline-block;width:8rem'>{_image(pixels, alt)}{told}</figure>"
 
 
 def _tag(image, kind: str, alt: str) -> str:
     file = io.BytesIO()
     image.save(file, kind, **({"quality": 85} if kind == "JPEG" else {"optimize": True}))
     text = base64.b64encode(file.getvalue()).decode()
-    return f'<img src="data:image/{kind.lower()};base64,{text}" alt="{html.escape(alt)}" '
-           f'width="{image.size[0]}" height="{image.size[1]}">'
+    sides = f'width="{image.size[0]}" height="{image.size[1]}"'
+    return f'<img src="data:image/{kind.lower()};base64,{text}" alt="{html.escape(alt)}" {sides}>'

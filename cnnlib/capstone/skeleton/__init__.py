@@ -1,9 +1,9 @@
 """A new project, and running its stages. Lesson 19.
 
-A project is two files. ``project.toml`` holds decisions in words and numbers; ``stages.py`` is a script in percent format,
-which JupyterLab opens as a notebook: one cell a stage. It is no notebook file, because that would keep state between cells
-(the commonest reason why a result cannot be had again) and would not show in a difference what was changed; and not one
-script a stage, because thirteen files that call one function each hide the way they belong together.
+A project is two files. ``project.toml`` holds decisions in words and numbers; ``stages.py`` is a script in percent
+format, which JupyterLab opens as a notebook: one cell a stage. It is no notebook file, because that would keep state
+between cells (the commonest reason why a result cannot be had again) and would not show in a difference what was
+changed; and not one script a stage, because thirteen files that call one function each hide how they belong together.
 """
 
 from __future__ import annotations

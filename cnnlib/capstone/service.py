@@ -23,8 +23,9 @@ ASKED = 12  # validation images whose answers are stored
 def serving(project: Project, rounds: int = 5) -> Artefact:
     """Stage 11: ``artefacts/served``, a folder that ``python -m cnnlib.pipeline --model`` takes (lesson 14).
 
-    Beside model, specification and label map lie the rule for an alarm (``rule.json``, see `decide`) and the golden file.
-    Then the pipeline that was saved is loaded again and asked about validation images: it must say what training saw.
+    Beside model, specification and label map lie the rule for an alarm (``rule.json``, see `decide`) and the golden
+    file. Then the pipeline that was saved is loaded again and asked about validation images: it must say what training
+    saw.
     """
     from cnnlib import pipeline
     from cnnlib.pipeline import Calibration, Specification
