@@ -89,7 +89,8 @@ class _Learner:
 
     def __init__(self, model: keras.Model, parts: dict[str, float]):
         self.model, self.parts = model, parts
-        optimizer = transfer.ByDepth({name: keras.optimizers.Adam() for name in parts})
+        self.optimizers = {name: keras.optimizers.Adam() for name in parts}
+        optimizer = transfer.ByDepth(self.optimizers)
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         self.start = model.get_weights()
         self.fresh = [v for v in model.weights if "scores" in v.path]
@@ -101,17 +102,19 @@ class _Learner:
         if head is not None:
             for variable, value in zip(self.fresh, head):
                 variable.assign(value)
-        thirds = max(candidate.epochs // 3, 1)
-        for number in range(min(3, candidate.epochs)):  # the rate falls to a third, then to a ninth
-            epochs = candidate.epochs - 2 * thirds if number == 2 else thirds
-            if epochs < 1:
-                break
-            self.model.optimizer.restart({name: rate * share / 3**number for name, share in self.parts.items()})
-            keras.utils.set_random_seed(seed + 100 * number)
-            course.fit(
-                self.model, x, y, epochs=epochs, batch_size=min(candidate.batch, len(x)), seed=seed + number, quiet=True
-            )
+        self.model.optimizer.restart(dict.fromkeys(self.parts, rate))
+        keras.utils.set_random_seed(seed)
+        falls = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: self._fall(rate, epoch, candidate))
+        batch = min(candidate.batch, len(x))
+        course.fit(
+            self.model, x, y, epochs=candidate.epochs, batch_size=batch, seed=seed, callbacks=[falls], quiet=True
+        )
         return self.model
+
+    def _fall(self, rate: float, epoch: int, candidate: Candidate) -> None:
+        """In the second third of the epochs the rate is a third, in the last a ninth."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.learning_rate = rate * self.parts[name] / 3 ** (3 * epoch // candidate.epochs)
 
 
 def _draw(model: keras.Model | None, fresh: list, seed: int) -> None:
