@@ -54,8 +54,8 @@ from cnnlib.claims import measured
 # **What can you know about a data set before any network has seen it?**
 #
 # Somebody at a small airfield has a camera over the runway and a folder of pictures: airplanes, cars, trucks, birds. A
-# bird on the runway is what must not be missed. Here are such pictures, from CIFAR-10 and 32 pixels wide; yours will be
-# larger. One command makes a **project**:
+# bird on the runway is what must not be missed. Here are such pictures, from CIFAR-10 and 32 pixels wide; yours will
+# be larger. One command makes a **project**:
 #
 # ```
 # python -m cnnlib.capstone new airfield --images photographs
@@ -67,12 +67,12 @@ folder = capstone.new(home / "airfield", images="photographs")
 print(*sorted(path.name for path in folder.iterdir()))
 
 # %% [markdown]
-# Two files are yours. `project.toml` holds what is *decided*, in words and numbers. `stages.py` holds what is *computed*:
-# 13 cells, one for each **stage**. JupyterLab opens it as a notebook.
+# Two files are yours. `project.toml` holds what is *decided*, in words and numbers. `stages.py` holds what is
+# *computed*: 13 cells, one for each **stage**. JupyterLab opens it as a notebook.
 #
-# A stage reads files that earlier stages wrote into `artefacts/`, and writes its own there: an **artefact**. Cells hand
-# over nothing else. So you can run one stage again tomorrow, in a fresh kernel, and no result hangs on the order in which
-# you happened to click.
+# A stage reads files that earlier stages wrote into `artefacts/`, and writes its own there: an **artefact**. Cells
+# hand over nothing else. So you can run one stage again tomorrow, in a fresh kernel, and no result hangs on the order
+# in which you happened to click.
 #
 # ## The checklist
 #
@@ -100,8 +100,8 @@ print(capstone.card(project))
 print(project.check("question", "card"))
 
 # %% [markdown]
-# The **data card** accounts for every file. What no program can find out, it asks you for: the source, the licence, the
-# flaws; who decides what; which classes must not be missed, and what a miss and a false alarm cost.
+# The **data card** accounts for every file. What no program can find out, it asks you for: the source, the licence,
+# the flaws; who decides what; which classes must not be missed, and what a miss and a false alarm cost.
 #
 # Decide that *now*. Whoever sets the costs after seeing scores sets them so that the scores look good.
 
@@ -128,13 +128,13 @@ print(capstone.card(project))
 claim("now both lines are closed", project.check("question", "card").open == [])
 
 # %% [markdown]
-# (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is the mean
-# recall of the classes, the **balanced accuracy** (lesson 15), not the accuracy.
+# (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is the
+# mean recall of the classes, the **balanced accuracy** (lesson 15), not the accuracy.
 #
 # ## The audit
 #
-# Three questions about any folder, from lesson 08. Is a picture there twice? Which labels are doubtful? And what gives a
-# class away that is no content: size, kind of file, brightness?
+# Three questions about any folder, from lesson 08. Is a picture there twice? Which labels are doubtful? And what gives
+# a class away that is no content: size, kind of file, brightness?
 #
 # A label is doubted if a linear rule on the features of a pretrained network, fitted on *other* pictures, is sure of
 # another class.
@@ -147,8 +147,9 @@ measured("right in % by the brightness alone", 100 * audit["given_away"]["the br
 claim("no size and no kind of file gives a class away", audit["given_away"]["the size"] < 0.4)
 
 # %% [markdown]
-# Doubt is no proof. The audit writes `review.csv`, one row for each doubtful picture, and *you* look at it: `keep`, `drop`,
-# or the class that it should have. A picture that is only hard is kept: drop the hard ones, and the test measures nothing.
+# Doubt is no proof. The audit writes `review.csv`, one row for each doubtful picture, and *you* look at it: `keep`,
+# `drop`, or the class that it should have. A picture that is only hard is kept: drop the hard ones, and the test
+# measures nothing.
 
 # %%
 with (folder / "review.csv").open(encoding="utf-8") as file:
@@ -171,8 +172,8 @@ rows = (folder / "review.csv").read_text(encoding="utf-8").splitlines()
 # %% [markdown]
 # ## The split, and what leaks
 #
-# Three **parts**: one to learn from, one to choose on, one to pay with. Groups stay whole: what was taken in one place or
-# in one minute, and duplicates always. `split.together` says what else belongs together.
+# Three **parts**: one to learn from, one to choose on, one to pay with. Groups stay whole: what was taken in one place
+# or in one minute, and duplicates always. `split.together` says what else belongs together.
 
 # %%
 split = capstone.split(project)
@@ -184,9 +185,9 @@ claim("every class is in every part", all(len(counts) == 4 for counts in split["
 # %% [markdown]
 # ### Exercise 19.1 · Find the leak
 #
-# `parts` maps the name of a part to a list of its files; `pairs` are duplicates, as pairs of files. Return the pairs whose
-# two files lie in *different* parts, in the order they were given. A file may be in no part: it was dropped, and does no
-# harm.
+# `parts` maps the name of a part to a list of its files; `pairs` are duplicates, as pairs of files. Return the pairs
+# whose two files lie in *different* parts, in the order they were given. A file may be in no part: it was dropped, and
+# does no harm.
 #
 # For example, with `{"training": ["a", "b"], "test": ["f"]}` the pairs `[("a", "f"), ("a", "b"), ("b", "x")]` give
 # `[("a", "f")]`.
@@ -217,15 +218,15 @@ for name, facts in baseline["rules"].items():
 claim("a constant answer finds one class of four", baseline["rules"]["always the largest class"]["score"] == 0.25)
 
 # %% [markdown]
-# **So far**: costs, source and flaws are written down before training; duplicates, doubtful labels and shortcuts have been
-# looked for. The parts share nothing, and it is known what costs nothing.
+# **So far**: costs, source and flaws are written down before training; duplicates, doubtful labels and shortcuts have
+# been looked for. The parts share nothing, and it is known what costs nothing.
 #
 # ## Part 2 · Training, and what to ask of the result
 #
 # **Which way is best, how sure is it, and what does it look at?**
 #
-# Two ways at once: a head on frozen features, and a small network from scratch. Each is tried at several rates, each rate
-# over the same three seeds, all on the validation part. So each way is compared at *its* best.
+# Two ways at once: a head on frozen features, and a small network from scratch. Each is tried at several rates, each
+# rate over the same three seeds, all on the validation part. So each way is compared at *its* best.
 
 # %%
 ways = [
@@ -241,12 +242,12 @@ claim("frozen features beat the baseline by 10 points or more", means["frozen fe
 claim("and the network from scratch", means["frozen features"] > means["from scratch"] + 0.1)
 
 # %% [markdown]
-# That is a statement about 200 training pictures and so few steps, not about networks from scratch. `stages.py` gives them
-# more of both.
+# That is a statement about 200 training pictures and so few steps, not about networks from scratch. `stages.py` gives
+# them more of both.
 #
-# Before the ways are compared, the **wiring** is tested: the loss at the start is log 4, since nothing is known; 16 pictures
-# are learnt by heart; and with *shuffled* labels nothing must be learnt that holds on other pictures. The last one is a
-# control: if it reached more than chance, the parts would share something.
+# Before the ways are compared, the **wiring** is tested: the loss at the start is log 4, since nothing is known; 16
+# pictures are learnt by heart; and with *shuffled* labels nothing must be learnt that holds on other pictures. The
+# last one is a control: if it reached more than chance, the parts would share something.
 
 # %%
 wiring = training["wiring"]
@@ -257,8 +258,8 @@ measured("balanced accuracy with shuffled labels; chance is 0.25", wiring["shuff
 # %% [markdown]
 # ## How sure, and from which score on
 #
-# The temperature makes confidences true (lesson 15). Then a threshold follows from the costs: a miss is 20 times as bad as
-# a false alarm, and two pictures in a hundred show a bird.
+# The temperature makes confidences true (lesson 15). Then a threshold follows from the costs: a miss is 20 times as
+# bad as a false alarm, and two pictures in a hundred show a bird.
 #
 # **Predict**: two rules need no network at all, *never an alarm* and *always an alarm*. What do they cost?
 
@@ -274,8 +275,8 @@ claim("the network costs less than either", threshold["cost"] < min(threshold["c
 # %% [markdown]
 # ## What it looks at
 #
-# Grad-CAM (lesson 10), with two controls. With shuffled weights the maps must change. And hiding what a map marks must cost
-# more than hiding as much elsewhere.
+# Grad-CAM (lesson 10), with two controls. With shuffled weights the maps must change. And hiding what a map marks must
+# cost more than hiding as much elsewhere.
 
 # %%
 explanation = capstone.explanation(project)
@@ -305,8 +306,8 @@ for kind, row in robustness["corruptions"].items():
 claim("three corruptions at three severities", sum(map(len, robustness["corruptions"].values())) == 9)
 
 # %% [markdown]
-# **So far**: every choice was made on the validation part: the way, the rate, the temperature, the threshold. Controls say
-# whether the wiring and the maps can be believed.
+# **So far**: every choice was made on the validation part: the way, the rate, the temperature, the threshold. Controls
+# say whether the wiring and the maps can be believed.
 #
 # ## Part 3 · The test, the service, and the damage
 #
@@ -314,13 +315,13 @@ claim("three corruptions at three severities", sum(map(len, robustness["corrupti
 #
 # ### Exercise 19.2 · Where the true accuracy lies
 #
-# Of $n$ test pictures $k$ are right, a share $p = k / n$. Other pictures would have given another share. The interval of
-# Wilson (1927) covers the true one in about 95 of 100 such tests:
+# Of $n$ test pictures $k$ are right, a share $p = k / n$. Other pictures would have given another share. The interval
+# of Wilson (1927) covers the true one in about 95 of 100 such tests:
 #
 # $$\frac{p + \frac{z^2}{2n} \pm z \sqrt{\frac{p (1 - p)}{n} + \frac{z^2}{4 n^2}}}{1 + \frac{z^2}{n}}, \qquad z = 1.96$$
 #
-# Return its two ends. If there is no picture, or $k$ is not between 0 and $n$, raise a `ValueError`. For example, 81 of
-# 100 give 0.722 and 0.875.
+# Return its two ends. If there is no picture, or $k$ is not between 0 and $n$, raise a `ValueError`. For example, 81
+# of 100 give 0.722 and 0.875.
 
 
 # %%
@@ -368,9 +369,9 @@ claim("about 100 pictures leave more than 10 points open", test["n"] < 110 and h
 #
 # ## In service
 #
-# The pipeline of lesson 14: weights, label map, preprocessing and temperature in one folder, held against each other by
-# their sha256; a golden file; the rule for an alarm. Beside it the watch of lesson 15: a monitor with a stated rate of false
-# alarms, and in numbers when to go back.
+# The pipeline of lesson 14: weights, label map, preprocessing and temperature in one folder, held against each other
+# by their sha256; a golden file; the rule for an alarm. Beside it the watch of lesson 15: a monitor with a stated rate
+# of false alarms, and in numbers when to go back.
 
 # %% tags=["nbval-ignore-output"]
 served = capstone.serving(project)
@@ -383,8 +384,8 @@ capstone.watch(project)
 print(capstone.report(project)["file"], "is written")
 
 # %% [markdown]
-# `report.html` is the page for whoever has to decide with this model: numbers with their n, the surest mistakes, what it must
-# not be used for, the checklist. It needs no other file and no network.
+# `report.html` is the page for whoever has to decide with this model: numbers with their n, the surest mistakes, what
+# it must not be used for, the checklist. It needs no other file and no network.
 #
 # ## Damage
 #
@@ -415,18 +416,19 @@ claim("test images in training are noticed twice", {"choice", "test"} <= set(fou
 claim("a report without its n is open", "report" in found["report"].open)
 
 # %% [markdown]
-# 30 more such damages are in the tests of the course (`tests/capstone/test_damaged_projects.py`): a threshold tuned on the
-# test, temperatures that promise too much, groups torn apart, a metric that hides the rare class, a monitor fitted on
-# training images. Each is held against the line that must notice it. What no check of artefacts can notice: reasons that you
-# made up, and pictures that you did not look at.
+# 30 more such damages are in the tests of the course (`tests/capstone/test_damaged_projects.py`): a threshold tuned on
+# the test, temperatures that promise too much, groups torn apart, a metric that hides the rare class, a monitor fitted
+# on training images. Each is held against the line that must notice it. What no check of artefacts can notice: reasons
+# that you made up, and pictures that you did not look at.
 #
 # ## Two finished examples
 #
 # In `solutions/` lie two projects that were taken to the end, each with settings, decisions, stages and report:
 #
-# - [capstone_crowns](../solutions/capstone_crowns/project.toml): tree crowns or ground, from the air, split by place; and
-#   what happens in another forest;
-# - [capstone_photographs](../solutions/capstone_photographs/project.toml): the airfield of this page, with all its pictures.
+# - [capstone_crowns](../solutions/capstone_crowns/project.toml): tree crowns or ground, from the air, split by place;
+#   and what happens in another forest;
+# - [capstone_photographs](../solutions/capstone_photographs/project.toml): the airfield of this page, with all its
+#   pictures.
 
 # %%
 for name in ("capstone_crowns", "capstone_photographs"):
@@ -445,8 +447,8 @@ for name in ("capstone_crowns", "capstone_photographs"):
 # python -m cnnlib.capstone check mine
 # ```
 #
-# Two classes or more, one folder for each, 16 images at least, 50 to say something. Names may be of any script. Files that
-# cannot be read are listed, not hidden. Of 10,000 images a sample is taken.
+# Two classes or more, one folder for each, 16 images at least, 50 to say something. Names may be of any script. Files
+# that cannot be read are listed, not hidden. Of 10,000 images a sample is taken.
 #
 # **So far**: a result has an n and an interval, and the test was opened once. What is served is held against what was
 # trained, and the checklist finds what raises no error.
@@ -466,9 +468,9 @@ for name in ("capstone_crowns", "capstone_photographs"):
 #
 # <details><summary>Model answer</summary>
 #
-# Whether test images, or duplicates and neighbours of them, were trained on: compare the lists of files and the groups.
-# Then the balance: what does the largest class alone give? Then n, the interval, and how often the test was opened. Last
-# whether size, brightness or kind of file gives the class away.
+# Whether test images, or duplicates and neighbours of them, were trained on: compare the lists of files and the
+# groups. Then the balance: what does the largest class alone give? Then n, the interval, and how often the test was
+# opened. Last whether size, brightness or kind of file gives the class away.
 #
 # </details>
 #
@@ -476,8 +478,8 @@ for name in ("capstone_crowns", "capstone_photographs"):
 #
 # <details><summary>Model answer</summary>
 #
-# The best of several seeds on the validation part is partly luck, and its score is too good. The first one was fixed before
-# anything was seen, so its score is a fair draw; the spread over seeds says how far another would lie from it.
+# The best of several seeds on the validation part is partly luck, and its score is too good. The first one was fixed
+# before anything was seen, so its score is a fair draw; the spread over seeds says how far another would lie from it.
 #
 # </details>
 #
@@ -485,8 +487,8 @@ for name in ("capstone_crowns", "capstone_photographs"):
 #
 # <details><summary>Model answer</summary>
 #
-# That the pretrained features do not tell this class from another one: it is hard, not mislabelled. Expect its recall to be
-# low with frozen features, look whether it gets better when the last blocks learn, and keep the pictures.
+# That the pretrained features do not tell this class from another one: it is hard, not mislabelled. Expect its recall
+# to be low with frozen features, look whether it gets better when the last blocks learn, and keep the pictures.
 #
 # </details>
 #
@@ -499,7 +501,7 @@ for name in ("capstone_crowns", "capstone_photographs"):
 # ## References
 #
 # - T. Gebru, J. Morgenstern, B. Vecchione and others (2021). Datasheets for datasets. *Communications of the ACM*.
-# - E. Breck, S. Cai, E. Nielsen, M. Salib and D. Sculley (2017). The ML test score: a rubric for ML production readiness and
-#   technical debt reduction. *IEEE Big Data*.
+# - E. Breck, S. Cai, E. Nielsen, M. Salib and D. Sculley (2017). The ML test score: a rubric for ML production
+#   readiness and technical debt reduction. *IEEE Big Data*.
 # - M. Mitchell, S. Wu, A. Zaldivar and others (2019). Model cards for model reporting. *FAT\**.
 # - E. B. Wilson (1927). Probable inference, the law of succession, and statistical inference. *JASA*.

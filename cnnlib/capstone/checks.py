@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,8 +26,9 @@ ORDER = {"open": 0, "pass": 1, "good": 2, "excellent": 3}
 class _Judge:
     """Collects what holds and what does not, by grade."""
 
-    def __init__(self, line: Line):
+    def __init__(self, line: Line, before: Sequence[Finding]):
         self.line, self.failed = line, {"pass": [], "good": [], "excellent": []}
+        self.before = {finding.line.name: finding for finding in before}
 
     def asks(self, grade: str, condition, otherwise: str) -> bool:
         """Whether it holds; if not, what is told."""
@@ -60,11 +61,14 @@ def check(project: Project, *stages: str) -> Verdict:
         raise ValueError(f"{unknown[0]!r} is no stage and no line; there are {', '.join(sorted(known))}.")
     project = Project(project.folder)
     lines = [line for line in RUBRIC if not stages or line.stage in stages or line.name in stages]
-    return Verdict(_graded(project, line) for line in lines)
+    found: list[Finding] = []
+    for line in lines:
+        found.append(_graded(project, line, found))
+    return Verdict(found)
 
 
-def _graded(project: Project, line: Line) -> Finding:
-    judge = _Judge(line)
+def _graded(project: Project, line: Line, before: Sequence[Finding] = ()) -> Finding:
+    judge = _Judge(line, before)
     try:
         CHECKS[line.name](project, judge)
     except ProjectError as error:  # an artefact is missing or damaged
@@ -671,9 +675,10 @@ def report(project: Project, judge: _Judge) -> None:
         "unfit" in seen.sections and not project.is_open("card.unfit"),
         "it does not say what not to use the model for.",
     )
-    others = [line for line in RUBRIC if line.name != "report"]
-    open_lines = [line.name for line in others if _graded(project, line).grade == "open"]
-    judge.asks("excellent", not open_lines, f"open: {', '.join(open_lines)}.")
+    if not judge.failed["pass"]:  # the other lines take time, and matter for the best grade only
+        others = [judge.before.get(line.name) or _graded(project, line) for line in RUBRIC if line.name != "report"]
+        still = [finding.line.name for finding in others if finding.grade == "open"]
+        judge.asks("excellent", not still, f"open: {', '.join(still)}.")
 
 
 CHECKS: dict[str, Callable[[Project, _Judge], None]] = {

@@ -88,7 +88,8 @@ LEAKS = FunctionExercise(
         Misconception(_in_one_direction, "A pair has no order: the first one may be the test image, too."),
         Misconception(
             _training_and_test,
-            "Training and test are not all: what is chosen on validation images that were trained on is chosen wrongly, "
+            "Training and test are not all: what is chosen on validation images that were trained on is chosen "
+            "wrongly, "
             "and validation and test must not share images either.",
         ),
         Misconception(_as_files, "Return the pairs, not their files: a file alone does not say what it repeats."),
@@ -177,7 +178,8 @@ INTERVAL = FunctionExercise(
     misconceptions=(
         Misconception(
             _wald,
-            "That is p ± 1.96 sqrt(p (1 - p) / n). With 10 of 10 right its width is 0, as if ten images proved everything.",
+            "That is p ± 1.96 sqrt(p (1 - p) / n). With 10 of 10 right its width is 0, as if ten images proved "
+            "everything.",
         ),
         Misconception(
             lambda right, n: _wilson(right, n, scaled=False),
@@ -205,7 +207,8 @@ INTERVAL = FunctionExercise(
     hints=(
         "Begin with p = right / n, and compute the middle and the half width one after the other.",
         "`middle = p + z**2 / (2 * n)`, `half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))`.",
-        "`(middle - half) / (1 + z**2 / n)` and the same with plus. Before that: `if n < 1 or not 0 <= right <= n: raise "
+        "`(middle - half) / (1 + z**2 / n)` and the same with plus. Before that: `if n < 1 or not 0 <= right <= "
+        "n: raise "
         "ValueError(...)`.",
     ),
     remark="`cnnlib.capstone.judging.interval` is this function; every share in the report stands with it.",
