@@ -1,4 +1,4 @@
-"""Run the finished capstone projects of solutions/ from their settings, each in a cold process, and store their reports.
+"""Run the finished capstone projects of solutions/ from their settings, each in a cold process; store their reports.
 
     python tools/run_capstones.py                      # both
     python tools/run_capstones.py crowns --folder /tmp # and keep the project with its images and artefacts there

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # The project, stage by stage
 #
-# Each cell is one stage. It reads what earlier stages wrote into `artefacts/`, writes its own file there, and hands over
-# nothing else: so you can run one stage again without the others. `project.check("split")` says what the rubric makes of
-# it. On a command line: `python -m cnnlib.capstone run . --only split`.
+# Each cell is one stage. It reads what earlier stages wrote into `artefacts/`, writes its own file there, and hands
+# over nothing else: so you can run one stage again without the others. `project.check("split")` says what the rubric
+# makes of it. On a command line: `python -m cnnlib.capstone run . --only split`.
 
 # %%
 from cnnlib import runtime
@@ -16,14 +16,15 @@ project = capstone.Project()
 
 # %% [markdown]
 # ## Before training
-# Fill in `[card]` and `[cost]` of `project.toml` first: what a mistake costs is decided before anybody has seen a score.
+# Fill in `[card]` and `[cost]` of `project.toml` first: what a mistake costs is decided before anybody has seen a
+# score.
 
 # %% stage: card
 capstone.card(project)
 
 # %% [markdown]
-# The audit writes `review.csv`. Look at each picture that it names, and write `keep`, `drop` or the right class into the
-# last column. A picture that is only hard is kept.
+# The audit writes `review.csv`. Look at each picture that it names, and write `keep`, `drop` or the right class into
+# the last column. A picture that is only hard is kept.
 
 # %% stage: audit
 capstone.audit(project)

@@ -226,3 +226,11 @@ def test_a_candidate_without_a_meaning(kind):
 
 def test_serving_refuses_what_is_no_image(finished):
     assert set(capstone.Project(finished).load("serving")["refused"].values()) == {"empty", "not_an_image", "damaged"}
+
+
+def test_the_page_of_the_documentation_has_the_rubric():
+    text = (runtime.root() / "docs" / "capstone.md").read_text(encoding="utf-8")
+    assert text.endswith("\n\n" + rubric.table() + "\n")
+    assert [row.split("|")[1].strip() for row in text.splitlines() if row.startswith("| ") and "`" in row] == list(
+        skeleton.STAGES
+    )
