@@ -97,7 +97,7 @@ claim("the checklist has 16 lines", len(capstone.RUBRIC) == 16)
 # %%
 project = capstone.Project(folder)
 print(capstone.card(project))
-print(project.check("question", "card"))
+print(capstone.check(project, "question", "card"))
 
 # %% [markdown]
 # The **data card** accounts for every file. What no program can find out, it asks you for: the source, the licence,
@@ -125,7 +125,7 @@ for old, new in {**decided, **smaller}.items():
 (folder / "project.toml").write_text(text, encoding="utf-8")
 project = capstone.Project(folder)
 print(capstone.card(project))
-claim("now both lines are closed", project.check("question", "card").open == [])
+claim("now both lines are closed", capstone.check(project, "question", "card").open == [])
 
 # %% [markdown]
 # (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is the
@@ -408,7 +408,7 @@ page = re.sub(r'<data id="test-n".*?</data>', "many", page)  # it read better
 (broken["report"] / "report.html").write_text(page, encoding="utf-8")
 
 # %%
-found = {name: capstone.Project(path).check() for name, path in broken.items()}
+found = {name: capstone.check(path) for name, path in broken.items()}
 for name, line in (("labels", "serving"), ("leak", "choice"), ("report", "report")):
     print(f"{name}: {found[name][line].missing[0]}")
 claim("the stale label map is noticed in service", "serving" in found["labels"].open)

@@ -61,7 +61,7 @@ def store(name: str, folder: Path, seconds: dict) -> None:
     summary["tried"] = {c["kind"]: {k: c[k] for k in ("rate", "scores")} for c in training["candidates"]}
     summary |= {"chosen": training["chosen"], "validation": training["n"], "metric": training["metric"]}
     summary["elsewhere"] = project.load("robustness")["elsewhere"]
-    summary["grades"] = {finding.line.name: finding.grade for finding in project.check()}
+    summary["grades"] = {finding.line.name: finding.grade for finding in capstone.check(project)}
     summary["seconds"], summary["backend"] = seconds, runtime.backend()
     summary["made_by"] = f"python tools/run_capstones.py {name}"
     for file in ("report.html", "review.csv"):

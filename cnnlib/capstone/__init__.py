@@ -10,11 +10,13 @@ there, not at how it came about.
 `folder`     class folders of images, whatever is in them
 `data`       the stages before training: card, audit, split, baseline
 `learning`   the stage of training: wiring, candidates, the choice
+`networks`   a backbone, a head, a small network of its own
 `judging`    calibration, threshold, explanation, robustness, and the test
 `service`    the pipeline of lesson 14 with what belongs to it, and the watch over it
 `rubric`     the 16 lines of the checklist, and what each grade asks for
 `checks`     one check for each line, by the artefacts
 `page`       the report: one HTML file that needs no other
+`reading`    what such a report says
 `bundled`    images to begin with: crowns, photographs
 `skeleton`   a new project, and running its stages
 ===========  =======================================================================================================
@@ -31,8 +33,10 @@ _MODULES = {
     "folder": ("FolderError",),
     "judging": ("calibration", "explanation", "robustness", "test", "threshold"),
     "learning": ("Candidate", "training"),
+    "networks": (),
     "page": ("report",),
     "project": ("Project", "ProjectError"),
+    "reading": (),
     "rubric": ("GRADES", "RUBRIC", "Finding", "Verdict"),
     "service": ("decide", "serving", "watch"),
     "skeleton": ("STAGES", "new", "run"),

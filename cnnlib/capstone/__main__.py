@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             taken = capstone.run(options.folder, options.only, options.start)
             print(f"all: {sum(taken.values()):.0f} s\n")
-        verdict = capstone.Project(options.folder).check(*(options.stages if options.command == "check" else ()))
+        verdict = capstone.check(options.folder, *(options.stages if options.command == "check" else ()))
     except (ValueError, FileExistsError, DataError) as error:
         print(error, file=sys.stderr)
         return 2

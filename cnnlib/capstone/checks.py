@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from cnnlib.capstone import data, judging
+from cnnlib.capstone import data, judging, reading
 from cnnlib.capstone.project import Project, ProjectError
 from cnnlib.capstone.rubric import RUBRIC, Finding, Line, Verdict
 
@@ -45,11 +46,11 @@ class _Judge:
         return Finding(self.line, reached)
 
 
-def check(project: Project, *stages: str) -> Verdict:
+def check(project: Project | str | Path, *stages: str) -> Verdict:
     """Grade the artefacts of some stages, or of all.
 
     Args:
-        project: the project, whose settings are read anew.
+        project: the project, whose settings are read anew, or its folder.
         stages: names of stages or of lines of the rubric; all if none is given.
 
     Raises:
@@ -59,7 +60,7 @@ def check(project: Project, *stages: str) -> Verdict:
     unknown = [name for name in stages if name not in known]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no stage and no line; there are {', '.join(sorted(known))}.")
-    project = Project(project.folder)
+    project = Project(project.folder if isinstance(project, Project) else project)
     lines = [line for line in RUBRIC if not stages or line.stage in stages or line.name in stages]
     found: list[Finding] = []
     for line in lines:
@@ -645,12 +646,10 @@ def watch(project: Project, judge: _Judge) -> None:
 
 
 def report(project: Project, judge: _Judge) -> None:
-    from cnnlib.capstone import page
-
-    file = project.folder / page.FILE
+    file = project.folder / reading.FILE
     if not file.is_file():
-        raise ProjectError(f"{page.FILE} is not there: run the stage 'report'.")
-    seen, made = page.read(file.read_text(encoding="utf-8")), project.load("test")
+        raise ProjectError(f"{reading.FILE} is not there: run the stage 'report'.")
+    seen, made = reading.read(file.read_text(encoding="utf-8")), project.load("test")
     judge.asks("pass", not seen.outside, f"it needs other files: {', '.join(seen.outside[:2])}.")
     wanted = {
         "test-n": made["n"],

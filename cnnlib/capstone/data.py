@@ -114,7 +114,7 @@ def _seen(project: Project, files: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, 1280) of the pretrained backbone, and small pictures (n, 16, 16, 3), uint8."""
     from PIL import Image
 
-    from cnnlib.capstone.learning import backbone
+    from cnnlib.capstone.networks import backbone
 
     network = backbone(project["network.size"])
     features, thumbs = [], []

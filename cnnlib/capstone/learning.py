@@ -12,19 +12,16 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from keras import layers
 
 from cnnlib import training as course
 from cnnlib import transfer
 from cnnlib.capstone.data import part, score
+from cnnlib.capstone.networks import CUT, head_network, small_network, whole_model
 from cnnlib.capstone.project import Artefact, Project, ProjectError, weights_of
-from cnnlib.models import common, efficientnet_lite
 
-__all__ = ["KINDS", "Candidate", "backbone", "training"]
+__all__ = ["KINDS", "Candidate", "training"]
 
 KINDS = ("frozen features", "last blocks", "from scratch")
-CUT = "block6d_add"  # behind it: block 7a and the head, a third of the weights
-DROPOUT = 0.2
 TINY, TINY_STEPS = 16, 60
 
 
@@ -54,13 +51,6 @@ class Candidate:
             raise ValueError(f"kind={self.kind!r}: choose one of {', '.join(map(repr, KINDS))}.")
         if not self.rates or min(self.rates) <= 0 or self.epochs < 1 or self.batch < 2:
             raise ValueError(f"{self}: expected rates above 0, 1 epoch or more, and batches of 2 or more.")
-
-
-def backbone(size: int) -> keras.Model:
-    """EfficientNet-Lite0 with its ImageNet weights, frozen: images (n, size, size, 3) -> features (n, 1280)."""
-    model = efficientnet_lite.EfficientNetLite0("imagenet", (size, size, 3), include_top=False, pooling="avg")
-    transfer.freeze(model)
-    return model
 
 
 class _Data:
@@ -129,32 +119,6 @@ def _draw(model: keras.Model | None, fresh: list, seed: int) -> None:
             variable.assign(np.zeros(shape, "float32"))
 
 
-def whole_model(size: int, classes: int) -> keras.Model:
-    """Backbone and head in one graph: images -> logits."""
-    body = backbone(size)
-    z = layers.Dropout(DROPOUT, name="dropout")(body.output)
-    return keras.Model(body.input, layers.Dense(classes, name="scores")(z), name="transferred")
-
-
-def small_network(size: int, classes: int) -> keras.Model:
-    """Three convolutions in steps of two on pictures of 48 pixels, as `transfer.baseline`: images -> logits."""
-    z = image = keras.Input((size, size, 3), name="image")
-    if size > 48:
-        z = layers.AveragePooling2D(size // 48 if size >= 96 else 2, padding="same", name="shrink")(z)
-    for number, filters in enumerate((16, 32, 64), start=1):
-        z = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name=f"conv{number}")(z)
-        z = common.normalisation("batch", f"norm{number}")(z)
-        z = layers.ReLU(name=f"relu{number}")(z)
-    z = layers.GlobalAveragePooling2D(name="pool")(z)
-    return keras.Model(image, layers.Dense(classes, name="scores")(z), name="scratch")
-
-
-def _head(classes: int) -> keras.Model:
-    features = keras.Input((1280,), name="features")
-    z = layers.Dropout(DROPOUT, name="dropout")(features)
-    return keras.Model(features, layers.Dense(classes, name="scores")(z), name="head")
-
-
 def training(
     project: Project,
     candidates: Sequence[Candidate] = (Candidate("frozen features"),),
@@ -175,7 +139,7 @@ def training(
         raise ProjectError(f"candidates {kinds}, seeds {list(seeds)}: expected one or more, each only once.")
     data, metric, size = _Data(project), project["cost.metric"], project["network.size"]
     y, truth = data.y["training"], data.y["validation"]
-    head = _Learner(_head(data.classes), {"scores": 1.0})
+    head = _Learner(head_network(data.classes), {"scores": 1.0})
     wiring = _wiring(head, data, metric)
     heads: dict[int, list] = {}
     results, kept = [], {}

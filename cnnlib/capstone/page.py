@@ -6,16 +6,17 @@ import base64
 import html
 import io
 import time
-from html.parser import HTMLParser
 
 import numpy as np
 
+from cnnlib.capstone.checks import check
+from cnnlib.capstone.data import part
 from cnnlib.capstone.project import Artefact, Project
-from cnnlib.capstone.rubric import PHASES, Verdict
+from cnnlib.capstone.reading import FILE
+from cnnlib.capstone.rubric import PHASES, RUBRIC, Verdict
 
-__all__ = ["FILE", "read", "report"]
+__all__ = ["report"]
 
-FILE = "report.html"
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d1d1f; --paper: #fff; --line: #c9c9ce; --soft: #f2f2f4; --mark: #0b6e4f; }
 @media (prefers-color-scheme: dark) {
@@ -33,44 +34,10 @@ figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff
 """
 
 
-class _Seen(HTMLParser):
-    """What `read` finds in a report."""
-
-    def __init__(self):
-        super().__init__()
-        self.values: dict[str, str] = {}
-        self.outside: list[str] = []
-        self.sections: set[str] = set()
-        self.without_alt = self.lines = 0
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        if tag == "data" and "id" in given:
-            self.values[given["id"]] = given.get("value") or ""
-        if tag == "section" and "id" in given:
-            self.sections.add(given["id"])
-        if tag == "img" and not given.get("alt"):
-            self.without_alt += 1
-        if tag == "tr" and "data-line" in given:
-            self.lines += 1
-        where = given.get("src") or (given.get("href") if tag == "link" else None)
-        if where and not where.startswith(("data:", "#")):
-            self.outside.append(where)
-
-
-def read(text: str) -> _Seen:
-    """The numbers (``<data id=... value=...>``), sections, pictures and checklist lines of a report."""
-    seen = _Seen()
-    seen.feed(text)
-    return seen
-
-
 def report(project: Project) -> Artefact:
     """Stage 13: ``report.html``, for whoever has to decide with the model, or takes it over."""
-    from cnnlib.capstone.checks import check
-
     started = time.perf_counter()
-    names = [line for line in _lines() if line != "report"]
+    names = [line.name for line in RUBRIC if line.name != "report"]
     verdict = check(project, *names)
     text = _page(project, verdict, pending=True)
     _write(project, text)
@@ -78,12 +45,6 @@ def report(project: Project) -> Artefact:
     _write(project, text)
     says = f"{FILE}: {len(text) / 1000:.0f} kB, needs no other file"
     return project.save("report", {"says": says, "file": FILE, "bytes": len(text.encode())}, started)
-
-
-def _lines() -> list[str]:
-    from cnnlib.capstone.rubric import RUBRIC
-
-    return [line.name for line in RUBRIC]
 
 
 def _write(project: Project, text: str) -> None:
@@ -194,7 +155,6 @@ def _cost(project: Project, made: dict) -> str:
 
 
 def _confidence(project: Project, made: dict) -> str:
-    from cnnlib.capstone.data import part
     from cnnlib.reliability import reliability_diagram, softmax
 
     kept, temperature = project.arrays("test"), made["calibration"]["temperature"]
@@ -284,8 +244,6 @@ def _shift(made: dict) -> str:
 
 
 def _images(project: Project, made: dict) -> str:
-    from cnnlib.capstone.data import part
-
     audit, card, split = made["audit"], made["card"], made["split"]
     rows = [
         [html.escape(name), *(str(split["counts"][p].get(name, 0)) for p in split["counts"])]

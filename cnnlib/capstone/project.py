@@ -161,12 +161,6 @@ class Project:
         """Whether a stage has written its artefact."""
         return (self.artefacts / f"{stage}.json").is_file()
 
-    def check(self, *stages: str):
-        """What the rubric says of the artefacts, of some stages or of all. See `cnnlib.capstone.checks`."""
-        from cnnlib.capstone.checks import check
-
-        return check(self, *stages)
-
     # --- images ------------------------------------------------------------------------------------------------------
 
     def preprocessing(self):

@@ -99,8 +99,8 @@ LEAKS = FunctionExercise(
     ),
     hints=(
         "For each file you need to know its part. Which structure answers that in one step?",
-        "`home = {file: name for name, files in parts.items() for file in files}`.",
-        "Keep a pair if both files are in `home` and `home[a] != home[b]`.",
+        "A dictionary from file to part, made by a loop over `parts.items()` and over the files of each.",
+        "With it: keep a pair if both files have a part, and these parts are two.",
     ),
     remark="The check of line 3 does the same, with pairs that it finds anew.",
 )
@@ -206,10 +206,9 @@ INTERVAL = FunctionExercise(
     ),
     hints=(
         "Begin with p = right / n, and compute the middle and the half width one after the other.",
-        "`middle = p + z**2 / (2 * n)`, `half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))`.",
-        "`(middle - half) / (1 + z**2 / n)` and the same with plus. Before that: `if n < 1 or not 0 <= right <= "
-        "n: raise "
-        "ValueError(...)`.",
+        "The middle is p plus z squared over 2 n. Under the root stand two terms: p (1 - p) / n and z squared over 4 n "
+        "squared. Both the middle and the half width are divided by 1 plus z squared over n.",
+        "Test the counts first: no picture, less than none right, or more than there are, is a `ValueError`.",
     ),
     remark="`cnnlib.capstone.judging.interval` is this function; every share in the report stands with it.",
 )

@@ -2,8 +2,8 @@
 # # The project, stage by stage
 #
 # Each cell is one stage. It reads what earlier stages wrote into `artefacts/`, writes its own file there, and hands
-# over nothing else: so you can run one stage again without the others. `project.check("split")` says what the rubric
-# makes of it. On a command line: `python -m cnnlib.capstone run . --only split`.
+# over nothing else: so you can run one stage again without the others. `capstone.check(project, "split")` says what the
+# rubric makes of it. On a command line: `python -m cnnlib.capstone run . --only split`.
 
 # %%
 from cnnlib import runtime

@@ -8,7 +8,7 @@ import pytest
 import run_capstones
 
 from cnnlib import capstone, runtime
-from cnnlib.capstone import data, page, project, rubric
+from cnnlib.capstone import data, project, reading, rubric
 
 SOLUTIONS = Path(runtime.root()) / "solutions"
 
@@ -38,7 +38,7 @@ def test_its_stages_are_those_of_a_new_project(example):
 def test_report_and_summary_say_the_same(example):
     told = json.loads((example / "summary.json").read_text(encoding="utf-8"))
     text = (example / "report.html").read_text(encoding="utf-8")
-    seen = page.read(text)
+    seen = reading.read(text)
     assert float(seen.values["test-n"]) == told["n"]
     assert float(seen.values["accuracy"]) == pytest.approx(told["accuracy"])
     assert float(seen.values["cost"]) == pytest.approx(told["cost"])
@@ -67,7 +67,7 @@ def test_an_example_runs(example, tmp_path):
     text = (folder / "project.toml").read_text(encoding="utf-8").replace("most = 1500", "most = 300")
     (folder / "project.toml").write_text(text, encoding="utf-8")
     run_capstones.run(folder)
-    open_lines = set(capstone.Project(folder).check().open)
+    open_lines = set(capstone.check(folder).open)
     assert open_lines <= {"labels", "duplicates"}  # decisions are about other images than a sample's
 
 

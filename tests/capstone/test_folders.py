@@ -137,7 +137,7 @@ def test_ten_thousand_images_are_sampled(made, pictures):
     assert "left out by `most = 300`" in str(card)
     again = carded(made, images, most=300)
     assert again["files"] == card["files"]
-    assert all("on the card" not in text for text in capstone.Project(made).check("card")["card"].missing)
+    assert all("on the card" not in text for text in capstone.check(made, "card")["card"].missing)
 
 
 def test_a_sample_needs_room_for_every_class():
@@ -172,7 +172,7 @@ def test_settings_without_a_meaning(made, old, new, said):
 def test_an_unknown_positive_class(made, pictures):
     images = pictures({"cat": 16, "dog": 16})
     carded(made, images, positive='["cow"]')
-    missing = capstone.Project(made).check("question")["question"].missing
+    missing = capstone.check(made, "question")["question"].missing
     assert any("the classes are cat, dog" in text for text in missing)
 
 
