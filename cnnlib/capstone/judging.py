@@ -16,8 +16,8 @@ from cnnlib.reliability._arrays import softmax
 __all__ = ["calibration", "explanation", "interval", "network", "robustness", "test", "threshold"]
 
 BINS = 10
-# Where maps are taken, the first that is there. The last maps of the backbone have 3 by 3 places at 96 pixels: what they
-# marked was no more than what a random place cost. Those of block 5 have 6 by 6.
+# Where maps are taken, the first that is there. The last maps of the backbone have 3 by 3 places at 96 pixels: hiding
+# what they marked cost no more than hiding a random place. Those of block 5 have 6 by 6.
 LAYERS = ("block5c_add", "relu3")
 HIDDEN = 0.2  # share of a picture that is hidden, where its map is highest and elsewhere
 CORRUPTIONS = {"noise": (1, 3, 5), "blur": (1, 3, 5), "jpeg": (1, 3, 5), "exposure": (1, 3, 5)}
