@@ -87,7 +87,8 @@ def main() -> None:
 
 def capstone_line(name: str) -> str:
     told = json.loads((ROOT / "solutions" / f"capstone_{name}" / "summary.json").read_text(encoding="utf-8"))
-    return f"{name}: {told['accuracy']:.3f} on {told['n']} test images, {told['seconds']['of processors']:.0f} s of processors"
+    seconds = told["seconds"]["of processors"]
+    return f"{name}: {told['accuracy']:.3f} on {told['n']} test images, {seconds:.0f} s of processors"
 
 
 if __name__ == "__main__":
