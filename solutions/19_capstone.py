@@ -417,10 +417,10 @@ claim("test images in training are noticed twice", {"choice", "test"} <= set(fou
 claim("a report without its n is open", "report" in found["report"].open)
 
 # %% [markdown]
-# 30 more such damages are in the tests of the course (`tests/capstone/test_damaged_projects.py`): a threshold tuned on
-# the test, temperatures that promise too much, groups torn apart, a metric that hides the rare class, a monitor fitted
-# on training images. Each is held against the line that must notice it. What no check of artefacts can notice: reasons
-# that you made up, and pictures that you did not look at.
+# More than 30 such damages are in the tests of the course (`tests/capstone/test_damaged_projects.py`): a threshold
+# tuned on the test, temperatures that promise too much, groups torn apart, a metric that hides the rare class, a
+# monitor fitted on training images. Each is held against the line that must notice it. What no check of artefacts can
+# notice: reasons that you made up, and pictures that you did not look at.
 #
 # ## Two finished examples
 #

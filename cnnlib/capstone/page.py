@@ -345,7 +345,7 @@ def _image(pixels: np.ndarray, alt: str) -> str:
 
 def _small(pixels: np.ndarray, alt: str) -> str:
     told = f"<figcaption>{html.escape(alt)}</figcaption>"
-    return f"<figure style='display:inline-block;width:8rem'>{_image(pixels, alt)}{told}</figure>"
+    return f"<figure style='display:inline-block;vertical-align:top;width:8rem'>{_image(pixels, alt)}{told}</figure>"
 
 
 def _tag(image, kind: str, alt: str) -> str:
