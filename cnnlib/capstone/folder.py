@@ -13,7 +13,26 @@ __all__ = ["LEAST", "FolderError", "Found", "listed", "looked_at", "sampled"]
 
 LEAST = 16  # images of a class; a training, a validation and a test part of fewer would mean nothing
 JUNK = {"thumbs.db", "desktop.ini", "__macosx", "readme", "readme.md", "readme.txt", "license", "license.txt"}
-PLAIN = {".txt", ".md", ".csv", ".json", ".xml", ".yaml", ".yml", ".toml", ".html", ".py", ".pdf", ".zip"}
+# What a file of an image may be called; one without a suffix is opened, too. All else (sounds, texts, drawings) is no image.
+IMAGES = {
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".jp2",
+    ),
+    *(".avif", ".tga", ".ico", ".mpo", ""),
+}
 
 
 class FolderError(ValueError):
@@ -32,8 +51,8 @@ class Found(dict):
 def listed(folder: str | Path, least: int = LEAST) -> Found:
     """The files of each class folder. Nothing is opened yet.
 
-    A class is a folder; what lies deeper inside belongs to it. Hidden files, files of the system and plain text are
-    left aside. Names may be of any script: they are compared in the composed form of Unicode (NFC).
+    A class is a folder; what lies deeper inside belongs to it. Hidden files, files of the system and what is no image
+    by its suffix are left aside. Names may be of any script: they are compared in the composed form of Unicode (NFC).
 
     Raises:
         FolderError: there is no such folder, no class, only one, or a class with fewer than ``least`` files; or two
@@ -74,8 +93,8 @@ def _take(path: Path, folder: Path, found: Found, ignored: list[dict]) -> None:
         inner = file.relative_to(folder).as_posix()
         if any(map(_is_junk, parts)):
             ignored.append({"file": inner, "why": "of the system"})
-        elif file.suffix.lower() in PLAIN:
-            ignored.append({"file": inner, "why": f"{file.suffix.lower()} is no image"})
+        elif file.suffix.lower() not in IMAGES:
+            ignored.append({"file": inner, "why": f"{file.suffix.lower()} is no image that is read here"})
         else:
             files.append(inner)
     if files:

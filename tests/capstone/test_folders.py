@@ -73,7 +73,7 @@ def test_types_are_mixed_and_some_files_are_broken(made, pictures):
     (images / "cat" / "cut.png").write_bytes((images / "cat" / "00000.png").read_bytes()[:60])
     (images / "cat" / "empty.jpg").write_bytes(b"")
     (images / "dog" / "page.jpg").write_bytes(b"<!DOCTYPE html><title>404</title>")
-    for name in ("Thumbs.db", ".DS_Store", "notes.txt"):
+    for name in ("Thumbs.db", ".DS_Store", "notes.txt", "00001.ogg", "drawing.svg"):
         (images / "dog" / name).write_bytes(b"x")
     (images / "empty class").mkdir()
     card = carded(made, images)
@@ -83,7 +83,9 @@ def test_types_are_mixed_and_some_files_are_broken(made, pictures):
         "cat/empty.jpg": "empty",
         "dog/page.jpg": "not_an_image",
     }
-    assert {f["file"] for f in card["ignored"]} == {"dog/Thumbs.db", "dog/.DS_Store", "dog/notes.txt", "empty class/"}
+    assert {f["file"] for f in card["ignored"]} == {
+        *("dog/Thumbs.db", "dog/.DS_Store", "dog/notes.txt", "dog/00001.ogg", "dog/drawing.svg", "empty class/")
+    }
     assert "3 cannot be read" in str(card)
 
 
