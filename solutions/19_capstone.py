@@ -432,12 +432,30 @@ claim("a report without its n is open", "report" in found["report"].open)
 #   pictures.
 
 # %%
-for name in ("capstone_crowns", "capstone_photographs"):
-    told = json.loads((runtime.root() / "solutions" / name / "summary.json").read_text(encoding="utf-8"))
+finished = {}
+for name in ("crowns", "photographs"):
+    file = runtime.root() / "solutions" / f"capstone_{name}" / "summary.json"
+    told = finished[name] = json.loads(file.read_text(encoding="utf-8"))
     low, high = told["interval"]
-    print(f"{name}: {told['accuracy']:.3f} on {told['n']} test images ({low:.3f} to {high:.3f}),")
-    print(f"    baseline {told['baseline']['accuracy']:.3f}, opened {len(told['openings'])} time(s)")
-    claim(f"{name}: the whole interval lies above the baseline", low > told["baseline"]["accuracy"])
+    print(f"{name}: {told['accuracy']:.3f} on {told['n']} test images ({low:.3f} to {high:.3f}),", end=" ")
+    print(f"baseline {told['baseline']['accuracy']:.3f}")
+
+# %% [markdown]
+# **Predict**: which of these two would you let decide? Then look at what stands behind the two numbers of each.
+
+# %%
+photographs, crowns = finished["photographs"], finished["crowns"]
+claim("photographs: all of the interval lies above the baseline", photographs["interval"][0] > 0.564)
+claim("crowns: whether the network beats a rule on colours stays open", crowns["baseline"]["p_value"] > 0.05)
+there = crowns["elsewhere"]
+low, high = judging.interval(round(there["score"] * there["n"]), there["n"])
+print(f"crowns of another forest: {there['score']:.2f} of {there['n']} ({low:.2f} to {high:.2f})")
+claim("in another forest it is no better than a coin, as far as 86 patches can tell", low < 0.5 and there["n"] == 86)
+
+# %% [markdown]
+# The project of the crowns is a failure that its checklist made visible: 0.79 looks like a success until it stands
+# beside 0.77 for a rule on colours, and 0.41 in Florida. Brightness alone is right in 73 of 100 there. Likely the
+# network leans on it, too; no run here separates this from other reasons.
 
 # %% [markdown]
 # ## Your own folder

@@ -13,7 +13,7 @@ __all__ = ["LEAST", "FolderError", "Found", "listed", "looked_at", "sampled"]
 
 LEAST = 16  # images of a class; a training, a validation and a test part of fewer would mean nothing
 JUNK = {"thumbs.db", "desktop.ini", "__macosx", "readme", "readme.md", "readme.txt", "license", "license.txt"}
-# What a file of an image may be called; one without a suffix is opened, too. All else (sounds, texts, drawings) is no image.
+# What a file of an image may be called; one without a suffix is opened, too. Sounds, texts, drawings are no images.
 IMAGES = {
     *(
         ".jpg",
