@@ -498,11 +498,19 @@ def robustness(project: Project, judge: _Judge) -> None:
         f"{mildest[worst]:.2f}: train with it, or refuse such images.",
     )
     elsewhere = made["elsewhere"]
-    judge.asks(
+    asked = judge.asks(
         "excellent",
         elsewhere and elsewhere["n"] >= 20,
         "no images from elsewhere (setting `elsewhere`): how far it carries is not known.",
     )
+    if asked:
+        chance = 1 / len(elsewhere["recalls"])
+        judge.asks(
+            "excellent",
+            elsewhere["score"] > chance,
+            f"on {elsewhere['n']} images from elsewhere it reaches {elsewhere['score']:.2f}, chance is {chance:.2f}: it "
+            "holds where it was made, and no further.",
+        )
 
 
 def test(project: Project, judge: _Judge) -> None:

@@ -134,7 +134,7 @@ RUBRIC = tuple(
                 "robustness",
                 "Three corruptions or more at three severities, on 30 images or more that are not the test part.",
                 "At the mildest severity no more than 10 points are lost.",
-                "Images from elsewhere were asked, 20 or more.",
+                "Images from elsewhere were asked, 20 or more, and it does better there than chance.",
             ),
             (
                 "test",

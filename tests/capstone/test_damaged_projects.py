@@ -215,6 +215,11 @@ def nothing_was_corrupted(project):
     edit(project, "robustness", change)
 
 
+def lost_elsewhere(project):
+    found = {"n": 60, "score": 0.3, "recalls": {"airplane": 0.3, "frog": 0.3, "автомобиль": 0.3}}
+    edit(project, "robustness", lambda facts: facts.update(elsewhere=found, clean=0.5))
+
+
 def watched_by_training_images(project):
     edit(project, "watch", lambda facts: facts.update(reference="training"))
 
@@ -261,6 +266,7 @@ DAMAGES = [  # damage, line of the rubric, a part of what is said, and the grade
     (the_luckiest_seed, "choice", "the stored logits give", "open"),
     (maps_of_the_picture, "explanation", "not what was learnt", "open"),
     (nothing_was_corrupted, "robustness", "corrupted at all", "open"),
+    (lost_elsewhere, "robustness", "holds where it was made", "good"),
     (watched_by_training_images, "watch", "held out", "open"),
     (alarms_all_day, "watch", "same world", "open"),
     (nobody_is_called, "watch", "watch.calls is not filled in", "open"),
