@@ -508,8 +508,8 @@ def robustness(project: Project, judge: _Judge) -> None:
         judge.asks(
             "excellent",
             elsewhere["score"] > chance,
-            f"on {elsewhere['n']} images from elsewhere it reaches {elsewhere['score']:.2f}, chance is {chance:.2f}: it "
-            "holds where it was made, and no further.",
+            f"on {elsewhere['n']} images from elsewhere it reaches {elsewhere['score']:.2f}, chance is {chance:.2f}: "
+            "it holds where it was made, and no further.",
         )
 
 
