@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnnlib.capstone.data import part, score
+from cnnlib.capstone.data import _filled, part, score
 from cnnlib.capstone.project import Artefact, Project, ProjectError, weights_of
 from cnnlib.reliability import calibration as measures
 from cnnlib.reliability import decisions
@@ -16,6 +17,7 @@ from cnnlib.reliability._arrays import softmax
 __all__ = ["calibration", "explanation", "interval", "network", "robustness", "test", "threshold"]
 
 BINS = 10
+BATCH = 64
 # Where maps are taken, the first that is there. The last maps of the backbone have 3 by 3 places at 96 pixels: hiding
 # what they marked cost no more than hiding a random place. Those of block 5 have 6 by 6.
 LAYERS = ("block5c_add", "relu3")
@@ -30,17 +32,30 @@ def network(project: Project):
     Raises:
         ProjectError: the file is missing, or holds other weights than the stage of training wrote down.
     """
+    file, made = project.artefacts / "model.keras", project.load("training")
+    if not file.is_file():
+        raise ProjectError("artefacts/model.keras is not there: run the stage 'training' again.")
+    model = _loaded(str(file), file.stat().st_mtime_ns)
+    if weights_of(model) != made["weights_sha256"]:
+        raise ProjectError("artefacts/model.keras has other weights than training.json says: run 'training' again.")
+    return model
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(file: str, changed: int):
+    """The model of a file as it was at a time: one stage after the other asks for the same."""
     import keras
 
     import cnnlib.models.common  # noqa: F401  registers the layers that it is made of
 
-    file, made = project.artefacts / "model.keras", project.load("training")
-    if not file.is_file():
-        raise ProjectError("artefacts/model.keras is not there: run the stage 'training' again.")
-    model = keras.saving.load_model(file, compile=False)
-    if weights_of(model) != made["weights_sha256"]:
-        raise ProjectError("artefacts/model.keras has other weights than training.json says: run 'training' again.")
-    return model
+    return keras.saving.load_model(file, compile=False)
+
+
+def logits_of(model, pixels: np.ndarray) -> np.ndarray:
+    """Logits (n, classes) of prepared images, in batches of one shape, so that nothing is compiled twice."""
+    parts = [_filled(pixels[start : start + BATCH], BATCH) for start in range(0, len(pixels), BATCH)]
+    found = [np.asarray(model.predict(part, batch_size=BATCH, verbose=0)) for part in parts]
+    return np.concatenate(found)[: len(pixels)].astype("float32")
 
 
 def interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -228,7 +243,7 @@ def _lost_by_hiding(model, pixels: np.ndarray, maps: np.ndarray, classes: np.nda
     large = explain.enlarged(maps, size)
     rng = np.random.default_rng(0)
     grey = pixels.mean(axis=(1, 2), keepdims=True)
-    base = softmax(model.predict(pixels, batch_size=n, verbose=0))[np.arange(n), classes]
+    base = softmax(logits_of(model, pixels))[np.arange(n), classes]
     lost = {"highest": [], "random": []}
     masks = {"highest": [], "random": []}
     for places in large:
@@ -238,7 +253,7 @@ def _lost_by_hiding(model, pixels: np.ndarray, maps: np.ndarray, classes: np.nda
         masks["random"].append(np.roll(masks["highest"][-1], (down, across), (0, 1)))
     for name, mask in masks.items():
         hidden = np.where(np.stack(mask)[..., None], grey, pixels).astype("float32")
-        after = softmax(model.predict(hidden, batch_size=n, verbose=0))[np.arange(n), classes]
+        after = softmax(logits_of(model, hidden))[np.arange(n), classes]
         lost[name] = base - after
     return lost
 
@@ -273,7 +288,7 @@ def robustness(project: Project, corruptions: Mapping[str, Sequence[int]] | None
     plain = np.clip((pixels * 128 + 127) / 255, 0, 1).astype("float32")
 
     def asked(images: np.ndarray) -> float:
-        said = model.predict((images * 255 - 127) / 128, batch_size=len(chosen), verbose=0).argmax(axis=1)
+        said = logits_of(model, (images * 255 - 127) / 128).argmax(axis=1)
         return score(truth, said, metric)
 
     table = {
@@ -302,7 +317,7 @@ def _elsewhere(project: Project, model, metric: str) -> dict | None:
         raise ProjectError(f"{project['elsewhere']}: no class folder in it is one of {', '.join(classes)}.")
     images, _ = looked_at(folder, sampled(found, 24 * len(classes) if project["most"] < 100 else 400, 0)[0])
     files, y = [f["file"] for f in images], np.array([classes.index(f["label"]) for f in images])
-    said = model.predict(project.pixels(files, folder), batch_size=64, verbose=0).argmax(axis=1)
+    said = logits_of(model, project.pixels(files, folder)).argmax(axis=1)
     return {
         "n": len(files),
         "score": score(y, said, metric),
@@ -368,13 +383,8 @@ def test(project: Project) -> Artefact:
 
 def predicted(model, project: Project, files: list[str]) -> np.ndarray:
     """Logits of image files, (n, classes), 64 at a time."""
-    from cnnlib.capstone.data import _filled
-
-    found = []
-    for start in range(0, len(files), 64):
-        pixels = project.pixels(files[start : start + 64])
-        found.append(model.predict(_filled(pixels, 64), batch_size=64, verbose=0)[: len(pixels)])
-    return np.concatenate(found).astype("float32")
+    found = [logits_of(model, project.pixels(files[start : start + BATCH])) for start in range(0, len(files), BATCH)]
+    return np.concatenate(found)
 
 
 def judged(project: Project, logits: np.ndarray, truth: np.ndarray, temperature: float, limit: float) -> dict:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnlib.capstone.data import part
-from cnnlib.capstone.judging import network
+from cnnlib.capstone.judging import logits_of, network
 from cnnlib.capstone.project import Artefact, Project
 from cnnlib.reliability._arrays import softmax
 
@@ -151,7 +151,7 @@ def watch(project: Project, windows: int = 400) -> Artefact:
     noticed = {}
     for kind in ("noise", "blur", "exposure"):
         changed = ((corrupt(plain, kind, 3) * 255 - 127) / 128).astype("float32")
-        logits = model.predict(changed, batch_size=window, verbose=0)
+        logits = logits_of(model, changed)
         noticed[kind] = bool(monitor.check(_columns(changed, logits, temperature, image_statistics)).alarm)
     policy = Policy(project["watch.least_labelled"], project["watch.tolerated_loss"])
     facts = {
