@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import time
 from collections import Counter, defaultdict
 
@@ -14,6 +15,10 @@ from cnnlib.capstone.project import REVIEW, Artefact, Project, ProjectError
 
 __all__ = ["audit", "baseline", "card", "ridge", "score", "split"]
 
+# Several models are asked in turn, so that TensorFlow compiles as many functions, and warns of it.
+logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
+
+BATCH = 64
 THUMB = 16  # pixels of the small pictures in which near-duplicates are compared
 BITS, LIKE, APART = 6, 0.97, 0.06  # of near-duplicates: bits that may differ, least correlation, largest rms distance
 DOUBT = 0.9  # of a label: how much more probable another class must be
@@ -120,7 +125,7 @@ def _seen(project: Project, files: list[dict]) -> tuple[np.ndarray, np.ndarray]:
     features, thumbs = [], []
     for start in range(0, len(files), 64):
         pixels = project.pixels([f["file"] for f in files[start : start + 64]])
-        features.append(network.predict(_filled(pixels, 64), batch_size=64, verbose=0)[: len(pixels)])
+        features.append(logits_of(network, pixels))
         seen = np.clip(pixels * 128 + 127, 0, 255).astype("uint8")
         thumbs += [np.asarray(Image.fromarray(image).resize((THUMB, THUMB), Image.Resampling.BOX)) for image in seen]
     return np.concatenate(features).astype("float32"), np.stack(thumbs)
@@ -130,6 +135,13 @@ def _filled(batch: np.ndarray, count: int) -> np.ndarray:
     """The batch with zeros behind it: of one shape, so that nothing is compiled twice."""
     missing = count - len(batch)
     return np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing > 0 else batch
+
+
+def logits_of(model, pixels: np.ndarray) -> np.ndarray:
+    """What a model says of prepared images (n, ...), in batches of one shape, so that nothing is compiled twice."""
+    parts = [_filled(pixels[start : start + BATCH], BATCH) for start in range(0, len(pixels), BATCH)]
+    found = [np.asarray(model.predict(part, batch_size=BATCH, verbose=0)) for part in parts]
+    return np.concatenate(found)[: len(pixels)].astype("float32")
 
 
 def near_pairs(thumbs: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cnnlib.capstone.data import _filled, part, score
+from cnnlib.capstone.data import BATCH, logits_of, part, score
 from cnnlib.capstone.project import Artefact, Project, ProjectError, weights_of
 from cnnlib.reliability import calibration as measures
 from cnnlib.reliability import decisions
@@ -17,7 +17,6 @@ from cnnlib.reliability._arrays import softmax
 __all__ = ["calibration", "explanation", "interval", "network", "robustness", "test", "threshold"]
 
 BINS = 10
-BATCH = 64
 # Where maps are taken, the first that is there. The last maps of the backbone have 3 by 3 places at 96 pixels: hiding
 # what they marked cost no more than hiding a random place. Those of block 5 have 6 by 6.
 LAYERS = ("block5c_add", "relu3")
@@ -49,13 +48,6 @@ def _loaded(file: str, changed: int):
     import cnnlib.models.common  # noqa: F401  registers the layers that it is made of
 
     return keras.saving.load_model(file, compile=False)
-
-
-def logits_of(model, pixels: np.ndarray) -> np.ndarray:
-    """Logits (n, classes) of prepared images, in batches of one shape, so that nothing is compiled twice."""
-    parts = [_filled(pixels[start : start + BATCH], BATCH) for start in range(0, len(pixels), BATCH)]
-    found = [np.asarray(model.predict(part, batch_size=BATCH, verbose=0)) for part in parts]
-    return np.concatenate(found)[: len(pixels)].astype("float32")
 
 
 def interval(right: int, n: int, z: float = 1.96) -> tuple[float, float]:

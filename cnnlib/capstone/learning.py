@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnlib import training as course
 from cnnlib import transfer
-from cnnlib.capstone.data import part, score
+from cnnlib.capstone.data import logits_of, part, score
 from cnnlib.capstone.networks import CUT, head_network, small_network, whole_model
 from cnnlib.capstone.project import Artefact, Project, ProjectError, weights_of
 
@@ -168,7 +168,7 @@ def training(
         data.maps.clear()
     chosen = _choice(results)
     model = _assembled(chosen, kept[chosen], data.classes, size)
-    logits = model.predict(data.images("validation"), batch_size=64, verbose=0).astype("float32")
+    logits = logits_of(model, data.images("validation"))
     model.save(project.path("model.keras"))
     facts = {
         "wiring": wiring,

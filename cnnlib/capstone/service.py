@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnlib.capstone.data import part
-from cnnlib.capstone.judging import logits_of, network
+from cnnlib.capstone.data import logits_of, part
+from cnnlib.capstone.judging import network
 from cnnlib.capstone.project import Artefact, Project
 from cnnlib.reliability._arrays import softmax
 
