@@ -107,6 +107,7 @@ print(capstone.check(project, "question", "card"))
 
 # %%
 decided = {
+    'title = "..."': 'title = "Runway"',
     'question = "..."': 'question = "Does the tower hold a start until somebody has looked at the runway?"',
     'source = "..."': 'source = "CIFAR-10, official training set"',
     'licence = "..."': 'licence = "none stated by its authors"',
