@@ -32,7 +32,7 @@ ORDER = [
         "porting",
         "broken",
     ),
-    *("deploy", "parallel", "plotting", "exercises", "checks"),
+    *("deploy", "parallel", "plotting", "capstone", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
 
