@@ -925,8 +925,7 @@ exercise("13.6").check(panoptic)
 #
 # A network that answers is half of a product. The next lesson builds all that stands around it, from an image file to
 # an answer that a program can use.
-#
-# [Course map](../README.md)
+# [14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

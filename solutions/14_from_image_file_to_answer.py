@@ -741,8 +741,7 @@ measured("sorter: share of photographs that go to a person", np.mean(doubt), dig
 # ## What comes next
 #
 # The pipeline runs, and the answers are wrong. The next lesson finds out why: data, labels, shift, attacks, drift.
-#
-# [Course map](../README.md)
+# [15 When it does not work](../notebooks/15_when_it_does_not_work.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

@@ -991,8 +991,7 @@ exercise("15.10").check(plans)
 # ## What comes next
 #
 # It works, and you know when to believe it. Now it must be fast enough, and small enough for where it runs.
-#
-# [Course map](../README.md)
+# [16 Fast enough](../notebooks/16_fast_enough.ipynb) · [Course map](../README.md)
 #
 # ## References
 #

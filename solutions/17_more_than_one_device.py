@@ -33,7 +33,7 @@
 # | 3 Does it pay? | How much faster, with which batch and which rate? | 30 |
 # | 4 Too large, too many, too dear | What does not fit, what is missing, what does it cost? | 25 |
 #
-# [Course map](../README.md)
+# [← 16 Fast enough](../notebooks/16_fast_enough.ipynb) · [Course map](../README.md)
 
 # %%
 from cnnlib import runtime
@@ -763,10 +763,9 @@ exercise("17.6").check(bill)
 #
 # ## What comes next
 #
-# So far it was pictures and classes, boxes, masks. The next lesson goes beyond: other data, other networks, other
-# tasks.
-#
-# [Course map](../README.md)
+# You have all the parts: data, networks, heads, a pipeline, doubts, speed, many devices. The capstone puts them
+# together, in a project of your own.
+# [19 Capstone](../notebooks/19_capstone.ipynb) · [Course map](../README.md)
 #
 # ## References
 #
