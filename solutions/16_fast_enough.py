@@ -26,7 +26,7 @@
 # [14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · **Reading** 50 min ·
 # **Exercises** 60 min · four parts, each of about 25 min
 #
-# [← 14 From image file to answer](../notebooks/14_from_image_file_to_answer.ipynb) · [Course map](../README.md)
+# [← 15 When it does not work](../notebooks/15_when_it_does_not_work.ipynb) · [Course map](../README.md)
 
 # %%
 from cnnlib import runtime
@@ -937,8 +937,7 @@ exercise("16.7").check(choose)
 # ## What comes next
 #
 # One machine is as fast as it can be. Next, several of them, and what they owe each other.
-#
-# [Course map](../README.md)
+# [17 More than one device](../notebooks/17_more_than_one_device.ipynb) · [Course map](../README.md)
 #
 # ## References
 #
