@@ -18,7 +18,9 @@ __all__ = ["calibration", "explanation", "interval", "network", "robustness", "t
 
 BINS = 10
 # Where maps are taken, the first that is there. The last maps of the backbone have 3 by 3 places at 96 pixels: hiding
-# what they marked cost no more than hiding a random place. Those of block 5 have 6 by 6.
+# what they marked cost no more than hiding a random place. Those of block 5 have 6 by 6: of three layers they did best
+# on 24 validation pictures of the example of photographs, so that its figure is one of a choice. On crowns, which had
+# no say, nothing is shown (0.25 against 0.22).
 LAYERS = ("block5c_add", "relu3")
 HIDDEN = 0.2  # share of a picture that is hidden, where its map is highest and elsewhere
 CORRUPTIONS = {"noise": (1, 3, 5), "blur": (1, 3, 5), "jpeg": (1, 3, 5), "exposure": (1, 3, 5)}
