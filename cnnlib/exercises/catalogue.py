@@ -71,11 +71,13 @@ def listed() -> dict[str, str]:
 
 
 def _own_kinds(tree: ast.Module) -> set[str]:
-    """The classes that a lesson derives from a kind of exercise."""
+    """The classes that a lesson derives from a kind of exercise, and its functions that are annotated to return one."""
     classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    return {
+    derived = {
         each.name for each in classes if any(isinstance(base, ast.Name) and base.id in _KINDS for base in each.bases)
     }
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return derived | {each.name for each in functions if getattr(each.returns, "id", None) in _KINDS}
 
 
 def _called(node: ast.Call) -> str:
