@@ -188,13 +188,15 @@ def main(arguments: list[str] | None = None) -> int:
                 here = machine() if kept else {}
             here |= {"share": options.share} if options.share < 1 else {}
             print(" · ".join([speed.processor(), speed.instructions(), f"index {here.get('index', '–')}"]), flush=True)
+            known = timings
             for lesson in chosen:
                 with slowed(options.share):
                     cost = measured[lesson.name] = measure(lesson, options.backend)
                 print(f"{lesson.name}  {cost.seconds:.1f} s  {cost.megabytes:.0f} MB", flush=True)
-            timings = merge(timings, options.kind, here, measured) if kept else timings
+                if kept:  # after each, so that what is interrupted is not lost
+                    timings = merge(known, options.kind, here, measured)
+                    store(STORED, json.dumps(timings, indent=1, ensure_ascii=False) + "\n")
         if kept:
-            store(STORED, json.dumps(timings, indent=1, ensure_ascii=False) + "\n")
             rewrite(ROOT / "README.md", lessons(), timings)
     except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
