@@ -621,6 +621,8 @@ def _budget_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([small, filled], 100.0, 110.0), about="a batch that fills in time")
     yield Case(([small, filled], 100.0, 40.03), about="a budget that is nearly used up by the batch itself")
     yield Case(([small, filled], 20.0, 100.0), about="the same batch, when pictures come slowly")
+    behind = _option("large, batch of 4", 0.9, 4, 60.0)
+    yield Case(([small, behind], 100.0, 200.0), about="a batch that meets the budget and does not keep up")
     yield Case(([_option("a", 0.9, 1, 9.0), _option("b", 0.9, 1, 4.0)], 10.0, 30.0), about="equal accuracies")
     yield Case(
         ([_option("a", 0.9, 4, 3.0), _option("b", 0.9, 1, 4.0)], 10.0, 900.0), about="equal accuracies, one in a batch"

@@ -300,6 +300,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lesson", metavar="NN", help="only what concerns this lesson, such as 07")
 
 
+LONG = {"test_mutation.py"}  # files of minutes; of several workers, one would be left alone with it at the end
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With --lesson, the files of other lessons need not even be read."""
     number = config.option.lesson
@@ -321,7 +324,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Notebooks first, the longest first: with several workers, the last one to finish is then a short one."""
+    """Notebooks first, the longest first, then the longest file: the last to finish is then a short one."""
     items[:] = with_answers(items)
     if number := config.option.lesson:
         others = [item for item in items if not concerns(item, number)]
@@ -329,7 +332,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
     seconds = _seconds()
     order = {item.path: (0, -seconds.get(_number(item.path), 0.0)) for item in items if isinstance(item, IPyNbCell)}
-    items.sort(key=lambda item: order.get(item.path, (1, 0.0)))
+    items.sort(key=lambda item: order.get(item.path, (1 + (item.path.name not in LONG), 0.0)))
 
 
 def pytest_runtest_call(item: pytest.Item) -> None:
