@@ -618,6 +618,7 @@ def _budget_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([small, large], 50.0, 30.0), about="one of them just keeps up")
     filled = _option("large, batch of 8", 0.9, 8, 40.0)
     yield Case(([small, filled], 100.0, 60.0), about="a batch that takes 70 ms to fill")
+    yield Case(([small, filled], 100.0, 30.0), about="a batch that takes longer than the budget")
     yield Case(([small, filled], 100.0, 110.0), about="a batch that fills in time")
     yield Case(([small, filled], 100.0, 40.03), about="a budget that is nearly used up by the batch itself")
     yield Case(([small, filled], 20.0, 100.0), about="the same batch, when pictures come slowly")
