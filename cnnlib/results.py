@@ -156,15 +156,16 @@ def record(experiment: str, **values) -> dict:
     if recording(experiment):
         from cnnlib import runtime
 
-        line = {
-            "experiment": experiment,
-            "seed": runtime.seed(),
-            "setting": setting(),
-            "values": {name: _plain(value, name) for name, value in values.items()},
-        }
         with open(os.environ[RECORD], "a", encoding="utf-8", newline="\n") as out:
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            out.write(json.dumps(line(experiment, runtime.seed(), values), ensure_ascii=False) + "\n")
     return values
+
+
+def line(experiment: str, seed: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written down of one run: experiment, seed, setting, and values with six significant digits."""
+    _check_name(experiment)
+    plain = {name: _plain(value, name) for name, value in values.items()}
+    return {"experiment": experiment, "seed": int(seed), "setting": setting(), "values": plain}
 
 
 def stored(experiment: str) -> list[dict[str, Any]]:

@@ -17,23 +17,21 @@ Time depends on the machine; a seed is then no more than a repetition. Seeds tha
 Keras on TensorFlow.
 """
 
-import argparse
 import functools
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import _measured
 import keras
 import numpy as np
-from run_experiments import RESULTS, group, write
+from run_experiments import RESULTS
 
-from cnnlib import datasets, deploy, models, results, runtime
+from cnnlib import datasets, deploy, models
 from cnnlib.trace import trace
 
 LESSON = "16_fast_enough"
@@ -236,53 +234,8 @@ EXPERIMENTS: dict[str, Callable] = {
 }
 
 
-def line(experiment: str, seed: int, values: dict) -> dict:
-    """What a lesson would record: rounded, with its setting."""
-    plain = results._plain(values, experiment)
-    return {"experiment": experiment, "seed": seed, "setting": results.setting(), "values": plain}
-
-
-def stored(experiment: str) -> list[dict]:
-    """The lines of a file that is there."""
-    path = RESULTS / f"{experiment}.json"
-    if not path.exists():
-        return []
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        {
-            "experiment": experiment,
-            "seed": run["seed"],
-            "setting": content["setting"],
-            "values": {key: value for key, value in run.items() if key != "seed"},
-        }
-        for run in content["runs"]
-    ]
-
-
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "experiments", nargs="*", metavar="EXPERIMENT", help=f"all, or some of {', '.join(EXPERIMENTS)}"
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--again", action="store_true", help="measure anew what is stored already")
-    options = parser.parse_args(arguments)
-    chosen, seeds = options.experiments or list(EXPERIMENTS), sorted(set(options.seeds))
-    if unknown := set(chosen) - set(EXPERIMENTS):
-        parser.error(f"unknown {', '.join(sorted(unknown))}; choose some of {', '.join(EXPERIMENTS)}")
-    for name in chosen:
-        experiment = f"deploy_{name}"
-        lines = [] if options.again else stored(experiment)
-        for seed in seeds:  # the file is written after each, so that what is interrupted is not lost
-            if seed in {each["seed"] for each in lines}:
-                continue
-            runtime.setup(seed)
-            lines.append(line(experiment, seed, EXPERIMENTS[name](seed)))
-            there = " ".join(str(each["seed"]) for each in sorted(lines, key=lambda each: each["seed"]))
-            command = f"python tools/measure_deploy.py {name} --seeds {there}"
-            for path in write(group(lines, LESSON, command, date.today().isoformat()), RESULTS):
-                print(f"{path.name}  {path.stat().st_size / 1000:.1f} kB, seed {seed} done", flush=True)
-    return 0
+    return _measured.main(arguments, __doc__, "deploy", LESSON, EXPERIMENTS, RESULTS)
 
 
 if __name__ == "__main__":

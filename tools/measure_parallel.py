@@ -10,22 +10,21 @@ batches    a small network trained for ten epochs on 4,000 Fashion-MNIST images 
            1,000 validation and on 1,000 test images.
 longer     the control: batches of 500 for forty epochs, so as many steps as batches of 125 take in ten.
 
-A rerun replaces the file. It is written after each seed.
+The file is written after each seed. Seeds that are stored are left as they are, unless --again.
 """
 
-import argparse
 import importlib.util
 import json
 import os
 import subprocess
 import sys
-from datetime import date
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from run_experiments import RESULTS, ROOT, group, write
+import _measured
+from run_experiments import RESULTS, ROOT
 
-from cnnlib import parallel, results, runtime
+from cnnlib import parallel
 
 LESSON = "17_more_than_one_device"
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -87,26 +86,7 @@ EXPERIMENTS = {"devices": devices, "batches": batches, "longer": longer}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "experiments", nargs="*", metavar="EXPERIMENT", help=f"all, or some of {', '.join(EXPERIMENTS)}"
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args(arguments)
-    chosen, seeds = options.experiments or list(EXPERIMENTS), sorted(set(options.seeds))
-    if unknown := set(chosen) - set(EXPERIMENTS):
-        parser.error(f"unknown {', '.join(sorted(unknown))}; choose some of {', '.join(EXPERIMENTS)}")
-    for name in chosen:
-        recorded = []
-        for seed in seeds:  # the file is written after each, so that what is interrupted is not lost
-            runtime.setup(seed)
-            values = {key: results._plain(value, key) for key, value in EXPERIMENTS[name](seed).items()}
-            line = {"experiment": f"parallel_{name}", "seed": seed, "setting": results.setting(), "values": values}
-            recorded.append(line)
-            command = f"python tools/measure_parallel.py {name} --seeds {' '.join(str(x['seed']) for x in recorded)}"
-            for path in write(group(recorded, LESSON, command, date.today().isoformat()), RESULTS):
-                print(f"{path.name}  {path.stat().st_size / 1000:.1f} kB, seed {seed} done", flush=True)
-    return 0
+    return _measured.main(arguments, __doc__, "parallel", LESSON, EXPERIMENTS, RESULTS)
 
 
 if __name__ == "__main__":

@@ -14,28 +14,25 @@ attacks        FGSM, PGD, random signs, and FGSM made on the other network. Each
 trainings      a small network trained with four kinds of augmentation, and on images of 16 pixels instead of 32,
                on 7,000 bundled images; the epoch is chosen on 1,000, and 1,000 test images judge, clean and corrupted.
 
-A rerun replaces the file. Temperatures, and the epoch of each training, are chosen on images that are not judged.
+Seeds that are stored are left as they are, unless --again. Temperatures, and the epoch of each training, are chosen on
+images that are not judged.
 """
 
-import argparse
 import functools
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import _measured
 import keras
 import numpy as np
 from keras import layers
 from PIL import Image
-from run_experiments import RESULTS, group, write
+from run_experiments import RESULTS
 
-from cnnlib import datasets, models, reliability, results, runtime, splits
+from cnnlib import datasets, models, reliability, splits
 
 LESSON = "15_when_it_does_not_work"
 NETWORKS = {
@@ -294,40 +291,8 @@ EXPERIMENTS: dict[str, Callable] = {
 }
 
 
-def as_recorded(experiment: str, runs: dict[int, dict]) -> list[dict]:
-    """The lines that a lesson would record: rounded, each with its setting."""
-    with tempfile.TemporaryDirectory() as folder:
-        lines = Path(folder) / "recorded.jsonl"
-        os.environ[results.RECORD] = str(lines)
-        try:
-            for seed, values in runs.items():
-                runtime.setup(seed)
-                results.record(experiment, **values)
-        finally:
-            del os.environ[results.RECORD]
-        return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-
-
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "experiments", nargs="*", metavar="EXPERIMENT", help=f"all, or some of {', '.join(EXPERIMENTS)}"
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args(arguments)
-    chosen, seeds = options.experiments or list(EXPERIMENTS), sorted(set(options.seeds))
-    if unknown := set(chosen) - set(EXPERIMENTS):
-        parser.error(f"unknown {', '.join(sorted(unknown))}; choose some of {', '.join(EXPERIMENTS)}")
-    for name in chosen:
-        runs: dict[int, dict] = {}
-        for seed in seeds:  # the file is written after each, so that what is interrupted is not lost
-            runtime.setup(seed)
-            runs[seed] = EXPERIMENTS[name](seed)
-            command = f"python tools/measure_reliability.py {name} --seeds {' '.join(map(str, runs))}"
-            recorded = as_recorded(f"reliability_{name}", runs)
-            for path in write(group(recorded, LESSON, command, date.today().isoformat()), RESULTS):
-                print(f"{path.name}  {path.stat().st_size / 1000:.1f} kB, seed {seed} done", flush=True)
-    return 0
+    return _measured.main(arguments, __doc__, "reliability", LESSON, EXPERIMENTS, RESULTS)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from exercise_harness import cell, standard_tests
 
+from cnnlib.broken.causes import CAUSES
+
 # --- broken projects --------------------------------------------------------------------------------------------------
 
 RIGHT = {
@@ -17,30 +19,18 @@ RIGHT = {
     "inspection": "augment=lambda x, y, rng: (lambda i: (x[i], y[i]))"
     "(rng.choice(len(y), 800, p=1 / (2 * np.bincount(y)[y])))",
 }
-CAUSE = {
-    "wardrobe": "labels do not belong to their pictures",
-    "toys": "learning rate",
-    "microscope": "a bad picture",
-    "catalogue": "the loss expects another output",
-    "studio": "frozen layers move",
-    "sorter": "more is frozen than was meant, or less",
-    "forest": "leakage",
-    "gate": "a shortcut",
-    "meadow": "serving prepares images otherwise",
-    "inspection": "a class hidden by accuracy",
-}
 
 
 def mended(name: str, step: str | None = None, cause: str | None = None) -> cell:
     """An answer that mends one project in some way."""
     step = RIGHT[name] if step is None else step
-    return cell(f'mended = {{"{name}": ("{cause or CAUSE[name]}", broken.project("{name}").replace({step}))}}')
+    return cell(f'mended = {{"{name}": ("{cause or CAUSES[name]}", broken.project("{name}").replace({step}))}}')
 
 
 def both(first: str, second: str, before: str = "", **steps: str) -> cell:
     """Two projects mended, each by the step that is given or as it should be."""
     entries = [
-        f'"{each}": ("{CAUSE[each].upper()}", broken.project("{each}").replace({steps.get(each, RIGHT[each])}))'
+        f'"{each}": ("{CAUSES[each].upper()}", broken.project("{each}").replace({steps.get(each, RIGHT[each])}))'
         for each in (first, second)
     ]
     return cell(f"{before}\nmended = {{{', '.join(entries)}}}")
