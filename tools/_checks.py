@@ -25,6 +25,7 @@ IGNORED = "nbval-ignore-output"
 CLOSING = ("Recap", "Explain it", "What comes next", "References")
 
 # Loose bounds around the house numbers of the course: a page far outside them is not one a learner enjoys.
+SITTING = 30  # minutes of a part, reading and exercises
 CELLS = (10, 110)
 CODE_LINES = (20, 450)
 MEDIAN_CELL = 7
@@ -259,6 +260,32 @@ def opens_well(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def parts_are_sittings(notebook: NotebookNode) -> list[str]:
+    """Where a lesson has parts with minutes, none is longer than a sitting, and together they are what the page says.
+
+    Minutes stand in the headings (`## Part 1 · The ladder (20 min)`), in a table of the first cell, or in its words
+    ("four parts, each of about 25 min").
+    """
+    first, text = notebook.cells[0].source, "\n".join(cell.source for _, cell in markdown(notebook))
+    parts = [int(minutes) for minutes in re.findall(r"^## Part \d .*\((\d+) min\)$", text, re.MULTILINE)]
+    parts = parts or [int(minutes) for minutes in re.findall(r"^\| \d.*\| (\d+) \|$", first, re.MULTILINE)]
+    if told := re.search(r"each\s+of\s+about\s+(\d+)\s+min", first):
+        parts = parts or [int(told[1])] * len(re.findall(r"^## Part \d ", text, re.MULTILINE))
+    if not parts:
+        return []
+    complaints = [
+        f"part {n} takes {each} min; a sitting has {SITTING}" for n, each in enumerate(parts, 1) if each > SITTING
+    ]
+    try:
+        opening = read_opening(first)
+    except ValueError:  # told by opens_well
+        return complaints
+    whole = opening.reading + opening.exercises
+    if abs(sum(parts) - whole) > 0.1 * whole:
+        complaints.append(f"the parts take {sum(parts)} min together, reading and exercises {whole}")
+    return complaints
+
+
 def closes_well(notebook: NotebookNode) -> list[str]:
     """The last headings are Recap, Explain it (with answers folded away), What comes next, References."""
     text = "\n".join(cell.source for _, cell in markdown(notebook))
@@ -400,6 +427,7 @@ def _outside(what: str, value: float, low: float, high: float) -> list[str]:
 MADE: tuple[Callable[[NotebookNode], list[str]], ...] = (
     figures_stand_beside_claims,
     opens_well,
+    parts_are_sittings,
     closes_well,
     links_lead_somewhere,
     answers_are_cut,

@@ -274,6 +274,12 @@ BROKEN = [
     (_checks.opens_well, swap(0, "../README.md", "README.md"), "course map"),
     (_checks.opens_well, swap(1, 'runtime.setup(lesson="90")', "runtime.setup()"), "first code cell"),
     (_checks.opens_well, drop(0), "first cell is not markdown"),
+    (
+        _checks.parts_are_sittings,
+        swap(2, "## Two numbers", "## Part 1 · Two numbers (31 min)"),
+        "part 1 takes 31 min",
+    ),
+    (_checks.parts_are_sittings, swap(0, "- draw it\n", "- draw it\n\n| 1 Sums | Why? | 20 |\n"), "20 min together"),
     (_checks.closes_well, swap(-1, "## Recap", "## Summary"), "last headings are Summary"),
     (_checks.closes_well, swap(-1, "## References", "## More"), "last headings"),
     (_checks.closes_well, swap(-1, "- Euclid (about 300 BC). *Elements*.", ""), "no references"),
