@@ -166,7 +166,7 @@ measured("pictures to decide on", len(asked))
 # %% jupyter={"source_hidden": true}
 # This page keeps them all, to be quick, and says so. In your project you look at each.
 rows = (folder / "review.csv").read_text(encoding="utf-8").splitlines()
-(folder / "review.csv").write_text(
+_ = (folder / "review.csv").write_text(
     "\n".join(r + "keep" if r.endswith(",") else r for r in rows) + "\n", encoding="utf-8"
 )
 
@@ -409,7 +409,7 @@ facts["trained_on"] += test["files"][:3]  # "more data helps"
 
 page = (broken["report"] / "report.html").read_text(encoding="utf-8")
 page = re.sub(r'<data id="test-n".*?</data>', "many", page)  # it read better
-(broken["report"] / "report.html").write_text(page, encoding="utf-8")
+_ = (broken["report"] / "report.html").write_text(page, encoding="utf-8")
 
 # %%
 found = {name: capstone.check(path) for name, path in broken.items()}

@@ -200,6 +200,16 @@ def numbers_are_plain(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def results_are_meant(notebook: NotebookNode) -> list[str]:
+    """No cell shows how many characters its last line wrote into a file: nobody wants to read that."""
+    return [
+        f"cell {number} shows what its last line, a write to a file, returned; assign it to _"
+        for number, cell in code_cells(notebook)
+        if any(output.output_type == "execute_result" for output in cell.outputs)
+        and re.search(r"\.write\w*\([^\n]*\)?\Z|\.write\w*\(\n(    [^\n]*\n)+\)\Z", cell.source.strip())
+    ]
+
+
 STORED: tuple[Callable[[NotebookNode], list[str]], ...] = (
     executed_in_order,
     no_errors,
@@ -209,6 +219,7 @@ STORED: tuple[Callable[[NotebookNode], list[str]], ...] = (
     small_enough,
     figures_are_described,
     numbers_are_plain,
+    results_are_meant,
 )
 
 

@@ -151,6 +151,16 @@ def put(position, *outputs):
     return change
 
 
+def written(source):
+    """Let a code cell end in a write to a file, and show its result."""
+
+    def change(notebook):
+        code(notebook)[1].source = source
+        code(notebook)[1].outputs = [new_output("execute_result", data={"text/plain": "1485"}, execution_count=2)]
+
+    return change
+
+
 def error_output(notebook):
     code(notebook)[1].outputs = [new_output("error", ename="ValueError", evalue="no", traceback=["ValueError: no"])]
 
@@ -265,6 +275,8 @@ BROKEN = [
         put(1, new_output("display_data", data={"text/html": f"<img src='data:image/png;base64,{PIXEL}'>"})),
         "hides a picture in HTML",
     ),
+    (_checks.results_are_meant, written("file.write_text('x')"), "cell 4 shows what its last line"),
+    (_checks.results_are_meant, written("file.write_text(\n    'x',\n)"), "cell 4 shows what its last line"),
     (_checks.figures_stand_beside_claims, no_check_nearby, "cell 6: a figure with no claim"),
     (_checks.opens_well, swap(0, "# 90 · Sums", "# Sums"), "no title"),
     (_checks.opens_well, swap(0, "**What does a sum cost?**", "Sums cost."), "no question"),
