@@ -81,7 +81,7 @@ plotting.boxes_on(
 # | select | thousands of candidates | those above a threshold, one for each thing |
 # | back | pixels of the input | pixels of the file |
 #
-# ## What can be in a file
+# ### What can be in a file
 #
 # Files come from phones, scanners, web forms and other programs. Here is one photograph of a cat as five of them.
 #
@@ -131,7 +131,7 @@ claim("decoded, it is a cat", [found["label"] for found in upright["results"]] =
 claim("as an array of what is stored, it is none", "cat" not in [found["label"] for found in lying["results"]])
 
 # %% [markdown]
-# ## Three ways to fit a picture into a square
+# ### Three ways to fit a picture into a square
 #
 # Hardly any photograph has the shape of the input. There are three common policies.
 #
@@ -158,7 +158,7 @@ claim("cropped, 51 % of the pixels are seen", round((267 * 224 / 256) ** 2 / (26
 # %% [markdown]
 # None is best. What counts is that the network is served what it was *trained* with.
 #
-# ## The way back
+# ### The way back
 #
 # The network speaks in pixels of its input. A point $x$ of the file lies at
 #
@@ -255,7 +255,7 @@ def report(scores: np.ndarray, labels: list[str], threshold: float) -> dict:
 exercise("14.2").check(report)
 
 # %% [markdown]
-# ## Which network said this?
+# ### Which network said this?
 #
 # An answer outlives the program that gave it. Months later somebody asks why a part was rejected. So each answer names
 # what made it. A **sha256** is a fingerprint of bytes: other weights have another one. The version of the preprocessing
@@ -278,7 +278,7 @@ except pipeline.SpecificationError as error:
     claim("a stale label map is refused", "label map is stale" in str(error))
 
 # %% [markdown]
-# ## Masks are long
+# ### Masks are long
 #
 # A mask has as many numbers as the picture has pixels. But most neighbours are alike, so store the lengths of the
 # *runs*: **run-length encoding**, RLE. COCO reads a mask column by column, from the top of the left column on, and
@@ -322,7 +322,7 @@ def lengths_of_runs(mask: np.ndarray) -> list[int]:
 exercise("14.3").check(lengths_of_runs)
 
 # %% [markdown]
-# ## How sure?
+# ### How sure?
 #
 # A run of ones says *cat* of every pixel in it, as surely on the tip of an ear as in the middle. Three numbers say
 # more. With the probabilities $p_1 \ge p_2 \ge \dots$ of $K$ classes
@@ -346,7 +346,7 @@ for row, own, doubt in zip(logits, p, entropy):
     print(f"{row}: probability {own[0]:.2f}, margin {own[0] - own[1]:.2f}, entropy {doubt:.2f}")
 
 # %% [markdown]
-# ## What to do with an unsure answer
+# ### What to do with an unsure answer
 #
 # A machine sorts things by what the network says. If it is unsure, a person can look. Where is the line? That depends
 # on what a wrong box costs and what a look costs, not on the network alone. Such a threshold with its consequences is
@@ -494,7 +494,7 @@ claim("the normalisation less than 0.03, either way", np.abs(cost["normalisation
 # next to nothing: they are close to ours. Accuracy on 2,000 pictures cannot find that one. Is it harmless, then? Today.
 # It is a difference that nobody chose, and the next one comes on top.
 #
-# ## A test that needs no labels
+# ### A test that needs no labels
 #
 # Do not ask *how often* serving is right. Ask whether it says *the same*: store the answers to a few pictures when all
 # is well, as a **golden file**, and compare ever after.
@@ -552,7 +552,7 @@ def what_differs(answer: dict, golden: dict, score: float = 0.001, pixels: float
 exercise("14.5").check(what_differs)
 
 # %% [markdown]
-# ## Which one is it?
+# ### Which one is it?
 #
 # A golden file says *that* something differs. To find out *what*, ask with pictures of which you know what should
 # come. A picture of one colour has no detail, so no kernel can change it. A square one has no bars. Black and white
@@ -631,7 +631,7 @@ claim("and yet it is newly wrong on more than 2 % of the pictures", worse > 0.02
 # A safe way to change: keep both versions running for a while, answer with the old one, and compare (a **shadow**).
 # Lesson 15 does that, with an alarm.
 #
-# ## Where the time goes
+# ### Where the time goes
 #
 # Users wait for the slowest pictures, not for the mean. So latency is stated by **percentiles**: p95 is what 95 of 100
 # pictures stay below.
@@ -664,7 +664,7 @@ claim("five files, three answers, two records of why not", sum("error" in answer
 # python -m cnnlib.pipeline FOLDER --task detect --json out.json --overlay drawn
 # ```
 #
-# ## Who reads the answer?
+# ### Who reads the answer?
 #
 # The same dictionary, three readers.
 #

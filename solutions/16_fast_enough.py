@@ -274,9 +274,9 @@ plotting.roofline(
 
 # %% [markdown]
 # The slope explains the paradox of lesson 07. A depthwise layer has so little to do with each byte that even at its
-# roof it does a small part of the peak. A point *above* the slope is no mistake: its maps fit into a cache, which is
-# faster than the memory that you measured. A point far *below* the roof has another limit: threads that wait for each
-# other, lanes that stay empty because channels are few, or the call itself.
+# roof it does a small part of the peak. A point *above* the slope is no mistake: likely its maps fit into a cache,
+# which is faster than the memory that you measured. A point far *below* the roof has another limit: threads that wait
+# for each other, lanes that stay empty because channels are few, or the call itself.
 #
 # ### Exercise 16.3 · Fewer, and slower
 #
@@ -308,7 +308,7 @@ sparse = "arithmetic"
 exercise("16.3").check({"tiles": tiles, "split": split, "sparse": sparse})
 
 # %% [markdown]
-# ## Which number lies beside which?
+# ### Which number lies beside which?
 #
 # Memory is one long row. **NHWC**, channels last, puts the channels of a pixel side by side; **NCHW** puts whole maps
 # one behind the other. Processors fetch 64 bytes at a time, so what is computed together should lie together.
@@ -326,7 +326,7 @@ claim("NCHW must be copied to become one", not np.shares_memory(as_rows[1], firs
 # into blocks of 8 or 16 channels of their own. What costs time is to change the layout between layers. If a profile
 # shows *transpose* or *reorder*, two parts of your program disagree.
 #
-# ## A batch shares the weights
+# ### A batch shares the weights
 #
 # Maps grow with the batch, weights do not. So a dense layer, or a late layer of many channels and few pixels, gets
 # more operations out of each byte.
@@ -349,7 +349,7 @@ for batch in (1, 8, 32):
 # %% [markdown]
 # A batch costs something, too. Whoever came first waits until it is full, and until all of it is computed.
 #
-# ## Fewer walks: fusion
+# ### Fewer walks: fusion
 #
 # A batch normalisation behind a convolution is a walk through the map for two operations a number. In inference it is
 # a factor and a shift for each channel, and both can be **folded** into the convolution, forever.
@@ -391,7 +391,7 @@ for way in ("eager", "compiled"):
     measured(f"{way}: folded takes", took["folded"].p50 / took["as trained"].p50, "× the time")
 
 # %% [markdown]
-# ## What surrounds the network
+# ### What surrounds the network
 #
 # `model.predict` is made for many batches: it builds a data pipeline, loops, reports. For one small image all of that
 # is overhead.
@@ -452,7 +452,7 @@ same = np.mean(run.predict(judged[:100], 8).argmax(-1) == compiled.predict(judge
 claim("computed in bfloat16, 95 of 100 images keep their class", same >= 0.95)
 
 # %% [markdown]
-# ## Eight bits, by hand
+# ### Eight bits, by hand
 #
 # An int8 is a whole number from -128 to 127. To store real numbers in it, agree on a **scale** $s$ and a **zero
 # point** $z$:
@@ -534,7 +534,7 @@ claim("and yet the full range is best here", min(error["both"] for error in erro
 # With 255 steps rounding is cheap, and to cut off the strongest responses is not. With fewer bits, or with one wild
 # outlier among the calibration images, a little clipping pays.
 #
-# ## A whole network
+# ### A whole network
 #
 # `deploy.Int8` rounds the weights of each layer and its inputs, on any backend, in float32. So you see what eight bits
 # cost in accuracy, but not what they save in time.
@@ -608,7 +608,7 @@ claim("it warned of convolutions", any("Conv2D" in str(warning.message) for warn
 # It is made for language models, which are dense. For a convolutional network it does next to nothing, and warnings
 # are all that it says.
 #
-# ## Which layers suffer?
+# ### Which layers suffer?
 #
 # One layer at a time in int8, all others exact: how far do the logits move, as a share of their spread?
 
@@ -635,7 +635,7 @@ claim("of MobileNetV2 the first depthwise layer moves most, in each run", highes
 # keep what they save. If the accuracy is still too low, train on with the rounding in the forward pass
 # (**quantisation-aware training**), so that the weights settle where rounding does no harm.
 #
-# ## Fewer weights
+# ### Fewer weights
 #
 # **Pruning** sets the smallest weights to zero (**unstructured**), or takes whole channels out (**structured**).
 #
@@ -703,7 +703,7 @@ except (deploy.MissingPackage, NotImplementedError) as reason:
     print(f"ONNX is left out: {reason}")
 
 # %% [markdown]
-# ## Say it in percentiles
+# ### Say it in percentiles
 #
 # **Predict**: of 100 calls, 98 take 10 ms, and two take 500 ms. What is the mean, and who meets it?
 
@@ -741,7 +741,7 @@ for source in (models.CifarResNet(20, weights="cifar10"), *files):
 # And a new process loads libraries before it can load a network: seconds for a framework, far less for a small
 # runtime. If your program is started for each picture, that is where to look first.
 #
-# ## Layer by layer
+# ### Layer by layer
 #
 # A **profile** says where the time goes. `deploy.layer_profile` times each layer of a Keras model on any backend;
 # `deploy.onnx_profile` asks ONNX Runtime, after its fusion. To look costs time, so believe shares more than sums.
@@ -777,7 +777,7 @@ def speed_up(profile: list[tuple[str, str, float]], kind: str, factor: float) ->
 exercise("16.6").check(speed_up)
 
 # %% [markdown]
-# ## When a runtime does not know a layer
+# ### When a runtime does not know a layer
 #
 # A runtime has a list of operators. What is not on it is refused, or computed by a slower part: on a telephone with a
 # neural chip (**NPU**) or a signal processor (**DSP**), by its ordinary processor, with a copy there and back. This is
@@ -807,7 +807,7 @@ if runtime.backend() == "tensorflow":
 # int8 network can be *slower* than float32. So look at the operators of a file before you believe in its precision,
 # and choose layers that your target has.
 #
-# ## The detector, by stage
+# ### The detector, by stage
 #
 # And the network may not be where the time goes. The detector of lesson 11, from the bytes of a file to boxes:
 
@@ -817,14 +817,14 @@ photos = [runtime.data_dir() / "photographs" / f"{name}.webp" for name in ("coff
 print(pipeline.measure_latency(detect, photos, runtime.pick(smoke=1, cpu=3, gpu=10)))
 
 # %% [markdown]
-# ## Power and heat
+# ### Power and heat
 #
 # A telephone may do for ten seconds what it cannot do for a minute: it gets warm and lowers its clock
 # (**throttling**). So measure for as long as it will run. Fetching a number from memory costs a hundred times the
 # energy of multiplying it (Horowitz 2014), so what has a high intensity saves the battery, too, and int8 moves a
 # quarter of the bytes. A chip that finishes early and sleeps often needs less than one that works slowly.
 #
-# ## Within the budget
+# ### Within the budget
 #
 # Now all levers together. Stored: three networks, a VGG of half the width, and the VGG at 24 pixels, in two
 # precisions, in LiteRT on one thread (processor time). Accuracy is on the 2,000 test images. (Weights were trained at

@@ -116,7 +116,7 @@ def average_gradients(parts: list[list[np.ndarray]], images: list[int]) -> list[
 exercise("17.1").check(average_gradients)
 
 # %% [markdown]
-# ## One layer does not play along
+# ### One layer does not play along
 #
 # The network above uses group normalisation. Put **batch normalisation** in its place, and do the same.
 #
@@ -185,7 +185,7 @@ claim("the noise of batches is greater", other > breaks["batch normalisation"][0
 # of one device number by number. With 4 images on each, use a normalisation that does not look at other images, or
 # let the devices average the statistics too (`synchronized=True`), at the price of talking in each such layer.
 #
-# ## The same in turns
+# ### The same in turns
 #
 # A batch that is too large for the memory of one device can be computed in parts, one after the other, and the
 # gradients be averaged before the step: **gradient accumulation**. It is data parallelism with one device that plays
@@ -238,7 +238,7 @@ claim("in each stored run too", all((stored[b]["batch"][:, 0] < 1e-3).all() == (
 # program on each device, and only gradients are exchanged. JAX runs *one* program on arrays that happen to be
 # divided: a mean over the batch is a mean over the batch, and the compiler sees to it that the devices talk.
 #
-# ## The ring
+# ### The ring
 #
 # How do you average an array over $n$ devices? Sending all to one device that adds up makes that one the bottleneck:
 # $n$ times the bytes through one door. In a **ring all-reduce** each device talks to its right neighbour only. The
@@ -285,7 +285,7 @@ def ring_after(values: np.ndarray, steps: int) -> np.ndarray:
 exercise("17.2").check(ring_after)
 
 # %% [markdown]
-# ## Two processes, one network
+# ### Two processes, one network
 #
 # Now for real, by hand: two worker processes on this machine, each with its own copy of a small network, and a ring
 # over the machine's own network interface. The network is made of the NumPy functions of lessons 01 and 03, so that a
@@ -308,7 +308,7 @@ claim("after 20 steps two workers are where one is, to a thousandth", apart < 1e
 # Sums in another order are rounded differently, and training magnifies what differs. So two runs with another number
 # of workers agree well for some steps. Do not ask them to agree after some thousand.
 #
-# ## One of them is killed
+# ### One of them is killed
 #
 # On one machine a failure is rare. With $n$ machines that each fail once in $T$ hours, something fails every $T/n$
 # hours: of 1,000 machines with a failure in five years each, one goes down every two days. So a run saves itself, and
@@ -410,7 +410,7 @@ exercise("17.3").check(scaling)
 # If the share grows with $n$, then it is not a part of the program that cannot be divided. Something is *added* with
 # each device: talk.
 #
-# ## Where one more stops paying
+# ### Where one more stops paying
 #
 # A step on $n$ devices costs the computing, divided, and the ring:
 #
@@ -446,7 +446,7 @@ claim("at 10 it pays up to 4, at 100 up to 36", (pays["10 Gbit/s"], pays["100 Gb
 # bytes (gradients in 16 bits halve $b$), and exchange *while* the backward pass still computes, which frameworks do:
 # the gradients of the last layers are known first.
 #
-# ## A batch that grows
+# ### A batch that grows
 #
 # The cheapest of these is the larger batch. 32 images on each of 16 devices are a batch of 512. Is that the same
 # training? It takes a sixteenth of the steps for an epoch. The **linear rule** (Goyal and others 2017): with a batch
@@ -572,7 +572,7 @@ four, five = (parallel.memory(vit, n, 3, "mixed").total for n in (4, 5))
 claim("stage 3 fits on 5 already, before activations", five < 80e9 < four)
 
 # %% [markdown]
-# ## Dividing the network
+# ### Dividing the network
 #
 # The other way is **model parallelism**: a layer or a stretch of layers lives on one device only. Divide a layer by
 # its outputs, and each device computes some channels of all images:
@@ -597,7 +597,7 @@ claim("a pipeline of 4 devices without parts is idle for 3/4 of the time", paral
 claim("with 16 parts for 16 %", round(parallel.pipeline_bubble(4, 16), 2) == 0.16)
 
 # %% [markdown]
-# ## Many runs at once
+# ### Many runs at once
 #
 # Most of what many devices do in practice is none of this. It is many *small* runs: seeds, rates, folds. They need no
 # exchange, so efficiency is near 1. What they need is bookkeeping. A run fails, a machine goes down, someone presses
@@ -667,7 +667,7 @@ def to_run(units: list[str], lines: list[str], attempts: int) -> list[str]:
 exercise("17.5").check(to_run)
 
 # %% [markdown]
-# ## The bill
+# ### The bill
 #
 # A multiply-accumulate is two floating-point operations, FLOPs. The backward pass computes two products for each one
 # of the forward pass, with respect to the weights and to the inputs. So a training takes

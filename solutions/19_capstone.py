@@ -74,7 +74,7 @@ print(*sorted(path.name for path in folder.iterdir()))
 # hand over nothing else. So you can run one stage again tomorrow, in a fresh kernel, and no result hangs on the order
 # in which you happened to click.
 #
-# ## The checklist
+# ### The checklist
 #
 # What engineers go through before they let a model decide anything fits on 16 lines. Each is graded *open*, *pass*,
 # *good* or *excellent*, by looking at artefacts, never at your code.
@@ -89,7 +89,7 @@ claim("the checklist has 16 lines", len(capstone.RUBRIC) == 16)
 # The whole table, with what each grade asks for: `python -m cnnlib.capstone rubric`, or
 # [docs/capstone.md](../docs/capstone.md).
 #
-# ## What a mistake costs
+# ### What a mistake costs
 #
 # The first line of the list is no number. **Predict**: what does the check say of a project whose settings nobody has
 # filled in?
@@ -132,7 +132,7 @@ claim("now both lines are closed", capstone.check(project, "question", "card").o
 # (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is the
 # mean recall of the classes, the **balanced accuracy** (lesson 15), not the accuracy.
 #
-# ## The audit
+# ### The audit
 #
 # Three questions about any folder, from lesson 08. Is a picture there twice? Which labels are doubtful? And what gives
 # a class away that is no content: size, kind of file, brightness?
@@ -171,7 +171,7 @@ _ = (folder / "review.csv").write_text(
 )
 
 # %% [markdown]
-# ## The split, and what leaks
+# ### The split, and what leaks
 #
 # Three **parts**: one to learn from, one to choose on, one to pay with. Groups stay whole: what was taken in one place
 # or in one minute, and duplicates always. `split.together` says what else belongs together.
@@ -207,7 +207,7 @@ def leaks(parts: dict[str, list[str]], pairs: list[tuple[str, str]]) -> list[tup
 exercise("19.1").check(leaks)
 
 # %% [markdown]
-# ## What costs nothing
+# ### What costs nothing
 #
 # Always the largest class; a linear rule on colours; one on 16 patches of the picture. The strongest of them is the
 # **baseline**. A network that does not beat it is not worth its electricity.
@@ -257,7 +257,7 @@ claim("16 pictures are learnt by heart", wiring["tiny_last"] < 0.1 * wiring["tin
 measured("balanced accuracy with shuffled labels; chance is 0.25", wiring["shuffled"], digits=2)
 
 # %% [markdown]
-# ## How sure, and from which score on
+# ### How sure, and from which score on
 #
 # The temperature makes confidences true (lesson 15). Then a threshold follows from the costs: a miss is 20 times as
 # bad as a false alarm, and two pictures in a hundred show a bird.
@@ -274,7 +274,7 @@ claim("never an alarm costs 0.02 times 20", abs(threshold["constant"]["never an 
 claim("the network costs less than either", threshold["cost"] < min(threshold["constant"].values()))
 
 # %% [markdown]
-# ## What it looks at
+# ### What it looks at
 #
 # Grad-CAM (lesson 10), with two controls. With shuffled weights the maps must change. And hiding what a map marks must
 # cost more than hiding as much elsewhere.
@@ -298,7 +298,7 @@ claim("there are 8 maps or more", explanation["n"] >= 8)
 # choice. On tree crowns, which had no say, the highest fifth costs 0.25 and a random place 0.22 (the finished example):
 # there the maps have shown nothing. What you see goes into `[explanation]`, in your words.
 #
-# ## When pictures get worse
+# ### When pictures get worse
 #
 # Noise, blur, exposure, on validation pictures: the test part stays closed.
 
@@ -354,7 +354,7 @@ for n, width in widths.items():
 claim("four times as many pictures halve the width", abs(widths[500] / widths[2000] - 2) < 0.1)
 
 # %% [markdown]
-# ## Once
+# ### Once
 #
 # The test part is opened, and the project writes down that it was, for which weights and which threshold.
 
@@ -371,7 +371,7 @@ claim("about 100 pictures leave more than 10 points open", test["n"] < 110 and h
 # %% [markdown]
 # If you change anything now and open it again, the list of openings says so, in the report too.
 #
-# ## In service
+# ### In service
 #
 # The pipeline of lesson 14: weights, label map, preprocessing and temperature in one folder, held against each other
 # by their sha256; a golden file; the rule for an alarm. Beside it the watch of lesson 15: a monitor with a stated rate
@@ -391,7 +391,7 @@ print(capstone.report(project)["file"], "is written")
 # `report.html` is the page for whoever has to decide with this model: numbers with their n, the surest mistakes, what
 # it must not be used for, the checklist. It needs no other file and no network.
 #
-# ## Damage
+# ### Damage
 #
 # Now be somebody else. Three projects went wrong, each in a way that raises no error.
 #
@@ -425,7 +425,7 @@ claim("a report without its n is open", "report" in found["report"].open)
 # monitor fitted on training images. Each is held against the line that must notice it. What no check of artefacts can
 # notice: reasons that you made up, and pictures that you did not look at.
 #
-# ## Two finished examples
+# ### Two finished examples
 #
 # In `solutions/` lie two projects that were taken to the end, each with settings, decisions, stages and report:
 #
@@ -461,7 +461,7 @@ claim("in another forest it is no better than a coin, as far as 86 patches can t
 # network leans on it, too; no run here separates this from other reasons.
 
 # %% [markdown]
-# ## Your own folder
+# ### Your own folder
 #
 # ```
 # python -m cnnlib.capstone new mine --images path/to/your/folders

@@ -1256,7 +1256,7 @@ gradient = porting.channels_first(gradient)
 claim("the same gradient", np.allclose(gradient, torch_side.values("41")["gradient"], atol=1e-6))
 
 # %% [markdown]
-# ## And back
+# ### And back
 #
 # `porting.from_keras` gives weights in the layout of PyTorch. There and back, nothing is lost:
 

@@ -272,27 +272,29 @@ def opens_well(notebook: NotebookNode) -> list[str]:
 
 
 def parts_are_sittings(notebook: NotebookNode) -> list[str]:
-    """Where a lesson has parts with minutes, none is longer than a sitting, and together they are what the page says.
+    """Where a lesson has parts, its sections lie in them; with minutes, none is longer than a sitting, and they add up.
 
     Minutes stand in the headings (`## Part 1 · The ladder (20 min)`), in a table of the first cell, or in its words
     ("four parts, each of about 25 min").
     """
     first, text = notebook.cells[0].source, "\n".join(cell.source for _, cell in markdown(notebook))
-    parts = [int(minutes) for minutes in re.findall(r"^## Part \d .*\((\d+) min\)$", text, re.MULTILINE)]
-    parts = parts or [int(minutes) for minutes in re.findall(r"^\| \d.*\| (\d+) \|$", first, re.MULTILINE)]
-    if told := re.search(r"each\s+of\s+about\s+(\d+)\s+min", first):
-        parts = parts or [int(told[1])] * len(re.findall(r"^## Part \d ", text, re.MULTILINE))
-    if not parts:
+    headings = re.findall(r"^## (.*)$", FENCED.sub("", text), re.MULTILINE)
+    numbered = [heading for heading in headings if heading.startswith("Part ")]
+    if not numbered:
         return []
-    complaints = [
-        f"part {n} takes {each} min; a sitting has {SITTING}" for n, each in enumerate(parts, 1) if each > SITTING
-    ]
+    inside = headings[headings.index(numbered[0]) :]
+    complaints = [f"'## {each}' lies in a part: '### {each}'" for each in inside if each not in (*numbered, *CLOSING)]
+    minutes = [match for heading in numbered for match in re.findall(r"\((\d+) min\)$", heading)]
+    minutes = minutes or re.findall(r"^\| \d.*\| (\d+) \|$", first, re.MULTILINE)
+    minutes = minutes or re.findall(r"each\s+of\s+about\s+(\d+)\s+min", first) * len(numbered)
+    parts = [int(each) for each in minutes]
+    complaints += [f"a part of {each} min is longer than a sitting, {SITTING}" for each in parts if each > SITTING]
     try:
         opening = read_opening(first)
     except ValueError:  # told by opens_well
         return complaints
     whole = opening.reading + opening.exercises
-    if abs(sum(parts) - whole) > 0.1 * whole:
+    if parts and abs(sum(parts) - whole) > 0.1 * whole:
         complaints.append(f"the parts take {sum(parts)} min together, reading and exercises {whole}")
     return complaints
 
