@@ -380,12 +380,12 @@ FOUND = {
 }
 
 
-def _network(rng: np.random.Generator, trap: str = "") -> Callable:
-    """The network of the exercise in NumPy, with a trap or as it should be."""
+def _network(rng: np.random.Generator, trap: str = "", offset: float = 0.0) -> Callable:
+    """The network of the exercise in NumPy, with a trap or as it should be. Its last score is the same for all images."""
     kernel = rng.normal(0, 0.4, (3, 3, 3, 6))
     mean, variance = rng.normal(0, 0.3, 6), rng.uniform(0.003, 0.02, 6)
     scale, shift = rng.uniform(0.8, 1.2, 6), rng.normal(0, 0.3, 6)
-    linear = rng.normal(0, 0.6, (6, 4))
+    linear = rng.normal(0, 0.6, (6, 4)) * [1, 1, 1, 0]
 
     def scores(images):
         x = np.asarray(images, float)
@@ -408,7 +408,7 @@ def _network(rng: np.random.Generator, trap: str = "") -> Callable:
             )
         n, side, _, channels = maps.shape
         maps = maps.reshape(n, side // 2, 2, side // 2, 2, channels).max(axis=(2, 4))
-        return (maps.mean(axis=(1, 2)) @ linear).astype("float32")
+        return (maps.mean(axis=(1, 2)) @ linear + offset).astype("float32")
 
     return scores
 
@@ -417,9 +417,10 @@ def _check_trap(answer, rng: np.random.Generator) -> None:
     if not callable(answer):
         raise Wrong("`find_trap` should be a function of two functions.")
     said = []
-    for trap in [*rng.permutation(TRAPS), *rng.permutation(TRAPS)]:
+    # Scores that are all positive, and all negative.
+    for trap, offset in [(trap, offset) for offset in (30.0, -30.0) for trap in rng.permutation(TRAPS)]:
         seed = int(rng.integers(2**31))
-        came = answer(_network(np.random.default_rng(seed)), _network(np.random.default_rng(seed), trap))
+        came = answer(*(_network(np.random.default_rng(seed), each, offset) for each in ("", trap)))
         if not isinstance(came, str) or came not in TRAPS:
             raise Wrong("That is none of the four names.", came=came, expected=" or ".join(f'"{t}"' for t in TRAPS))
         said.append((str(trap), came))
