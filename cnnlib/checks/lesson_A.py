@@ -381,7 +381,7 @@ FOUND = {
 
 
 def _network(rng: np.random.Generator, trap: str = "", offset: float = 0.0) -> Callable:
-    """The network of the exercise in NumPy, with a trap or as it should be. Its last score is the same for all images."""
+    """The network of the exercise in NumPy, with a trap or as it should be; its last score is the same for all."""
     kernel = rng.normal(0, 0.4, (3, 3, 3, 6))
     mean, variance = rng.normal(0, 0.3, 6), rng.uniform(0.003, 0.02, 6)
     scale, shift = rng.uniform(0.8, 1.2, 6), rng.normal(0, 0.3, 6)
