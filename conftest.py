@@ -32,7 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
         IPYTHONDIR=str(folder / "ipython"),
         PYTHONHASHSEED="0",
     )
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as runtime.setup does, for tests that import Keras themselves
+    for name, value in {"TF_ENABLE_ONEDNN_OPTS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
+        os.environ.setdefault(name, value)  # as runtime.setup does, for tests that import Keras themselves
     for name in ("CNNLIB_RECORD", "CNNLIB_CHECK_SEED", "MPLBACKEND"):
         os.environ.pop(name, None)
     elsewhere = any(os.environ[name] != value for name, value in STORED_WITH.items())

@@ -50,6 +50,10 @@ _BEFORE_THE_IMPORT = {
     # JAX compiles its random numbers anew for every shape, in 2 s in the form that can be spread over devices and in
     # 0.3 s without.
     "JAX_THREEFRY_PARTITIONABLE": "0",
+    # PyTorch's threads wait for each other by spinning. Where something else runs too (a browser, a second notebook,
+    # the other workers of a test run) that costs 2.5 times the processor time of a training step, and twice the wait;
+    # on a machine that does nothing else, sleeping is as fast.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "ERROR",
     # A lesson shares the GPU with the learner's other notebooks: take memory as it is needed, not all of it at once.
