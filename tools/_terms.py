@@ -19,7 +19,6 @@ SETTINGS = Path(__file__).with_name("glossary.toml")
 
 # Bold that is no term: the labels of the frame, the questions, and the traps of appendix A.
 LABELS = {"Predict", "So far", "Before this", "Reading", "Exercises"}
-QUESTION = re.compile(r"\S.*\?", re.DOTALL)
 TRAP = re.compile(r"Trap \d+, \S.*\.", re.DOTALL)
 LONGEST = 5  # words of a term
 
@@ -37,7 +36,9 @@ LINK = re.compile(r"(\[[^\]\n]*(?:\n[^\]\n]*)?\]\()([^)\s]+)(\))")
 TAG = re.compile(r"</?\w+[^>]*>")
 # What holds no prose: code, formulas, the targets of links, tags of HTML, addresses.
 NO_PROSE = re.compile(r"`[^`]+`|\$[^$]+\$|(?<=\]\()[^)\s]+(?=\))|</?\w+[^>]*>|https?://\S+")
-END = re.compile(r"(?<![\s(][A-Za-z])(?<!et al)(?<!e\.g)(?<!i\.e)(?<!vs)[.?!][\"”')*_]*(?=\s+[\"“(*_]*[A-Z0-9\x00✔≈])")
+END = re.compile(
+    r"(?<![\s(][A-Za-z])(?<!et al)(?<!e\.g)(?<!i\.e)(?<!vs)[.?!][\"”')*_]*(?=\s+(?:[\"“(*_]*[A-Z0-9\x00✔≈]|\*\*))"
+)
 WORD = re.compile(r"[A-Za-z0-9]+(?:['’][a-z]+)?(?:\+\+)?")
 POINTER = re.compile(r"\b[Ll]essons?\s+((?:\d\d|[A-Z])\b(?:(?:,\s*|\s+(?:and|or|to)\s+)(?:\d\d\b|[A-Z]\b))*)")
 IRREGULAR = {"biases": "bias", "axes": "axis", "matrices": "matrix", "indices": "index", "bases": "basis"}
@@ -127,7 +128,7 @@ def _columns(line: str) -> list[str]:
     """The cells of a row; a bar in code or in a formula divides nothing."""
     masked = NO_PROSE.sub(lambda match: "\0" * len(match.group(0)), line)
     bars = [position for position, each in enumerate(masked) if each == "|" and masked[position - 1 : position] != "\\"]
-    return [line[a + 1 : b] for a, b in zip(bars, [*bars[1:], len(line)], strict=True) if line[a + 1 : b].strip()]
+    return [line[a + 1 : b] for a, b in zip(bars[:-1], bars[1:], strict=True)]
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def pages(root: Path = ROOT) -> list[Page]:
 
 def anchor(heading: str) -> str:
     """The name under which JupyterLab and nbconvert find a heading of a notebook."""
-    text = re.sub(r"[`*]", "", LINK.sub(lambda match: match.group(1)[1:-2], heading))
+    text = re.sub(r"[`*$]", "", LINK.sub(lambda match: match.group(1)[1:-2], heading))
     return quote(text.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
@@ -176,8 +177,8 @@ def anchor(heading: str) -> str:
 def stem(word: str) -> str:
     """A word without what number and case do to it; abbreviations keep their capitals."""
     word = re.sub(r"['’]s?$|['’]s(?=$)", "", word)
-    if re.fullmatch(r"[A-Z0-9]{2,}s?", word) and not word.isdigit():
-        return word.removesuffix("s")
+    if re.search(r"[A-Z]", word[1:]):
+        return re.sub(r"(?<=[A-Z])s$", "", word)
     word = word.lower()
     if word in IRREGULAR:
         return IRREGULAR[word]
@@ -241,8 +242,8 @@ class Term:
 
 def is_frame(bold: str, block: Block) -> bool:
     """Whether what is set in bold belongs to the frame of a lesson: a label, a question, a trap."""
-    whole = block.text.strip() == f"**{bold}**"
-    return bold in LABELS or bool(whole and QUESTION.fullmatch(bold)) or bool(TRAP.fullmatch(bold))
+    whole = block.text.strip() == f"**{bold}**" and (block.section == "Explain it" or bold.endswith("?"))
+    return bold in LABELS or whole or bool(TRAP.fullmatch(bold))
 
 
 def bold(block: Block) -> Iterator[re.Match[str]]:
@@ -283,11 +284,15 @@ def _definition(one: Page, number: int, position: int) -> str:
         return _row(block)
     first = last = block.sentence_at(position)
     before = ""
-    while LEANS.match(re.sub(r"^[*(\"“]+", "", block.sentence(first))):
+    for _ in range(2):
+        if not LEANS.match(re.sub(r"^[*(\"“]+", "", block.sentence(first))):
+            break
         if first == 0:
             before = _last_sentence(one, number)
             break
         first -= 1
+    if first == 0 and re.match(r"[a-z]", block.text) and block.kind == "text":
+        before = _led_here(one, number)
     if last + 1 < len(block.sentences) and CARRIES_ON.match(block.sentence(last + 1)):
         last += 1
     parts = [before, *(block.sentence(each) for each in range(first, last + 1))]
@@ -299,9 +304,9 @@ def _definition(one: Page, number: int, position: int) -> str:
 def _row(block: Block) -> str:
     """A row of a table as a sentence: what each column is called, and what it says here."""
     cells = block.text.split(" | ")
-    bold = next((each for each in cells if BOLD.search(each)), cells[0])
-    rest = [f"{head}: {each}" for head, each in zip(block.head, cells, strict=False) if each != bold]
-    return f"{bold}. " + "; ".join(rest).capitalize().replace("; ", "; ") + "."
+    named = next((each for each in cells if BOLD.search(each)), cells[0])
+    rest = [f"{head}: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named]
+    return f"{named}: " + "; ".join(rest) + "."
 
 
 def _last_sentence(one: Page, number: int) -> str:
@@ -312,6 +317,13 @@ def _last_sentence(one: Page, number: int) -> str:
         if other.kind == "text" and not other.text.startswith("**Predict"):
             return other.sentence(len(other.sentences) - 1)
     return ""
+
+
+def _led_here(one: Page, number: int) -> str:
+    """The formula before a paragraph that goes on with its sentence, and what leads to the formula."""
+    if number < 2 or one.blocks[number - 1].kind != "formula":
+        return ""
+    return f"{_before(one, number - 1)} {one.blocks[number - 1].text}".strip()
 
 
 def _announced(one: Page, number: int) -> Iterator[str]:
