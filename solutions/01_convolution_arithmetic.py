@@ -89,8 +89,8 @@ claim("a dense layer whose weights are shuffled too answers exactly as before", 
 # - *locality*: pixels that belong together lie together;
 # - *translation*: a cup is a cup wherever it stands.
 #
-# A **convolution layer** has both built in: each output looks through a small window, and all windows share one set
-# of weights, the **kernel**. The rest of this page is about that one idea.
+# A **convolution layer** has locality and translation built in: each output looks through a small window, and all
+# windows share one set of weights, the **kernel**. The rest of this page is about that one idea.
 #
 # ## A window that slides
 #
@@ -136,8 +136,9 @@ slide(image, kernel)
 # $$(f * g)(n) = \sum_m f(m) \, g(n - m) \qquad\text{and for continuous}\ f, g: \qquad
 # (f * g)(t) = \int f(\tau) \, g(t - \tau) \, d\tau$$
 #
-# The minus sign is the **flip**: one of the two is read backwards. The integral is for spinners that stop anywhere
-# between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a triangle.
+# The minus sign is the **flip** of a convolution: one of the two functions is read backwards. The integral is for
+# spinners that stop anywhere between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a
+# triangle.
 
 # %%
 die = np.full(6, 1 / 6)
@@ -317,7 +318,7 @@ claim("7 and 8 pixels give the same 3 outputs", outputs == [3, 3])
 claim("of the 8 pixels one is never read", arithmetic.covered(8, kernel=3, stride=2) == 7)
 
 # %% [markdown]
-# **Padding** adds $P$ pixels at each end, usually zeros. With it, the number of stops is
+# **Padding** adds $P$ pixels at each end of the input, usually zeros. With it, the number of stops is
 #
 # $$O = \left\lfloor \frac{W + 2P - K}{S} \right\rfloor + 1$$
 #
@@ -533,8 +534,8 @@ claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 16
 
 # %% [markdown]
 # With equal dilations an output reads the crossings of a grid and nothing between them: **gridding**. The
-# neighbouring output reads another grid, and the two never hear of each other. Networks for segmentation, where
-# dilation is at home, mix their rates for this reason (Wang and others, 2018).
+# neighbouring output reads another grid, and the two never hear of each other. Networks for segmentation (lesson 12),
+# where dilation is at home, mix their rates for this reason (Wang and others, 2018).
 #
 # ## What a layer costs
 #
@@ -754,9 +755,9 @@ exercise("01.5").check(find_kernel)
 # %% [markdown]
 # ## How a kernel learns
 #
-# A network has many layers and no such equations. It goes downhill instead: it asks how the **loss** $L$, a number
-# that says how wrong the output is, changes with each weight, the **gradient**, and takes a small step against that.
-# Let $g_{i,j} = \partial L / \partial y_{i,j}$ say how the loss changes with each output.
+# A network has many layers and no such equations. Training goes downhill instead: it asks how the **loss** $L$, a
+# number that says how wrong the output is, changes with each weight, the **gradient**, and takes a small step against
+# that. Let $g_{i,j} = \partial L / \partial y_{i,j}$ say how the loss changes with each output.
 #
 # One weight $w_{u,v}$ is used at *every* position. At position $(i, j)$ it multiplies $x_{i+u,\,j+v}$. By the chain
 # rule its gradient is a sum over positions:

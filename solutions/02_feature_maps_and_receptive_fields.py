@@ -262,10 +262,10 @@ exercise("02.2").check({"largest": largest, "average": average, "overall": overa
 # %% [markdown]
 # ## Flatten, or average
 #
-# At the end of a network the last maps must become **scores**, one number for each class. What does this is the
-# **head** of the network. VGG-16 ends in 7x7x512 numbers. You can **flatten** the maps, write all their numbers into
-# one long vector, and give each number its own weight for each class. Or you average each map to one number first,
-# **global average pooling** (GAP), and give each *map* one weight for each class.
+# At the end of a network its **head** turns the last maps into **scores**, one number for each class. VGG-16 ends in
+# 7x7x512 numbers. You can **flatten** the maps, write all their numbers into one long vector, and give each number
+# its own weight for each class. The other way is **global average pooling** (GAP): average each map to one number
+# first, and give each *map* one weight for each class.
 #
 # **Predict**: how many weights do 1,000 classes need, each way?
 
@@ -685,7 +685,7 @@ giga = resnet.total_macs / 1e9
 claim("it takes 3.86 G multiply-accumulates, a quarter of VGG-16", round(giga, 2) == 3.86)
 
 # %% [markdown]
-# You will also read 4.1 G for ResNet-50. That is a later variant, which moves the stride of each **stage**, the
+# You will also read 4.1 G for ResNet-50. A later variant has as many: it moves the stride of each **stage**, the
 # blocks that work at one resolution, from its first 1x1 to the 3x3 behind it. Both are called ResNet-50: ask which
 # one before you compare.
 #

@@ -240,9 +240,9 @@ claim("the gradient of the first layer is right to 1e-5", abs(slope - computed[0
 #
 # $$w \leftarrow w - \eta\, g$$
 #
-# The **learning rate** $\eta$ says how far each weight moves along its gradient. One such move is a **training
-# step**, one pass over all batches an **epoch**. Because each batch is a small random sample, this is called
-# **stochastic gradient descent** (SGD).
+# The **learning rate** $\eta$ says how far a weight moves for its gradient. One move of all weights is a **training
+# step**, and one pass over all training pictures, batch by batch, an **epoch**. Because each batch is a small random
+# sample, this is called **stochastic gradient descent** (SGD).
 #
 # **Predict**: 400 pictures, 2,698 weights, 10 epochs. How many of 1,000 new pictures will it name correctly?
 
@@ -593,10 +593,10 @@ exercise("03.3").check(rate)
 # ## A rate that changes
 #
 # Early on, a large step gets you far, but the very first gradients are large and point anywhere. Late, the noise of
-# the small batches keeps the weights bouncing from wall to wall, the higher the rate the higher up. So the rate
-# starts low and climbs, the **warm-up** (Goyal and others 2017), and then comes down to nothing along half a cosine,
-# the **cosine decay** (Loshchilov and Hutter 2017). With the peak $p$, $n$ steps of which $w$ warm up, and steps $s$
-# counted from 0:
+# the small batches keeps the weights bouncing from wall to wall, the higher the rate the higher up. The rate
+# therefore starts low and climbs, the **warm-up** (Goyal and others 2017), and then comes down to nothing along half
+# a cosine, the **cosine decay** (Loshchilov and Hutter 2017). With the peak $p$, $n$ steps of which $w$ warm up, and
+# steps $s$ counted from 0:
 #
 # $$\eta_s = p\,\frac{s+1}{w} \quad (s < w) \qquad\qquad
 # \eta_s = \frac{p}{2}\left(1 + \cos \pi\,\frac{s - w + 1}{n - w + 1}\right) \quad (s \ge w)$$
@@ -920,7 +920,7 @@ claim("the weights that are kept have the best validation loss", abs(at_best - m
 claim("at least 0.2 lower than at the end of the long run", at_best < last - 0.2)
 
 # %% [markdown]
-# Note what you have done: you *chose* with the validation set, so its loss now flatters. That is why a third set, the
+# Note what you have done: you *chose* with the validation set, so its loss now flatters. A third set therefore, the
 # **test set**, waits untouched until everything is chosen.
 #
 # ## Seeds, and what they do not fix

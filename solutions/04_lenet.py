@@ -321,9 +321,9 @@ for name in study.pick(stored=changes, live=["+ batch norm"]):
     networks[name] = train(lenet(**parts), adam(), name, batches)
 
 # %% [markdown]
-# And a **baseline**, the simplest rival that a network has to beat: what does one get without any convolution? A fair
-# one has as many parameters and the same training. Two hidden layers of 73 and 59 units on the 784 pixels inside the
-# border come out slightly larger, with ReLU and batch normalisation as above.
+# What is missing is a **baseline**, the simplest rival that a network has to beat: what does one get without any
+# convolution? A fair one has as many parameters and the same training. Two hidden layers of 73 and 59 units on the
+# 784 pixels inside the border come out slightly larger, with ReLU and batch normalisation as above.
 
 
 # %%

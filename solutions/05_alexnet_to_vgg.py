@@ -650,7 +650,7 @@ claim("but with them the gap is smaller in each stored run", all(gaps["dropout a
 # ## What the full recipe reaches
 #
 # A network of the same family, with six convolutions in place of four and four times the filters, was trained on the
-# complete training set by `tools/train_weights.py`. Its weights come with the course, and a **model card** beside them
+# complete training set by `tools/train_weights.py`. The weights come with the course, and a **model card** beside them
 # tells how they were made and which share $p$ of the 10,000 official test images they get right. Do not believe the
 # card either: you have 2,000 of these images. A sample of $n$ says $p$ to within a **standard error** of
 # $\sqrt{p\,(1 - p) / n}$, and seldom errs by three of them.

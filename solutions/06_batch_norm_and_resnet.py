@@ -378,7 +378,7 @@ claim("group normalisation: less than 5", max(by_group) < 5)
 #
 # This network has three normalisations. ResNet-50 has 53. For batches of 2 Wu and He report that its error on ImageNet
 # is 10.6 points lower with group normalisation. With a handful of images on a device, take it, or freeze the running
-# statistics of a pretrained network, as detectors do (lesson 11).
+# statistics of a pretrained network (lesson 09), as detectors do (lesson 11).
 #
 # ## Deeper, and worse
 #
@@ -454,9 +454,9 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 #
 # $$y = \mathrm{ReLU}\,(x + F(x))$$
 #
-# $F$, the **body**, is two convolutions with their normalisations and a ReLU between them. The path of $x$ around the
-# body is the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no
-# weights and costs one addition.
+# $F$, the **body** of the block, is two convolutions with their normalisations and a ReLU between them. The path of $x$
+# around the body is the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The
+# shortcut has no weights and costs one addition.
 #
 # **Predict**: the same depths, the same pictures, the same steps. What changes? Train the one of 20 layers for three
 # epochs. The stored runs have all, for five.
@@ -883,14 +883,13 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # </details>
 #
-# **You fine-tune a detector with 2 images on each GPU. What do you do about its normalisation?**
+# **You fine-tune a detector (lessons 09 and 11) with 2 images on each GPU. What do you do about its normalisation?**
 #
 # <details><summary>Model answer</summary>
 #
 # Do not use statistics of 2 images. Either freeze the pretrained running statistics, so that the layer is a fixed scale
 # and shift, or compute statistics over all GPUs together (synchronised batch normalisation), or take a network with
-# group normalisation. Frozen is the usual choice for short fine-tuning (lesson 09), the other two when training from
-# scratch.
+# group normalisation. Frozen is the usual choice for short fine-tuning, the other two when training from scratch.
 #
 # </details>
 #

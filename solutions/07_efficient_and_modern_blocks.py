@@ -113,9 +113,9 @@ claim("a second 1x1, back to 256, makes it 69,632: still under an eighth", squee
 #
 # ## Inception: all windows at once
 #
-# Which kernel is best here, 1x1, 3x3 or 5x5? GoogLeNet (2014) does not choose. An **Inception block** runs them side by
-# side, adds a pooling, and puts the results beside each other. Bottlenecks make it affordable. This is its first
-# block, with the widths of the paper.
+# Which kernel is best here, 1x1, 3x3 or 5x5? GoogLeNet (2014) does not choose. An **Inception block** runs windows of
+# several sizes side by side, adds a pooling, and puts the results beside each other. Bottlenecks make it affordable.
+# This is its first block, with the widths of the paper.
 
 # %%
 one, three, five, pool = models.inception.TABLE["3a"]
@@ -133,9 +133,9 @@ claim("without the two reducing 1x1 it would take 2.4 times as many", round(naiv
 # %% [markdown]
 # ## DenseNet: throw nothing away
 #
-# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer reads all maps so
-# far and contributes a few new ones, as many as its **growth rate** says. Thin layers are enough, the authors argue,
-# since what an earlier layer has found need not be computed again (Huang and others 2017).
+# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer of it reads all
+# maps so far and contributes a few new ones, as many as its **growth rate** says. Thin layers are enough, the authors
+# argue, since what an earlier layer has found need not be computed again (Huang and others 2017).
 #
 # **Predict**: twelve layers with a growth of 12, behind 16 channels. How many channels come out?
 
@@ -291,8 +291,8 @@ exercise("07.2").check(squeeze_excite)
 # give it *larger images*? A factor of 2 in depth doubles the MACs. A factor of 2 in width makes them four times as
 # many, since both sides of each layer grow, and so does a factor of 2 in resolution.
 #
-# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. Their **compound
-# scaling** takes one number $\varphi$ and multiplies
+# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. **Compound
+# scaling**, their rule, takes one number $\varphi$ and multiplies
 #
 # $$\text{depth by } \alpha^\varphi \qquad \text{width by } \beta^\varphi \qquad \text{resolution by } \gamma^\varphi$$
 #
@@ -569,8 +569,9 @@ for name in ("small_vgg_cifar10", "resnet20_cifar10", "mobilenetv2_cifar10"):
 #
 # ## Why fewer multiplications can take longer
 #
-# A processor multiplies faster than it fetches. What counts is how many multiplications it gets out of each number that
-# it moves: the **arithmetic intensity** (Williams and others 2009), here MACs divided by the numbers read and written.
+# A processor multiplies faster than it fetches. What counts is how many multiplications a layer does with each number
+# that it moves: the **arithmetic intensity** (Williams and others 2009), here MACs divided by the numbers read and
+# written.
 #
 # **Predict**: 64 channels at 32x32. How many MACs for each number moved, for an ordinary 3x3, for a 1x1, and for a
 # depthwise 3x3?

@@ -174,9 +174,9 @@ exercise("08.1").check(group_split)
 # ## The sisters that nobody told you of
 #
 # Often no one wrote down which pictures belong together. They were collected from the web, where the same photograph
-# stands twice, once brighter and once smaller. You need a fingerprint that such changes leave alone: a **perceptual
-# hash**. One of the simplest is the difference hash: make the picture grey, shrink it to 8 rows of 9 pixels, and write
-# down for each pair of neighbours whether the right one is brighter. That makes 64 bits.
+# stands twice, once brighter and once smaller. You need a fingerprint of a picture that such changes leave alone: a
+# **perceptual hash**. One of the simplest is the difference hash: make the picture grey, shrink it to 8 rows of 9
+# pixels, and write down for each pair of neighbours whether the right one is brighter. That makes 64 bits.
 #
 # **Predict**: of 64 bits, how many change when the cat is made brighter? When it is shrunk to a third? Mirrored?
 
@@ -976,7 +976,7 @@ claim("prefetching is faster", ahead > 1.1 * waiting)
 #
 # </details>
 #
-# **Where in the pipeline do you normalise, split, deduplicate and augment, and in what order?**
+# **Where in the input pipeline do you normalise, split, deduplicate and augment, and in what order?**
 #
 # <details><summary>Model answer</summary>
 #

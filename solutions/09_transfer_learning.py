@@ -70,11 +70,11 @@ scratch = transfer.baseline(pictures[:200], labels[:200], new, truth)
 measured("from scratch, 200 pictures: accuracy on 500 others", scratch)
 
 # %% [markdown]
-# **Transfer learning** begins with a network that has learnt another task, that is **pretrained**. Take
+# **Transfer learning** begins with a **pretrained** network, one that has learnt another task before. Take
 # EfficientNet-Lite0 (lesson 07), which has learnt to tell 1,000 classes of ImageNet apart. Cut off the layer that
-# names these classes. What is left is the **backbone**: it turns a picture into features, here 1,280 numbers. Put a
-# head on it, one dense layer for our ten classes (behind a dropout, in training). Nothing in the backbone may change:
-# its weights are **frozen**. Only the head learns.
+# names these classes. What is left of a network is its **backbone**: it turns a picture into features, here 1,280
+# numbers. Put a head on it, one dense layer for our ten classes (behind a dropout, in training). Nothing in the
+# backbone may change: its weights are **frozen**. Only the head learns.
 #
 # The pictures of CIFAR-10 have 32 pixels a side and Lite0 was made for 224, so we enlarge the pictures to 80: more
 # costs time, and the edges that the first layers look for need some room.

@@ -680,9 +680,9 @@ exercise("10.4").check(hit_rate)
 # ## A horse is what has a stamp
 #
 # Now use it. Somebody collected pictures of dogs and of horses. All horses came from one agency, which puts its stamp
-# into the lower left corner. Nobody noticed. A network that is right for such a reason is called a **Clever Hans**,
-# after a horse that was thought to do sums, and read the answers in posture and face of those who asked (Lapuschkin and
-# others 2019).
+# into the lower left corner. Nobody noticed. A network that is right for a reason that has nothing to do with the
+# question is called a **Clever Hans**, after a horse that was thought to do sums, and read the answers in posture and
+# face of those who asked (Lapuschkin and others 2019).
 
 
 # %%

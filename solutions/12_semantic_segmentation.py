@@ -179,8 +179,8 @@ exercise("12.1").check(mean_iou)
 # see far: halve the map again and again. But then the answer is small, and the question was about each pixel. An
 # **encoder** goes down, to ever smaller maps, and a **decoder** comes up again to full size.
 #
-# What goes down loses the exact place of every edge. **U-Net** (Ronneberger, Fischer and Brox 2015) hands it over: at
-# each size the decoder gets the encoder's map of the same size beside its own, by **skip connections**.
+# What goes down loses the exact place of every edge. **U-Net** (Ronneberger, Fischer and Brox 2015) hands the edges
+# over: at each size the decoder gets the encoder's map of the same size beside its own, by **skip connections**.
 
 
 # %%

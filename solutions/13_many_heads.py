@@ -601,8 +601,8 @@ measured("objects shown for each object there is", sum(len(b["names"]) for b in 
 # How good is that? In lesson 11 a found box was right if it overlapped a true box of its class, with an IoU of at least
 # a threshold, and no better one had taken that. For instances only the overlap changes: the IoU of two *masks* is the
 # number of pixels that both own, divided by the number that at least one owns. All else stays: sort by score, follow
-# precision and recall down the list, take the area under the curve. The mean over the kinds and over ten thresholds,
-# 0.5 to 0.95, is **mask AP**.
+# precision and recall down the list, take the area under the curve. The mean of this area over the kinds and over ten
+# thresholds of the IoU of masks, 0.5 to 0.95, is **mask AP**.
 #
 # Beware of the name. `segmentation.average_precision` of lesson 12 is the score of the Data Science Bowl: pairs divided
 # by pairs, missed and invented. It has no scores and no curve. Here `detection.average_precision` is meant.
@@ -753,8 +753,8 @@ claim("without keypoints, both do", np.abs([lost["keypoint box"], lost["keypoint
 # says what is cut out. Switched off, it stays near its bias, 16 pixels to each side, around centres that are right, and
 # the mask head still finds much of the item in there. The keypoints are asked last, and nobody depends on them.
 #
-# And do the heads help each other? That is the hope of **multi-task learning**: what one task teaches the backbone
-# serves the others.
+# And do the heads help each other? **Multi-task learning** hopes so: what one task teaches the backbone serves the
+# others.
 #
 # **Predict**: in which direction do the other three numbers go when the class head is off?
 
@@ -831,8 +831,8 @@ claim("learnt weights: mask AP better than our guess by 0.01 or more", change("l
 # head on the backbone, the per-pixel classes of lesson 12, and a rule that merges the two: things with a low score
 # are dropped, the others come first, by their scores, and stuff takes what is left.
 #
-# Its measure is the **panoptic quality**, the mean over the classes. Match true and found segments of a class whose IoU
-# exceeds 0.5. Then
+# To measure it, match true and found segments of a class whose IoU exceeds 0.5. Then the **panoptic quality** of the
+# class, whose mean over the classes is the result, is
 #
 # $$PQ = \frac{\text{sum of the IoU of all pairs}}{\text{pairs} + (\text{missed} + \text{invented}) / 2}$$
 #

@@ -394,8 +394,8 @@ claim(
 claim("three times as far off as chance alone would put a calibrated network", diagram.error > 3 * by_chance)
 
 # %% [markdown]
-# The number in the title is the **expected calibration error** (ECE; Naeini, Cooper and Hauskrecht 2015): the distance
-# between confidence and accuracy in each bin, averaged over the answers,
+# The number in the title is the **expected calibration error** (ECE) of Naeini, Cooper and Hauskrecht (2015): the
+# distance between confidence and accuracy in each bin, averaged over the answers,
 #
 # $$\text{ECE} = \sum_b \frac{n_b}{n} \left| \text{accuracy}_b - \text{confidence}_b \right|$$
 #
@@ -570,7 +570,7 @@ claim("pictures of 16 pixels gain 10 points in noise", (small_ones["noise"] > pl
 #
 # Noise is drawn by chance. An adversary does not draw. She has the network, computes by how much the loss changes with
 # each value of the picture, and moves *every* value by the same small $\varepsilon$ in the direction that hurts: the
-# **fast gradient sign method** (FGSM; Goodfellow, Shlens and Szegedy 2015).
+# **fast gradient sign method** (FGSM) of Goodfellow, Shlens and Szegedy (2015).
 #
 # $$x' = \text{clip}\left(x + \varepsilon \, \text{sign}(\nabla_x L)\right)$$
 #
@@ -685,9 +685,9 @@ claim(
 #
 # ### Hard negatives
 #
-# A detector of clothes will meet walls, coins and hair. Train it with clothes and 800 random windows of photographs,
-# let it loose on the rest, and collect what it takes for clothes: **hard negatives**. Train again with the 400 hardest
-# of them. The control gets 400 more random ones.
+# A detector of clothes will meet walls, coins and hair. Train the detector with clothes and 800 random windows of
+# photographs, let it loose on the rest, and collect what it takes for clothes: **hard negatives**. Train again with
+# the 400 hardest of them. The control gets 400 more random ones.
 
 # %% jupyter={"source_hidden": true}
 # For the stored runs only.

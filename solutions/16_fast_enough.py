@@ -203,10 +203,10 @@ measured("ridge", roof.ridge, "operations per byte")
 #
 # $$\min(\text{peak},\ \text{bandwidth} \cdot I)$$
 #
-# operations a second (Williams and others 2009). Over $I$ this is a slope and then a flat top: a **roofline**. Left of
-# the **ridge point**, where slope and top meet, the layer waits for memory and a better multiplier is of no use. In
-# lesson 07 you counted intensity in multiply-accumulates for each number. Here it is in operations, two for each of
-# them, and in bytes.
+# operations a second (Williams and others 2009). Drawn over $I$, this limit is a slope and then a flat top: a
+# **roofline**. Left of the **ridge point**, where slope and top meet, the layer waits for memory and a better
+# multiplier is of no use. In lesson 07 you counted intensity in multiply-accumulates for each number. Here it is in
+# operations, two for each of them, and in bytes.
 #
 # ### Exercise 16.2 · Arithmetic intensity
 #
@@ -425,8 +425,8 @@ measured("slowest / fastest", max(t.p50 for t in took.values()) / min(t.p50 for 
 # **What can be left out of a number, or of a network, before it shows?**
 #
 # A float32 has 24 bits of precision. **float16** has 11 bits of precision, and nothing above 65,504. **bfloat16** has
-# 8, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster too depends on
-# the processor: GPUs and some processors have units for it, others convert each number to float32 and back.
+# 8 bits, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster too depends
+# on the processor: GPUs and some processors have units for it, others convert each number to float32 and back.
 
 # %%
 kinds = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -456,8 +456,8 @@ claim("computed in bfloat16, 95 of 100 images keep their class", same >= 0.95)
 # %% [markdown]
 # ### Eight bits, by hand
 #
-# An int8 is a whole number from -128 to 127. **Quantisation** stores real numbers in it, by a scale $s$ and a **zero
-# point** $z$ on which all agree:
+# An int8 is a whole number from -128 to 127. **Quantisation** stores real numbers as whole ones like these, by a
+# scale $s$ and a **zero point** $z$ on which all agree:
 #
 # $$q = \operatorname{clip}\left(\operatorname{round}(x / s) + z,\ -128,\ 127\right) \qquad \hat x = s\,(q - z)$$
 #
@@ -721,7 +721,7 @@ claim("p99 tells of the slow ones, p50 and p95 do not", (p50, p95, p99) == (10, 
 # %% [markdown]
 # So a promise is a percentile. To measure one: call a few times first, since the first calls plan, compile and fill
 # caches. Take a hundred calls at least for p99. If one call is not much longer than a step of the clock, time many
-# together. And look at **processor time**, the time that a processor worked for this program, beside the clock: far
+# together. Look also at **processor time**, the time that a processor worked for this program, beside the clock: far
 # less of it means that the call waited, or that other programs took turns.
 
 # %% tags=["nbval-ignore-output"]
@@ -786,7 +786,7 @@ exercise("16.6").check(speed_up)
 #
 # A runtime has a list of operators. What is not on it is refused, or computed by a slower part: on a telephone with a
 # neural chip (NPU) or a signal processor (DSP), by its ordinary processor, with a copy there and back. The program
-# **falls back**, and nobody tells you. Two real cases in LiteRT:
+# *falls back*, and nobody tells you. Two real cases in LiteRT:
 
 # %% tags=["nbval-ignore-output"]
 image = keras.Input((32, 32, 3))

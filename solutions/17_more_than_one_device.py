@@ -241,9 +241,10 @@ claim("in each stored run too", all((stored[b]["batch"][:, 0] < 1e-3).all() == (
 # ### The ring
 #
 # How do you average an array over $n$ devices? Sending all to one device that adds up makes that one the bottleneck:
-# $n$ times the bytes through one door. In a **ring all-reduce** each device talks to its right neighbour only. The
-# array is cut into $n$ chunks. In $n-1$ steps each device passes on one chunk, and adds what comes from the left to
-# its own; after them each has one chunk of the total. In $n-1$ further steps the totals go round.
+# $n$ times the bytes through one door. A **ring all-reduce** adds an array up over devices of which each talks to its
+# right neighbour only. The array is cut into $n$ chunks. In $n-1$ steps each device passes on one chunk, and adds
+# what comes from the left to its own; after them each has one chunk of the total. In $n-1$ further steps the totals
+# go round.
 
 # %%
 held = parallel.ring_states(np.ones((4, 4), int))
@@ -374,7 +375,7 @@ measured("share of the exchange", np.median(together.exchanged) / together.secon
 #
 # $$S_n = s + (1-s)\,n$$
 #
-# times the work of one. Both are right. They answer different questions: **strong scaling** asks for *the same batch,
+# times the work of one. Both are right, since the questions differ: **strong scaling** asks for *the same batch,
 # sooner*, **weak scaling** for *a larger batch in the same time*.
 
 # %%

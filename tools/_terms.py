@@ -24,7 +24,7 @@ LONGEST = 5  # words of a term
 
 # A sentence that begins like this one reads on its own only with the one before it.
 LEANS = re.compile(
-    r"(?:That|This|These|Those|It|Its|They|Their|Such|So|Both|Here|There|Then|Thus|Hence|But|And|Or|Again|Instead)\b"
+    r"(?:That|This|These|Those|It|She|Its|They|Their|Such|So|Both|Here|There|Then|Thus|Hence|But|And|Or|Again|Instead)\b"
 )
 CARRIES_ON = re.compile(r"(?:It|Its|They|Their)\b")
 SKIPPED = ("References", "What comes next")  # titles of others; what is announced is defined where the link leads
@@ -166,9 +166,20 @@ def pages(root: Path = ROOT) -> list[Page]:
 
 
 def anchor(heading: str) -> str:
-    """The name under which JupyterLab and nbconvert find a heading of a notebook."""
+    """The name that JupyterLab and nbconvert give to a heading of a notebook."""
     text = re.sub(r"[`*$]", "", LINK.sub(lambda match: match.group(1)[1:-2], heading))
     return quote(text.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
+
+
+def link_to(one: Page, block: Block) -> str:
+    """The link from a page in docs/ to the place of a piece: its heading, or its cell.
+
+    A name with other letters than those of ASCII is one thing to nbconvert and another to JupyterLab; cells have the
+    same name in both.
+    """
+    name = anchor(block.heading)
+    cell = f"cell-id={one.number}-{block.cell:03d}"
+    return f"{one.path}#{name if block.heading.isascii() and '%' not in name else cell}"
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -233,7 +244,7 @@ class Term:
 
     @property
     def link(self) -> str:
-        return f"{self.page.path}#{anchor(self.place.heading)}"
+        return link_to(self.page, self.place)
 
     @property
     def id(self) -> str:
@@ -298,15 +309,26 @@ def _definition(one: Page, number: int, position: int) -> str:
     parts = [before, *(block.sentence(each) for each in range(first, last + 1))]
     if last == len(block.sentences) - 1 and not block.text.rstrip().endswith((".", "?", "!", ")", ";")):
         parts += _announced(one, number)
-    return re.sub(r";$", ".", " ".join(part for part in parts if part))
+    return tidy(" ".join(part for part in parts if part).replace(" ; ", "; "))
+
+
+def tidy(text: str) -> str:
+    """A definition that was cut out of its surroundings: with a capital, a full stop, and brackets in pairs."""
+    if text.startswith("(") and text.count("(") > text.count(")"):
+        text = text[1:]
+    if text.endswith((";", ":", ",")):
+        text = text[:-1]
+    if not text.endswith((".", "?", "!", "$$")) and not re.search(r"[.?!][)\"”*]+$", text):
+        text += "."
+    return re.sub(r"^((?:\*\*)?)([a-z])(?=[a-z])", lambda match: match.group(1) + match.group(2).upper(), text)
 
 
 def _row(block: Block) -> str:
     """A row of a table as a sentence: what each column is called, and what it says here."""
     cells = block.text.split(" | ")
     named = next((each for each in cells if BOLD.search(each)), cells[0])
-    rest = [f"{head}: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named]
-    return f"{named}: " + "; ".join(rest) + "."
+    rest = [f"*{head}*: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named]
+    return f"{named}, {'; '.join(rest)}."
 
 
 def _last_sentence(one: Page, number: int) -> str:
@@ -333,8 +355,8 @@ def _announced(one: Page, number: int) -> Iterator[str]:
         if other.kind == "formula" and not listed:
             yield other.text
         elif other.kind == "item":
+            yield ("; " if listed else "") + other.text.rstrip(".;")
             listed = True
-            yield other.text
         elif other.kind == "text" and not listed and re.match(r"[a-z]", other.text):
             yield other.sentence(0)
             return
@@ -361,7 +383,7 @@ class Formula:
 
     @property
     def link(self) -> str:
-        return f"{self.page.path}#{anchor(self.place.heading)}"
+        return link_to(self.page, self.place)
 
 
 def formulas_of(one: Page) -> list[Formula]:
@@ -396,6 +418,18 @@ def _after(one: Page, number: int) -> str:
             break
         taken.append(sentence)
     return " ".join(taken)
+
+
+def formula_complaints(one: Page) -> list[str]:
+    """Formulas that stand alone: under no heading of a lesson, or beside no sentence that says what they are."""
+    complaints = []
+    for formula in formulas_of(one):
+        where = f"cell {formula.place.cell}: {formula.text[:60]}"
+        if not formula.place.heading or not re.match(r"(?:\d\d|[A-Z]) ", one.title):
+            complaints.append(f"{where} stands in no lesson: the page has no title '# 01 · Name' above it")
+        elif not re.search(r"[A-Za-z]{2}", NO_PROSE.sub("", formula.before + formula.after)):
+            complaints.append(f"{where} stands without a sentence before or after it that names what it is")
+    return complaints
 
 
 # --- what is amiss ----------------------------------------------------------------------------------------------------
