@@ -327,7 +327,9 @@ def _row(block: Block) -> str:
     """A row of a table as a sentence: what each column is called, and what it says here."""
     cells = block.text.split(" | ")
     named = next((each for each in cells if BOLD.search(each)), cells[0])
-    rest = [f"*{head}*: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named]
+    rest = [
+        f"*{head}*: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named
+    ]
     return f"{named}, {'; '.join(rest)}."
 
 
@@ -463,12 +465,16 @@ def twice(found: list[Term], chosen: Settings) -> list[str]:
             other = seen.setdefault(form, term)
             if other is not term:
                 complaints.append(
-                    f"{' '.join(form)!r} is defined twice: in lesson {other.page.number}, cell {other.place.cell}, and in "
-                    f"lesson {term.page.number}, cell {term.place.cell}. Leave the first in bold; at the other, use the "
-                    f"term without bold, with a pointer (lesson {other.page.number})"
+                    f"{' '.join(form)!r} is defined twice: in lesson {other.page.number}, cell {other.place.cell}, and "
+                    f"in lesson {term.page.number}, cell {term.place.cell}. Leave the first in bold; at the other, use "
+                    f"the term without bold, with a pointer (lesson {other.page.number})"
                 )
     known = {term.name for term in found}
-    complaints += [f"glossary.toml gives other forms of {name!r}, which no lesson defines" for name in chosen.aliases if name not in known]
+    complaints += [
+        f"glossary.toml gives other forms of {name!r}, which no lesson defines"
+        for name in chosen.aliases
+        if name not in known
+    ]
     keys = {term.key for term in found}
     complaints += [
         f"glossary.toml calls {word!r} everyday language; no lesson defines it, so the line can go"

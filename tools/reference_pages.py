@@ -23,8 +23,8 @@ from _terms import (
     Term,
     bold_complaints,
     early,
-    formula_complaints,
     forms,
+    formula_complaints,
     formulas_of,
     pages,
     settings,
@@ -129,8 +129,8 @@ def formula_sheet(all_pages: list[Page]) -> str:
     parts = [
         "# Formulas",
         NOTE,
-        f"{count} formulas in the order of the lessons, each with the sentences that stand beside it there. Terms are in "
-        "the [glossary](glossary.md).",
+        f"{count} formulas in the order of the lessons, each with the sentences that stand beside it there. Terms are "
+        "in the [glossary](glossary.md).",
     ]
     for one in all_pages:
         if not each[one.number]:
@@ -174,7 +174,9 @@ def out_of_step(texts: dict[str, str], root: Path = ROOT) -> list[str]:
         stored = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         if stored != text.splitlines():
             pairs = zip(stored, text.splitlines(), strict=False)
-            line = next((n for n, (a, b) in enumerate(pairs, start=1) if a != b), min(len(stored), text.count("\n")) + 1)
+            line = next(
+                (n for n, (a, b) in enumerate(pairs, start=1) if a != b), min(len(stored), text.count("\n")) + 1
+            )
             complaints.append(f"{name} is out of step with the lessons from line {line} on: {MEND}")
     return complaints
 
