@@ -334,9 +334,9 @@ def _row(block: Block) -> str:
 
 
 def _last_sentence(one: Page, number: int) -> str:
-    """The sentence before a piece, if it stands in the same section."""
+    """The sentence before a piece, if it stands in the same cell and section."""
     for other in reversed(one.blocks[:number]):
-        if other.kind == "heading":
+        if other.kind == "heading" or other.cell != one.blocks[number].cell:
             return ""
         if other.kind == "text" and not other.text.startswith("**Predict"):
             return other.sentence(len(other.sentences) - 1)
@@ -399,7 +399,7 @@ def formulas_of(one: Page) -> list[Formula]:
 
 def _before(one: Page, number: int) -> str:
     other = one.blocks[number - 1] if number else None
-    if other is None or other.kind not in ("text", "item"):
+    if other is None or other.kind not in ("text", "item") or other.cell != one.blocks[number].cell:
         return ""
     last = len(other.sentences) - 1
     first = last
@@ -411,7 +411,7 @@ def _before(one: Page, number: int) -> str:
 def _after(one: Page, number: int) -> str:
     """What follows, as far as it goes on with the sentence or names symbols."""
     other = one.blocks[number + 1] if number + 1 < len(one.blocks) else None
-    if other is None or other.kind != "text":
+    if other is None or other.kind != "text" or other.cell != one.blocks[number].cell:
         return ""
     taken = []
     for each in range(len(other.sentences)):
