@@ -342,7 +342,7 @@ claim("with padding 3 it reads them all", arithmetic.covered(224, 7, stride=2, p
 # for this reason.
 #
 # One more knob: with a **dilation** of $D$ the taps of the kernel stand $D$ pixels apart, so that $K$ taps span
-# $D(K-1) + 1$ pixels. Put that in the place of $K$ and the formula is complete:
+# $D(K-1) + 1$ pixels. With that in the place of $K$, the formula is complete for dilation $D$ as well:
 #
 # $$O = \left\lfloor \frac{W + 2P - D(K-1) - 1}{S} \right\rfloor + 1$$
 #

@@ -759,7 +759,8 @@ exercise("02.6").check(layers_to_see)
 # ## What it sees, and what it looks at
 #
 # The receptive field is what a unit *could* see. How much does each pixel count? Differentiate the unit with respect
-# to the image. The size of that gradient at each pixel is the **effective receptive field** (Luo et al., 2016).
+# to the image. The size of the gradient of a unit at each pixel of the image is its **effective receptive field**
+# (Luo et al., 2016).
 #
 # Begin with nothing learnt: layers of 3 whose weights are all 1. The gradient then counts the paths from a pixel to
 # the unit. From the border of the field there is one. From its middle there are many.

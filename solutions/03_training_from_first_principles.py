@@ -242,7 +242,7 @@ claim("the gradient of the first layer is right to 1e-5", abs(slope - computed[0
 #
 # The **learning rate** $\eta$ says how far a weight moves for its gradient. One move of all weights is a **training
 # step**, and one pass over all training pictures, batch by batch, an **epoch**. Because each batch is a small random
-# sample, this is called **stochastic gradient descent** (SGD).
+# sample, training in such steps is called **stochastic gradient descent** (SGD).
 #
 # **Predict**: 400 pictures, 2,698 weights, 10 epochs. How many of 1,000 new pictures will it name correctly?
 
@@ -407,7 +407,8 @@ claim("at 1.25 times the limit they get longer", above[-1] > 2 * above[0])
 
 # %% [markdown]
 # **Momentum** (Polyak 1964) remembers: it adds up gradients in a **velocity** $v$, in which what points to and fro
-# cancels, and what points along the valley builds up. In the convention of Keras, with momentum $\mu$, usually 0.9:
+# cancels, and what points along the valley builds up. In the convention of Keras, with velocity $v$, gradient $g$ and
+# momentum $\mu$, usually 0.9:
 #
 # $$v \leftarrow \mu\, v - \eta\, g \qquad\qquad w \leftarrow w + v$$
 #
@@ -499,8 +500,8 @@ exercise("03.2").check(momentum_step)
 # %% [markdown]
 # ## How large a step
 #
-# The learning rate is the one number that you must get right. A **range test** (Smith 2017) finds a good rate in a
-# minute: train for 100 steps while the rate grows from far too small to far too large, and watch the loss.
+# The learning rate is the one number that you must get right. A **range test** (Smith 2017) finds a good learning
+# rate in a minute: train for 100 steps while the rate grows from far too small to far too large, and watch the loss.
 #
 # **Predict**: draw the curve before you run the cell.
 

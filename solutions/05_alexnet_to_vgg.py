@@ -50,8 +50,8 @@ from cnnlib.trace import trace
 #
 # ImageNet's contest gives a program 1.2 million photographs to learn from, each with one of 1,000 labels. Then the
 # program names five labels for each of at least 100,000 new ones. The **top-5 error** is the share of photographs whose
-# true label is not among the five. In 2010 and 2011 the winners described images by **features**, numbers computed from
-# the pixels by rules that people had designed, and one layer learned: a linear classifier on top.
+# true label is not among the five that were named. In 2010 and 2011 the winners described images by **features**,
+# numbers computed from the pixels by rules that people had designed, and one layer learned: a linear classifier on top.
 #
 # **Predict**: LeNet-5 had 5 layers with weights in 1998. How many had the winners of 2012 and of 2015?
 

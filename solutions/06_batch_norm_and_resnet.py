@@ -245,7 +245,7 @@ claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
 #
 # At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number
 # and adds another, and the convolution before it can do both with its own weights. Before a network is deployed, its
-# normalisations are **folded** like that into the convolutions before them: they vanish, and its answers stay.
+# normalisations are **folded** into the convolutions before them: they vanish, and its answers stay.
 #
 # ### Exercise 06.3 · Fold it away
 #

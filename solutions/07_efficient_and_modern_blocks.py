@@ -133,9 +133,9 @@ claim("without the two reducing 1x1 it would take 2.4 times as many", round(naiv
 # %% [markdown]
 # ## DenseNet: throw nothing away
 #
-# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer of it reads all
-# maps so far and contributes a few new ones, as many as its **growth rate** says. Thin layers are enough, the authors
-# argue, since what an earlier layer has found need not be computed again (Huang and others 2017).
+# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer of DenseNet
+# reads all maps so far and contributes a few new ones, as many as its **growth rate** says. Thin layers are enough,
+# the authors argue, since what an earlier layer has found need not be computed again (Huang and others 2017).
 #
 # **Predict**: twelve layers with a growth of 12, behind 16 channels. How many channels come out?
 

@@ -76,8 +76,8 @@ plotting.images(shots[15:25], columns=5, alt="Two bursts of five pictures, hardl
 # The model is the plainest there is: the **nearest neighbour**. It keeps all training pictures and gives a new one the
 # class of the picture that differs least, pixel by pixel. It learns nothing. It can only remember.
 #
-# The first split draws single pictures by chance. The second is a **grouped split**: it draws *scenes*, and all shots
-# of a scene stay together.
+# The first split draws single pictures by chance. The second is a **grouped split**: it draws groups, here *scenes*,
+# and all shots of a scene stay together.
 #
 # **Predict**: guessing among ten classes gives 10 %. What do the two splits give?
 

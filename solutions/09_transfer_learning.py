@@ -72,7 +72,7 @@ measured("from scratch, 200 pictures: accuracy on 500 others", scratch)
 # %% [markdown]
 # **Transfer learning** begins with a **pretrained** network, one that has learnt another task before. Take
 # EfficientNet-Lite0 (lesson 07), which has learnt to tell 1,000 classes of ImageNet apart. Cut off the layer that
-# names these classes. What is left of a network is its **backbone**: it turns a picture into features, here 1,280
+# names these classes. A network without its head is a **backbone**: it turns a picture into features, here 1,280
 # numbers. Put a head on it, one dense layer for our ten classes (behind a dropout, in training). Nothing in the
 # backbone may change: its weights are **frozen**. Only the head learns.
 #

@@ -579,9 +579,9 @@ claim("the edge detector keeps 1, all the way down", min(kept["edge detector"]) 
 #
 # ## Does it point at the right thing?
 #
-# The **pointing game** (Zhang and others 2018): the highest place of the map is a finger. It scores a hit if it lies in
-# the box of the object. The boxes on the five photographs were drawn by hand for this page. A third player takes part,
-# who always points at the middle.
+# The **pointing game** (Zhang and others 2018): the highest place of the map is a finger. It is a hit if it lies in the
+# box of the object. The boxes on the five photographs were drawn by hand for this page. A third player takes part, who
+# always points at the middle.
 #
 # **Predict**: who wins?
 

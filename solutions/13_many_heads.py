@@ -109,8 +109,8 @@ backbone.output.shape[1:]
 #
 # Three heads look at the whole map, each with one 3x3 and one 1x1 convolution. What they answer at a place is
 #
-# - the **class head** says for each kind whether the *centre* of such an object lies here. An object is one point of
-#   a map, so there are no anchors to match (Zhou, Wang and Krähenbühl 2019).
+# - the **class head** says for each kind whether the *centre* of an object of that kind lies here. An object is one
+#   point of a map, so there are no anchors to match (Zhou, Wang and Krähenbühl 2019).
 # - the **box head** says how many pixels it is from the middle of this place to the left, top, right and bottom side
 #   of the box.
 # - the **keypoint head** says for each of four points whether it lies here. A map that is high where a point is
@@ -152,7 +152,7 @@ claim("three networks would multiply more than 1.8 times as often as one with th
 # Which pixels? Asked at each place, the answer would need a whole mask at each place. So the **mask head** is asked
 # only where there is an object: a box, true or found, is cut out of the shared map at a fixed size, and a few layers
 # say for each of 16 by 16 cells of the *box* whether it is the object. That is the idea of Mask R-CNN (He and others
-# 2017). A box to be cut out is a **region of interest** (RoI).
+# 2017). A box to be cut out of a map is a **region of interest** (RoI).
 #
 # How is a box cut out of a map? Its sides lie anywhere; the map has a place every 4 pixels. An early answer, **RoI
 # pooling** (Girshick 2015), was to round the sides of the box to whole places of the map. Try both on a map whose value
@@ -601,7 +601,7 @@ measured("objects shown for each object there is", sum(len(b["names"]) for b in 
 # How good is that? In lesson 11 a found box was right if it overlapped a true box of its class, with an IoU of at least
 # a threshold, and no better one had taken that. For instances only the overlap changes: the IoU of two *masks* is the
 # number of pixels that both own, divided by the number that at least one owns. All else stays: sort by score, follow
-# precision and recall down the list, take the area under the curve. The mean of this area over the kinds and over ten
+# precision and recall down the list, take the area under the curve. The mean of this AP over the kinds and over ten
 # thresholds of the IoU of masks, 0.5 to 0.95, is **mask AP**.
 #
 # Beware of the name. `segmentation.average_precision` of lesson 12 is the score of the Data Science Bowl: pairs divided
@@ -753,8 +753,8 @@ claim("without keypoints, both do", np.abs([lost["keypoint box"], lost["keypoint
 # says what is cut out. Switched off, it stays near its bias, 16 pixels to each side, around centres that are right, and
 # the mask head still finds much of the item in there. The keypoints are asked last, and nobody depends on them.
 #
-# And do the heads help each other? **Multi-task learning** hopes so: what one task teaches the backbone serves the
-# others.
+# And do the heads help each other? **Multi-task learning** hopes for it: what one task teaches the backbone serves
+# the others.
 #
 # **Predict**: in which direction do the other three numbers go when the class head is off?
 

@@ -505,8 +505,8 @@ claim("which makes the error of ResNet-20 worse in each division", (
 # **What is left of the accuracy when the pictures change, and what buys it back?**
 #
 # Cameras have noise, lenses blur, fog comes up, a format loses detail. Hendrycks and Dietterich (2019) made a test of
-# such changes, **corruptions**, each at five severities. Here are eight, and two networks that are right on the same
-# share of clean pictures (stored: three seeds, 250 pictures each).
+# what cameras, weather and formats do to pictures: **corruptions**, each at five severities. Here are eight, and two
+# networks that are right on the same share of clean pictures (stored: three seeds, 250 pictures each).
 #
 # **Predict**: will they lose the same?
 

@@ -60,7 +60,7 @@ from cnnlib.trace import trace
 # needs nine multiplications for each output and pair of channels. Can it be done with fewer?
 #
 # Take four outputs at once, a square of 2x2. They depend on 4x4 pixels, a *tile* $d$, and on the kernel $g$.
-# **Winograd convolution**, here $F(2{\times}2, 3{\times}3)$, computes them as
+# **Winograd convolution**, here $F(2{\times}2, 3{\times}3)$, computes the four outputs as
 #
 # $$Y = A^\top \left[ (G\, g\, G^\top) \odot (B^\top d\, B) \right] A$$
 #
@@ -187,9 +187,9 @@ measured("the first kernel for which FFT is faster here:", next((s for s, r in z
 #
 # **What is the limit: arithmetic, memory, or the number of calls?**
 #
-# A processor does so many operations a second at most, its **peak performance**. From memory it fetches so many bytes
-# a second, its **bandwidth**. Both can be measured: the best matrix product, and the best walk through arrays larger
-# than its caches.
+# A processor does so many operations a second at most, its **peak performance**. From memory a processor fetches so
+# many bytes a second, its **bandwidth**. Both can be measured: the best matrix product, and the best walk through
+# arrays larger than its caches.
 
 # %% tags=["nbval-ignore-output"]
 roof = deploy.machine(runtime.pick(smoke=0.2, cpu=1.5, gpu=1.5))
@@ -203,8 +203,8 @@ measured("ridge", roof.ridge, "operations per byte")
 #
 # $$\min(\text{peak},\ \text{bandwidth} \cdot I)$$
 #
-# operations a second (Williams and others 2009). Drawn over $I$, this limit is a slope and then a flat top: a
-# **roofline**. Left of the **ridge point**, where slope and top meet, the layer waits for memory and a better
+# operations a second (Williams and others 2009). Drawn over the intensity $I$, the limit is a slope and then a flat
+# top: a **roofline**. Left of the **ridge point**, where slope and top meet, the layer waits for memory and a better
 # multiplier is of no use. In lesson 07 you counted intensity in multiply-accumulates for each number. Here it is in
 # operations, two for each of them, and in bytes.
 #
@@ -380,8 +380,8 @@ def fold(kernel, bias, gamma, beta, mean, variance, epsilon=1e-3) -> tuple[np.nd
 exercise("16.4").check(fold)
 
 # %% [markdown]
-# `deploy.fold_batch_norm` does it for a network. A **compiled call** may fuse such walks by itself; an **eager
-# call**, where Python asks for one layer after the other, never does.
+# `deploy.fold_batch_norm` does it for a network. A **compiled call** of a network may fuse layers, and so save walks,
+# by itself; an **eager call**, where Python asks for one layer after the other, never does.
 
 # %% tags=["nbval-ignore-output"]
 folded = deploy.fold_batch_norm(resnet)
@@ -424,9 +424,10 @@ measured("slowest / fastest", max(t.p50 for t in took.values()) / min(t.p50 for 
 #
 # **What can be left out of a number, or of a network, before it shows?**
 #
-# A float32 has 24 bits of precision. **float16** has 11 bits of precision, and nothing above 65,504. **bfloat16** has
-# 8 bits, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster too depends
-# on the processor: GPUs and some processors have units for it, others convert each number to float32 and back.
+# A float32 has 24 significant bits. **float16** has 11 significant bits, and nothing above 65,504. **bfloat16** has 8
+# significant bits, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster
+# too depends on the processor: GPUs and some processors have units for it, others convert each number to float32 and
+# back.
 
 # %%
 kinds = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -456,7 +457,7 @@ claim("computed in bfloat16, 95 of 100 images keep their class", same >= 0.95)
 # %% [markdown]
 # ### Eight bits, by hand
 #
-# An int8 is a whole number from -128 to 127. **Quantisation** stores real numbers as whole ones like these, by a
+# An int8 is a whole number from -128 to 127. **Quantisation** stores real numbers as whole numbers of few bits, by a
 # scale $s$ and a **zero point** $z$ on which all agree:
 #
 # $$q = \operatorname{clip}\left(\operatorname{round}(x / s) + z,\ -128,\ 127\right) \qquad \hat x = s\,(q - z)$$
@@ -554,9 +555,9 @@ for name, score in scores.items():
 claim("eight bits cost less than 3 points", min(scores.values()) > scores["float32"] - 0.03)
 
 # %% [markdown]
-# Now with a converter. The stored runs have all 2,000 bundled test images, draws of the calibration images, and a
-# depthwise network beside the residual one, as files of **LiteRT** (the former TensorFlow Lite), a format for
-# telephones and other small devices.
+# Now with a converter, to **LiteRT** (the former TensorFlow Lite), which runs networks on telephones and other small
+# devices. The stored runs have all 2,000 bundled test images, draws of the calibration images, and a depthwise
+# network beside the residual one.
 
 # %% jupyter={"source_hidden": true}
 eight = Experiment("deploy_int8").stored

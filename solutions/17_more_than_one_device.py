@@ -58,9 +58,9 @@ from cnnlib.trace import trace
 #
 # **Do several devices compute what one computes?**
 #
-# You have a batch of 64 images and two devices. The oldest way to use both is **data parallelism**: each device has a
-# copy of the whole network, each gets half of the batch, each computes a gradient, and the two gradients are
-# averaged. Then both take the same step, so the copies stay equal.
+# You have a batch of 64 images and two devices. The oldest way to use two devices at once is **data parallelism**:
+# each device has a copy of the whole network, each gets half of the batch, each computes a gradient, and the two
+# gradients are averaged. Then both take the same step, so the copies stay equal.
 #
 # Nothing of this needs two devices. Play both of them, one after the other.
 
@@ -375,7 +375,7 @@ measured("share of the exchange", np.median(together.exchanged) / together.secon
 #
 # $$S_n = s + (1-s)\,n$$
 #
-# times the work of one. Both are right, since the questions differ: **strong scaling** asks for *the same batch,
+# times the work of one. Both are right, as there are two questions. **Strong scaling** asks for *the same batch,
 # sooner*, **weak scaling** for *a larger batch in the same time*.
 
 # %%
@@ -576,8 +576,8 @@ claim("stage 3 fits on 5 already, before activations", five < 80e9 < four)
 # %% [markdown]
 # ### Dividing the network
 #
-# The other way is **model parallelism**: a layer or a stretch of layers lives on one device only. Divide a layer by
-# its outputs, and each device computes some channels of all images:
+# The other way to use many devices is **model parallelism**: a layer or a stretch of layers lives on one device only.
+# Divide a layer by its outputs, and each device computes some channels of all images:
 
 # %%
 rng = np.random.default_rng(runtime.seed())
@@ -590,9 +590,9 @@ claim("two halves of a kernel give two halves of the output", np.allclose(np.con
 # fast links. (In Keras it is `keras.distribution.ModelParallel`, under JAX: a `LayoutMap` says by which axis each
 # kernel is divided. Its keys must match a variable's whole path, as in `.*dense.*kernel`.)
 #
-# Divide by depth, and you have **pipeline parallelism**: device 1 computes the first layers, device 2 the next.
-# Little is sent, but a device waits until its predecessor is done. So cut the batch into $m$ parts that follow each
-# other. Of the time of $p$ devices the share $(p-1)/(m+p-1)$ is idle, the **pipeline bubble**.
+# Divide the network by depth, and you have **pipeline parallelism**: device 1 computes the first layers, device 2 the
+# next. Little is sent, but a device waits until its predecessor is done. So cut the batch into parts that follow each
+# other. With $m$ parts and $p$ devices the share $(p-1)/(m+p-1)$ of their time is idle, the **pipeline bubble**.
 
 # %%
 claim("a pipeline of 4 devices without parts is idle for 3/4 of the time", parallel.pipeline_bubble(4, 1) == 0.75)
@@ -676,8 +676,8 @@ exercise("17.5").check(to_run)
 #
 # $$3 \times 2 \times \text{MACs} \times \text{images} \times \text{epochs}$$
 #
-# FLOPs. A data sheet says how many a device does in a second at best; of these a training reaches the share that is
-# called **utilisation**: 0.3 to 0.5 if all goes well, and less if it waits for data.
+# FLOPs. A data sheet says how many operations a device does in a second at best; of these a training reaches the
+# share that is called **utilisation**: 0.3 to 0.5 if all goes well, and less if it waits for data.
 
 # %%
 flops = parallel.training_flops(macs, examples=1_281_167, epochs=90)

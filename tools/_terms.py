@@ -213,12 +213,15 @@ class Settings:
     names: frozenset[str] = frozenset()
     aliases: dict[str, list[str]] = field(default_factory=dict)
     everyday: dict[str, str] = field(default_factory=dict)
+    homonyms: dict[str, str] = field(default_factory=dict)
 
 
 def settings(path: Path = SETTINGS) -> Settings:
     """Read `tools/glossary.toml`."""
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Settings(frozenset(raw.get("names", [])), raw.get("aliases", {}), raw.get("everyday", {}))
+    return Settings(
+        frozenset(raw.get("names", [])), raw.get("aliases", {}), raw.get("everyday", {}), raw.get("homonyms", {})
+    )
 
 
 # --- terms ------------------------------------------------------------------------------------------------------------
@@ -296,7 +299,7 @@ def _definition(one: Page, number: int, position: int) -> str:
     first = last = block.sentence_at(position)
     before = ""
     for _ in range(2):
-        if not LEANS.match(re.sub(r"^[*(\"“]+", "", block.sentence(first))):
+        if not _leans(block.sentence(first)):
             break
         if first == 0:
             before = _last_sentence(one, number)
@@ -320,17 +323,18 @@ def tidy(text: str) -> str:
         text = text[:-1]
     if not text.endswith((".", "?", "!", "$$")) and not re.search(r"[.?!][)\"”*]+$", text):
         text += "."
-    return re.sub(r"^((?:\*\*)?)([a-z])(?=[a-z])", lambda match: match.group(1) + match.group(2).upper(), text)
+    return re.sub(
+        r"^((?:\*\*)?)([a-z])(?=[a-z-]*\b(?!-?[A-Z]))", lambda match: match.group(1) + match.group(2).upper(), text
+    )
 
 
 def _row(block: Block) -> str:
     """A row of a table as a sentence: what each column is called, and what it says here."""
     cells = block.text.split(" | ")
     named = next((each for each in cells if BOLD.search(each)), cells[0])
-    rest = [
-        f"*{head}*: {each}" if head else each for head, each in zip(block.head, cells, strict=False) if each != named
-    ]
-    return f"{named}, {'; '.join(rest)}."
+    rest = [f"*{head}* {each}".strip("* ") for head, each in zip(block.head, cells, strict=False) if each != named]
+    rest = [f"*{each}" if "*" in each else each for each in rest]
+    return tidy(f"{named}: {'; '.join(rest)}")
 
 
 def _last_sentence(one: Page, number: int) -> str:
@@ -398,14 +402,18 @@ def formulas_of(one: Page) -> list[Formula]:
 
 
 def _before(one: Page, number: int) -> str:
+    """What leads to a formula: the sentence before it, and those before that until one names a symbol."""
     other = one.blocks[number - 1] if number else None
     if other is None or other.kind not in ("text", "item") or other.cell != one.blocks[number].cell:
         return ""
-    last = len(other.sentences) - 1
-    first = last
-    while first and LEANS.match(re.sub(r"^[*(\"“]+", "", other.sentence(first))):
+    first = len(other.sentences) - 1
+    while first and (_leans(other.sentence(first)) or "$" not in other.text[other.sentences[first][0] :]):
         first -= 1
-    return " ".join(other.sentence(each) for each in range(first, last + 1))
+    return " ".join(other.sentence(each) for each in range(first, len(other.sentences)))
+
+
+def _leans(sentence: str) -> bool:
+    return bool(LEANS.match(re.sub(r"^[*(\"“]+", "", sentence)))
 
 
 def _after(one: Page, number: int) -> str:
@@ -419,6 +427,9 @@ def _after(one: Page, number: int) -> str:
         if sentence.startswith("**Predict") or ("$" not in sentence and not re.match(r"[a-z]", sentence)):
             break
         taken.append(sentence)
+    leads = number + 2 < len(one.blocks) and one.blocks[number + 2].kind == "formula"
+    if leads and len(taken) == len(other.sentences) > 1:
+        taken.pop()  # it leads to the next formula
     return " ".join(taken)
 
 
@@ -477,8 +488,9 @@ def twice(found: list[Term], chosen: Settings) -> list[str]:
     ]
     keys = {term.key for term in found}
     complaints += [
-        f"glossary.toml calls {word!r} everyday language; no lesson defines it, so the line can go"
-        for word in chosen.everyday
+        f"glossary.toml lists {word!r} as {what}; no lesson defines it, so the line can go"
+        for what, listed in (("everyday language", chosen.everyday), ("a homonym", chosen.homonyms))
+        for word in listed
         if stems(word) not in keys
     ]
     return complaints

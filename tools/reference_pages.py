@@ -28,6 +28,7 @@ from _terms import (
     formulas_of,
     pages,
     settings,
+    stems,
     terms_of,
     twice,
     uses,
@@ -37,12 +38,19 @@ MEND = "python tools/reference_pages.py"
 NOTE = "<!-- Made from the lessons by tools/reference_pages.py: change the lesson, not this page. -->"
 GLOSSARY = "docs/glossary.md"
 FORMULAS = "docs/formulas.md"
+OPAQUE = re.compile(r"\$\$.+?\$\$|\[[^\]]*\]\([^)]*\)")  # in it nothing is linked
 
 
-def glossary(found: list[Term]) -> str:
-    """The text of the glossary: an entry for each term, and one for each abbreviation that leads to its term."""
+def glossary(found: list[Term], homonyms: Iterable[str] = ()) -> str:
+    """The text of the glossary: an entry for each term, and one for each abbreviation that leads to its term.
+
+    Homonyms are linked only where the sentence itself sets them in bold.
+    """
     known = forms(found)
-    entries = [(term.name, _entry(term, known)) for term in {each.key: each for each in reversed(found)}.values()]
+    plain = {stems(word) for word in homonyms}
+    entries = [
+        (term.name, _entry(term, known, plain)) for term in {each.key: each for each in reversed(found)}.values()
+    ]
     entries += [
         (short, f'<a id="{_id(short)}"></a>**{short}**: see [{term.name}](#{term.id})')
         for term in found
@@ -77,10 +85,10 @@ def _letter(name: str) -> str:
     return "0-9" if first.isdigit() else first.upper()
 
 
-def _entry(term: Term, known: dict[tuple[str, ...], Term]) -> str:
+def _entry(term: Term, known: dict[tuple[str, ...], Term], plain: set[tuple[str, ...]]) -> str:
     short = [each for each in term.aliases if each[:1].isupper()]
     name = f'<a id="{term.id}"></a>**{term.name}**' + (f" ({', '.join(short)})" if short else "")
-    return f"{name} · {_place(term)}<br>\n{linked(term, known)}"
+    return f"{name} · {_place(term)}<br>\n{linked(term, known, plain)}"
 
 
 def _place(item: Term | Formula) -> str:
@@ -89,37 +97,29 @@ def _place(item: Term | Formula) -> str:
 
 def _plain(heading: str) -> str:
     """A heading as the text of a link: without its lesson's number and without links of its own."""
+    heading = re.sub(r" \(\d+ min\)$", "", heading)
     return re.sub(r"^(?:\d\d|[A-Z]) · ", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading))
 
 
-def linked(term: Term, known: dict[tuple[str, ...], Term]) -> str:
-    """The definition of a term with a link from each other term, at its first use, to that one's entry."""
-    text = re.sub(r"\$\$.+?\$\$", lambda match: f"\n\n{match.group(0)}\n\n", term.definition)
-    links = r"\[[^\]]*\]\([^)]*\)"
-    masked = re.sub(links, lambda match: "\0" * len(match.group(0)), text)
-    masked = re.sub(r"\$\$.+?\$\$", lambda match: "\0" * len(match.group(0)), masked)
+def linked(term: Term, known: dict[tuple[str, ...], Term], plain: set[tuple[str, ...]]) -> str:
+    """The definition of a term with a link from each other term, at its first use, to that one's entry.
+
+    `plain` are those that are linked only where they stand in bold.
+    """
+    text = re.sub(r" *(\$\$.+?\$\$) *", r"\n\n\1\n\n", term.definition).strip()
+    masked = OPAQUE.sub(lambda match: "\0" * len(match.group(0)), text)
     masked = NO_PROSE.sub(lambda match: "\0" * len(match.group(0)), masked)
     done = {term.key}
     pieces, at = [], 0
     for use in uses(masked, known):
-        if use.term.key in done:
+        is_bold = text[: use.start].endswith("**")
+        if use.term.key in done or (use.term.key in plain and not is_bold):
             continue
         done.add(use.term.key)
         pieces += [text[at : use.start], f"[{text[use.start : use.end]}](#{use.term.id})"]
         at = use.end
     whole = "".join([*pieces, text[at:]])
-    own = re.compile(rf"\*\*{re.escape(_written(term))}\*\*", re.IGNORECASE)
-    whole = own.sub(lambda match: f"\1{match.group(0)[2:-2]}\1", whole, count=1)
-    whole = BOLD.sub(lambda match: match.group(1), whole).replace("\1", "**")
-    return re.sub(r"\n{2,}", "\n\n", whole).strip()
-
-
-def _written(term: Term) -> str:
-    """The term as it stands in its definition."""
-    for match in BOLD.finditer(term.definition):
-        if " ".join(match.group(1).split()).lower() == term.name.lower():
-            return match.group(1)
-    return term.name
+    return BOLD.sub(lambda match: match.group(0) if stems(match.group(1)) == term.key else match.group(1), whole)
 
 
 def formula_sheet(all_pages: list[Page]) -> str:
@@ -154,7 +154,7 @@ def make(root: Path = ROOT, chosen: Settings | None = None) -> tuple[dict[str, s
     chosen = chosen or settings()
     all_pages = pages(root)
     found = [term for one in all_pages for term in terms_of(one, chosen)]
-    texts = {GLOSSARY: glossary(found), FORMULAS: formula_sheet(all_pages)}
+    texts = {GLOSSARY: glossary(found, chosen.homonyms), FORMULAS: formula_sheet(all_pages)}
     return texts, list(amiss(all_pages, found, chosen))
 
 
