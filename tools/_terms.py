@@ -41,7 +41,16 @@ END = re.compile(
 )
 WORD = re.compile(r"[A-Za-z0-9]+(?:['’][a-z]+)?(?:\+\+)?")
 POINTER = re.compile(r"\b[Ll]essons?\s+((?:\d\d|[A-Z])\b(?:(?:,\s*|\s+(?:and|or|to)\s+)(?:\d\d\b|[A-Z]\b))*)")
-IRREGULAR = {"biases": "bias", "axes": "axis", "matrices": "matrix", "indices": "index", "bases": "basis"}
+IRREGULAR = {
+    "bias": "bias",
+    "biases": "bias",
+    "lens": "lens",
+    "lenses": "lens",
+    "axes": "axis",
+    "matrices": "matrix",
+    "indices": "index",
+    "bases": "basis",
+}
 
 
 # --- a page, taken apart ----------------------------------------------------------------------------------------------
@@ -261,7 +270,9 @@ def is_frame(bold: str, block: Block) -> bool:
 
 
 def bold(block: Block) -> Iterator[re.Match[str]]:
-    """What is set in bold in a piece of a page, code and the frame left out."""
+    """What is set in bold in a piece of a page, code, formulas and the frame left out."""
+    if block.kind == "formula":
+        return
     masked = re.sub(r"`[^`]+`", lambda match: "\0" * len(match.group(0)), block.text)
     for match in BOLD.finditer(masked):
         if not is_frame(block.text[match.start(1) : match.end(1)], block):
@@ -319,6 +330,8 @@ def tidy(text: str) -> str:
     """A definition that was cut out of its surroundings: with a capital, a full stop, and brackets in pairs."""
     if text.startswith("(") and text.count("(") > text.count(")"):
         text = text[1:]
+    elif re.fullmatch(r"\([^()]*\)", text):
+        text = text[1:-1]
     if text.endswith((";", ":", ",")):
         text = text[:-1]
     if not text.endswith((".", "?", "!", "$$")) and not re.search(r"[.?!][)\"”*]+$", text):
