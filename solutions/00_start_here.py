@@ -67,9 +67,9 @@ claim("its first guess is espresso", guesses[0][0] == "espresso")
 # ## What an image is
 #
 # To a network an image is an array of numbers: at each pixel one for each **channel**, of which a grey picture has
-# one and a colour photograph three. Images come several at once, in a **batch**. The axes of a batch have an order:
-# number of images, height, width, channels, in short **NHWC**. Unless a page says otherwise the values are of type
-# float32, from 0 (black) to 1 (white).
+# one and a colour photograph three. Several images that go through a network together are a **batch**. The axes of a
+# batch have an order: number of images, height, width, channels, in short **NHWC**. Unless a page says otherwise the
+# values are of type float32, from 0 (black) to 1 (white).
 #
 # Here is one picture of every kind that comes with the course: ten classes of clothes (Fashion-MNIST), ten classes of
 # animals and vehicles (CIFAR-10), and ten photographs.

@@ -196,9 +196,9 @@ claim("the network has 2,698 weights", sum(weight.size for weight in start) == 2
 claim("it turns 5 pictures into 5 rows of ten scores", forward(start, x_train[:5])[0].shape == (5, 10))
 
 # %% [markdown]
-# The **backward pass** walks the same path from the end to the start. Each layer is handed the gradient by its
-# output, and returns the gradient by its weights and by its input. That is the chain rule, and all there is to
-# **backpropagation**.
+# The **backward pass** walks the same path from the end to the start and computes the gradient. Each layer is handed
+# the gradient by its output, and returns the gradient by its weights and by its input. That is the chain rule, and
+# all there is to **backpropagation**.
 
 
 # %%

@@ -70,9 +70,8 @@ claim("ten times as large, they become the same", np.allclose(tenfold, normalise
 # numbers of mean 0 and variance 1. On the way forward nothing explodes and nothing dies out, and the learning rate may
 # be larger, its authors report. (The way back is another matter, as you will see.)
 #
-# **Batch normalisation** (Ioffe and Szegedy 2015) gives each channel mean 0 and variance 1 in this way, over all
-# pixels of all images of the batch. Then it gives back the freedom that it took, with two weights for each channel
-# that are learnt:
+# **Batch normalisation** (Ioffe and Szegedy 2015) gives each channel mean 0 and variance 1, over all pixels of all
+# images of the batch. Then it gives back the freedom that it took, with two weights for each channel that are learnt:
 #
 # $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$$
 #

@@ -291,8 +291,8 @@ exercise("07.2").check(squeeze_excite)
 # give it *larger images*? A factor of 2 in depth doubles the MACs. A factor of 2 in width makes them four times as
 # many, since both sides of each layer grow, and so does a factor of 2 in resolution.
 #
-# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. **Compound
-# scaling**, their rule, takes one number $\varphi$ and multiplies
+# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. The rule of
+# **compound scaling** takes one number $\varphi$ and multiplies
 #
 # $$\text{depth by } \alpha^\varphi \qquad \text{width by } \beta^\varphi \qquad \text{resolution by } \gamma^\varphi$$
 #

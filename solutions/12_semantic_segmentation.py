@@ -454,9 +454,9 @@ claim("on average at least twice what Dice loses", lost["outline"].mean() > 2 * 
 #
 # ## The checkerboard
 #
-# There are two ways to double a map. A **resize-convolution** repeats each pixel and then convolves, as above. Or the
-# transposed convolution of lesson 01: each pixel of the input lays a window onto the output, weighed by its value, in
-# steps of the stride, and where windows overlap they add up.
+# There are two ways to double a map. A **resize-convolution** repeats each pixel and then convolves, as above. The
+# other is the transposed convolution of lesson 01: each pixel of the input lays a window onto the output, weighed by
+# its value, in steps of the stride, and where windows overlap they add up.
 #
 # Move the sliders. Orange are the windows, and below them stands how many lie on each pixel.
 
