@@ -25,8 +25,8 @@
 # [Course map](../README.md) · [01 Convolution arithmetic →](../notebooks/01_convolution_arithmetic.ipynb)
 #
 # To run a cell, click on it and press Shift+Enter. The first cell prints what this page runs on: the version of
-# Keras, its backend, a budget that fits your machine, and the **seed**, the number that all random numbers follow
-# from.
+# Keras, its **backend**, the library that does the arithmetic (TensorFlow, JAX or PyTorch), a budget that fits your
+# machine, and the **seed**, the number that all random numbers follow from.
 
 # %%
 from cnnlib import runtime

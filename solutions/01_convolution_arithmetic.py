@@ -545,8 +545,8 @@ claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 16
 # $$\text{parameters} = (K_h K_w C_\text{in} + 1)\, C_\text{out} \qquad\qquad
 # \text{MACs} = O_h O_w \cdot K_h K_w C_\text{in} C_\text{out}$$
 #
-# A **multiply-accumulate** (MAC) is one product added to a sum. Every output pixel of every filter needs
-# $K_h K_w C_\text{in}$ of them; biases are left out.
+# A **multiply-accumulate** (MAC) is one product added to a sum; counted as floating-point operations, **FLOPs**, it
+# is two. Every output pixel of every filter needs $K_h K_w C_\text{in}$ of them; biases are left out.
 #
 # **Predict**: the photograph becomes twice as wide and twice as high. What happens to the parameters, and to the
 # MACs?

@@ -596,8 +596,8 @@ exercise("03.3").check(rate)
 # Early on, a large step gets you far, but the very first gradients are large and point anywhere. Late, the noise of
 # the small batches keeps the weights bouncing from wall to wall, the higher the rate the higher up. The rate
 # therefore starts low and climbs, the **warm-up** (Goyal and others 2017), and then comes down to nothing along half
-# a cosine, the **cosine decay** (Loshchilov and Hutter 2017). With the peak $p$, $n$ steps of which $w$ warm up, and
-# steps $s$ counted from 0:
+# a cosine, the **cosine decay** (Loshchilov and Hutter 2017). A rule that gives the learning rate at each step is a
+# **schedule**. With the peak $p$, $n$ steps of which $w$ warm up, and steps $s$ counted from 0:
 #
 # $$\eta_s = p\,\frac{s+1}{w} \quad (s < w) \qquad\qquad
 # \eta_s = \frac{p}{2}\left(1 + \cos \pi\,\frac{s - w + 1}{n - w + 1}\right) \quad (s \ge w)$$

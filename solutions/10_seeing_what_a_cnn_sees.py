@@ -372,8 +372,9 @@ exercise("10.2").check(layer_for)
 # %% [markdown]
 # ## Occlusion: hide it and see
 #
-# All of this needs gradients. Another method needs nothing but the answer: lay a square of the picture's mean colour
-# over it, see how far the probability falls, move the square on (Zeiler and Fergus 2014, with a grey one).
+# All of this needs gradients. Another method, **occlusion**, needs nothing but the answer: lay a square of the
+# picture's mean colour over it, see how far the probability falls, move the square on (Zeiler and Fergus 2014, with a
+# grey one).
 #
 # Each pixel gets the mean fall over the squares that hid it.
 #

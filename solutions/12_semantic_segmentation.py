@@ -469,8 +469,9 @@ plotting.explore(
 )
 
 # %% [markdown]
-# With a window of 3 and a stride of 2, pixels get one and two windows in turn. In the plane that is 1, 2 and 4. A
-# constant map, through a layer whose weights are all 1, shows it.
+# With a window of 3 and a stride of 2, pixels get one and two windows in turn. In the plane the windows on a pixel
+# are then 1, 2 or 4, in a pattern that repeats every two pixels: a **checkerboard**. A constant map, through a layer
+# whose weights are all 1, shows it.
 
 # %%
 constant = np.ones((1, 8, 8, 1), "float32")
