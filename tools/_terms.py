@@ -1,8 +1,9 @@
 """What the lessons define, where, and in which order their words come.
 
-A term is set in bold where it is defined, and nowhere else. `terms` finds these places, `formulas` the displayed
-formulas, and the functions at the end say what is amiss: bold that defines nothing, a term that is defined twice or is
-used in an earlier lesson than the one that defines it. `tools/reference_pages.py` makes two pages of what is found.
+A term is set in bold where it is defined, and nowhere else. `terms_of` finds these places, `formulas_of` the displayed
+formulas, and other functions say what is amiss: bold that defines nothing (`bold_complaints`), a term that is defined
+`twice`, or is used in a lesson `early`, before the one that defines it. `tools/reference_pages.py` makes two pages of
+what is found.
 """
 
 import re
@@ -33,7 +34,6 @@ FENCE = re.compile(r"^( *)```.*?^\1```[^\n]*$", re.MULTILINE | re.DOTALL)
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
 LINK = re.compile(r"(\[[^\]\n]*(?:\n[^\]\n]*)?\]\()([^)\s]+)(\))")
-TAG = re.compile(r"</?\w+[^>]*>")
 # What holds no prose: code, formulas, the targets of links, tags of HTML, addresses.
 NO_PROSE = re.compile(r"`[^`]+`|\$[^$]+\$|(?<=\]\()[^)\s]+(?=\))|</?\w+[^>]*>|https?://\S+")
 END = re.compile(
