@@ -220,6 +220,8 @@ def test_a_formula_has_the_sentences_that_name_its_symbols():
     assert second.before == "Let $c$. More. Then"
     code = page_of([(1, "# 00 · A\n\nSome words."), (3, "$$a$$\n\nmore words")])
     assert formulas_of(code)[0].before == "", "what stands above a cell of code does not lead to it"
+    code = page_of([(1, "# 00 · A\n\nIt is\n\n$$a$$"), (3, "where $a$ is something else.")])
+    assert formulas_of(code)[0].after == "", "nor does what stands below one name its symbols"
 
 
 # --- planted faults ---------------------------------------------------------------------------------------------------
