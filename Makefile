@@ -26,13 +26,15 @@ export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build solutions lint timings claims bench progress backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary solutions lint timings claims bench progress backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
 	@echo "make test       run all tests: package, checks of exercises, every notebook  (LESSON=07: what concerns one lesson)"
 	@echo "make check      the quick part of it: lint, and the tests without notebooks and what takes long"
 	@echo "make build      build notebooks/ from solutions/      (LESSON=01: one lesson; ARGS=--check: only compare)"
+	@echo "                                                      (ARGS=--text: only text changed, keep the outputs)"
+	@echo "make glossary   make docs/glossary.md and docs/formulas.md from the lessons (make build does so, too)"
 	@echo "make solutions  build answered, executed notebooks in build/solutions/"
 	@echo "make lint       ruff: lint and format check"
 	@echo "make timings    measure every lesson and write the table of the README"
@@ -62,6 +64,10 @@ check: lint
 
 build: env
 	$(PY) tools/build.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+	$(PY) tools/reference_pages.py $(filter --check,$(ARGS))
+
+glossary: env
+	$(PY) tools/reference_pages.py $(ARGS)
 
 solutions: env
 	$(PY) tools/build.py --solutions $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)

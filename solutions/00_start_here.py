@@ -24,8 +24,9 @@
 #
 # [Course map](../README.md) · [01 Convolution arithmetic →](../notebooks/01_convolution_arithmetic.ipynb)
 #
-# **Run a cell**: click on it and press Shift+Enter. The first one prints what this page runs on: the version of Keras,
-# its backend, a budget that fits your machine, and the seed of every random number.
+# To run a cell, click on it and press Shift+Enter. The first cell prints what this page runs on: the version of
+# Keras, its **backend**, the library that does the arithmetic (TensorFlow, JAX or PyTorch), a budget that fits your
+# machine, and the **seed**, the number that all random numbers follow from.
 
 # %%
 from cnnlib import runtime
@@ -65,9 +66,10 @@ claim("its first guess is espresso", guesses[0][0] == "espresso")
 #
 # ## What an image is
 #
-# To a network an image is an array of numbers. Images come in **batches**, and the axes of a batch have an order:
-# number of images, height, width, channels, in short **NHWC**. Unless a page says otherwise the values are of type
-# float32, from 0 (black) to 1 (white).
+# To a network an image is an array of numbers: at each pixel one for each **channel**, of which a grey picture has
+# one and a colour photograph three. Several images that go through a network together are a **batch**. The axes of a
+# batch have an order: number of images, height, width, channels, in short **NHWC**. Unless a page says otherwise the
+# values are of type float32, from 0 (black) to 1 (white).
 #
 # Here is one picture of every kind that comes with the course: ten classes of clothes (Fashion-MNIST), ten classes of
 # animals and vehicles (CIFAR-10), and ten photographs.
@@ -225,11 +227,12 @@ claim("the pieces of the coffee are not: below 0.5", found("coffee", pieces["cof
 
 # %% [markdown]
 # A tile of fur is still fur. A tile of a cup is an edge and some red. That may be the reason, and you will be able to
-# test it: how far one unit of a network sees, and why that is less than you think, is the subject of lesson 02.
+# test it: how far a single number deep inside a network sees, and why that is less than you think, is the subject of
+# lesson 02.
 #
 # ## Your machine, your progress
 #
-# Something looks odd? In the menu *Kernel*, choose *Restart Kernel and Run All Cells*. If that does not help, paste
+# Something looks odd? In the menu `Kernel`, choose `Restart Kernel and Run All Cells`. If that does not help, paste
 # this report into your question. It holds no name and no folder of yours.
 
 # %% tags=["nbval-ignore-output"]
@@ -251,7 +254,7 @@ progress("00")
 #
 # ## Explain it
 #
-# **A model scores well in the notebook and badly in the product, on the same photographs. What do you check first?**
+# **A model does well in the notebook and badly in the product, on the same photographs. What do you check first?**
 #
 # <details><summary>Model answer</summary>
 #

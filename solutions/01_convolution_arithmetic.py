@@ -45,8 +45,9 @@ from cnnlib.claims import measured
 # %% [markdown]
 # ## A dense layer reads a photograph
 #
-# A photograph of 224 by 224 pixels in three colours is a block of 150,528 numbers. A **dense layer** connects every
-# unit to every one of them. 64 units are few: the first layer of VGG and of ResNet has 64 filters.
+# A photograph of 224 by 224 pixels in three colours is a block of 150,528 numbers. In a **dense layer** every
+# **unit**, one number of the output, reads all numbers of the input, and has a **weight** for each: a number that it
+# is multiplied by. 64 units are few: the first layer of VGG and of ResNet has 64 filters.
 #
 # **Predict**: how many weights do 64 dense units need? And 64 filters that each look through a window of 3 by 3
 # pixels?
@@ -85,11 +86,11 @@ claim("a dense layer whose weights are shuffled too answers exactly as before", 
 # Nothing. To a dense layer both pictures are the same problem, so it must learn from examples what you know
 # beforehand:
 #
-# - **locality**: pixels that belong together lie together;
-# - **translation**: a cup is a cup wherever it stands.
+# - *locality*: pixels that belong together lie together;
+# - *translation*: a cup is a cup wherever it stands.
 #
-# A **convolution layer** has both built in. Each output looks through a small window, and all windows share one set
-# of weights, the **kernel**. The rest of this page is about that one idea.
+# A **convolution layer** has locality and translation built in: each output looks through a small window, and all
+# windows share one set of weights, the **kernel**. The rest of this page is about that one idea.
 #
 # ## A window that slides
 #
@@ -135,8 +136,9 @@ slide(image, kernel)
 # $$(f * g)(n) = \sum_m f(m) \, g(n - m) \qquad\text{and for continuous}\ f, g: \qquad
 # (f * g)(t) = \int f(\tau) \, g(t - \tau) \, d\tau$$
 #
-# The minus sign is the **flip**: one of the two is read backwards. The integral is for spinners that stop anywhere
-# between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a triangle.
+# The minus sign is the **flip** of a convolution: one of the two functions is read backwards. The integral is for
+# spinners that stop anywhere between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a
+# triangle.
 
 # %%
 die = np.full(6, 1 / 6)
@@ -150,9 +152,9 @@ t = step * np.arange(1, 2000)
 claim("two spinners give a triangle with its peak at 1", np.allclose(density, np.minimum(t, 2 - t)))
 
 # %% [markdown]
-# In an image the flip runs along both axes: it turns the kernel by 180 degrees. `slide` has no flip. Its proper name
-# is **cross-correlation**. The first kernel looks the same upside down and hides the difference. The next one does
-# not.
+# In an image the flip runs along both axes: it turns the kernel by 180 degrees. `slide` has no flip. A convolution
+# without the flip is properly called **cross-correlation**. The first kernel looks the same upside down and hides the
+# difference. The next one does not.
 #
 # **Predict**: which of SciPy's two functions does `keras.ops.conv` agree with?
 
@@ -259,9 +261,10 @@ claim("the flipped Sobel gives the negative picture", np.allclose(negative, -fil
 #
 # ## Many channels: a filter is a cube
 #
-# A photograph has three **channels**. A **filter** therefore has one kernel for each of them, a **slice**: it is a
-# cube of $K_h \times K_w \times C_\text{in}$ numbers. Each slice slides over its channel, and the results are
-# *added*. One filter gives one **feature map**, whatever the number of channels.
+# A photograph has three channels. A **filter** has one kernel for each channel of its input, a **slice**: together
+# they are a cube of $K_h \times K_w \times C_\text{in}$ numbers. Each slice slides over its channel, and the results
+# are *added*. What one filter returns is one **feature map**, with one number for each place where its window stood,
+# whatever the number of channels.
 #
 # This filter takes red for it, and green and blue against it.
 
@@ -315,11 +318,11 @@ claim("7 and 8 pixels give the same 3 outputs", outputs == [3, 3])
 claim("of the 8 pixels one is never read", arithmetic.covered(8, kernel=3, stride=2) == 7)
 
 # %% [markdown]
-# **Padding** adds $P$ pixels at each end, usually zeros. With it, the number of stops is
+# **Padding** adds $P$ pixels at each end of the input, usually zeros. With it, the number of stops is
 #
 # $$O = \left\lfloor \frac{W + 2P - K}{S} \right\rfloor + 1$$
 #
-# $W$ is the size of the input, $K$ that of the kernel, and $\lfloor\;\rfloor$ the **floor**: round down. It is the
+# $W$ is the size of the input, $K$ that of the kernel, and $\lfloor\;\rfloor$ the *floor*: round down. It is the
 # floor that drops pixels, and nothing warns you.
 #
 # **Predict**: of 224 pixels, how many are lost to a 7-wide window with stride 2 and no padding?
@@ -338,8 +341,8 @@ claim("with padding 3 it reads them all", arithmetic.covered(224, 7, stride=2, p
 # One row and one column of every photograph, in the very first layer. ResNet begins with such a window and pads by 3
 # for this reason.
 #
-# One more knob: with **dilation** $D$ the taps of the kernel stand $D$ pixels apart, so that $K$ taps span
-# $D(K-1) + 1$ pixels. Put that in the place of $K$ and the formula is complete:
+# One more knob: with a **dilation** of $D$ the taps of the kernel stand $D$ pixels apart, so that $K$ taps span
+# $D(K-1) + 1$ pixels. With that in the place of $K$, the formula is complete for dilation $D$ as well:
 #
 # $$O = \left\lfloor \frac{W + 2P - D(K-1) - 1}{S} \right\rfloor + 1$$
 #
@@ -407,8 +410,8 @@ claim("Keras's 'same' stops at the odd ones", np.allclose(same, all_stops[:, 1::
 
 # %% [markdown]
 # The same shape, and every window one pixel further on. Weights that were trained with one convention and run with
-# the other lose accuracy, layer by layer, and no error tells you. Implementations of ResNet and MobileNet in Keras
-# therefore pad explicitly before a strided layer.
+# the other lose **accuracy**, the share of right answers, layer by layer, and no error tells you. Implementations of
+# ResNet and MobileNet in Keras therefore pad explicitly before a strided layer.
 #
 # An even kernel has the same trouble without a stride. It has no middle pixel, so `"same"` cannot be even-handed.
 #
@@ -464,8 +467,9 @@ exercise("01.2").check(same_padding)
 # %% [markdown]
 # ## What to invent beyond the border
 #
-# Padding makes pixels up. **Zero** padding paints them black, **reflect** mirrors the picture, **replicate** repeats
-# the last pixel. Each leaves its mark. Below, the photograph is padded by 16 pixels and then averaged over 33x33.
+# Padding makes pixels up. **Zero padding** paints the border black, **reflect padding** mirrors the picture,
+# **replicate padding** repeats its last pixel. Each leaves its mark. Below, the photograph is padded by 16 pixels and
+# then averaged over 33x33.
 #
 # **Predict**: an all-white image is averaged over 3x3 with zero padding. What is the value in its corner?
 
@@ -529,19 +533,20 @@ claim("dilations 2, 2, 2 read 49 of 169 pixels", np.count_nonzero(paths([2, 2, 2
 claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 169)
 
 # %% [markdown]
-# This is **gridding**. With equal dilations the neighbouring output reads another grid, and the two never hear of
-# each other. Networks for segmentation, where dilation is at home, mix their rates for this reason (Wang and others,
-# 2018).
+# With equal dilations an output reads the crossings of a grid and nothing between them: **gridding**. The
+# neighbouring output reads another grid, and the two never hear of each other. Networks for segmentation (lesson 12),
+# where dilation is at home, mix their rates for this reason (Wang and others, 2018).
 #
 # ## What a layer costs
 #
-# Each of the $C_\text{out}$ filters has $K_h K_w C_\text{in}$ weights and one bias:
+# Each of the $C_\text{out}$ filters has $K_h K_w C_\text{in}$ weights and one **bias**, a number that is added to
+# each of its outputs. All of these numbers, which training can change, are the **parameters** of the layer:
 #
 # $$\text{parameters} = (K_h K_w C_\text{in} + 1)\, C_\text{out} \qquad\qquad
 # \text{MACs} = O_h O_w \cdot K_h K_w C_\text{in} C_\text{out}$$
 #
-# A **multiply-accumulate** (MAC) is one product added to a sum. Every output pixel of every filter needs
-# $K_h K_w C_\text{in}$ of them; biases are left out.
+# A **multiply-accumulate** (MAC) is one product added to a sum; counted as floating-point operations, **FLOPs**, it
+# is two. Every output pixel of every filter needs $K_h K_w C_\text{in}$ of them; biases are left out.
 #
 # **Predict**: the photograph becomes twice as wide and twice as high. What happens to the parameters, and to the
 # MACs?
@@ -681,7 +686,7 @@ depthwise = keras.ops.convert_to_numpy(depthwise)[0]
 claim("a depthwise convolution stops before the sum", np.allclose(depthwise, responses, atol=1e-5))
 
 # %% [markdown]
-# Depthwise for the neighbours, then 1x1 for the channels: together a **depthwise separable** convolution, the block
+# Depthwise for the neighbours, then 1x1 for the channels: together a **depthwise separable convolution**, the block
 # that MobileNet is made of.
 #
 # **Predict**: 128 channels in and out, 3x3. What fraction of an ordinary layer's weights does the separable one
@@ -750,9 +755,9 @@ exercise("01.5").check(find_kernel)
 # %% [markdown]
 # ## How a kernel learns
 #
-# A network has many layers and no such equations. It goes downhill instead: it asks how the **loss** $L$, a number
-# that says how wrong the output is, changes with each weight, and takes a small step against that. Let
-# $g_{i,j} = \partial L / \partial y_{i,j}$ say how the loss changes with each output.
+# A network has many layers and no such equations. Training goes downhill instead: it asks how the **loss** $L$, a
+# number that says how wrong the output is, changes with each weight, the **gradient**, and takes a small step against
+# that. Let $g_{i,j} = \partial L / \partial y_{i,j}$ say how the loss changes with each output.
 #
 # One weight $w_{u,v}$ is used at *every* position. At position $(i, j)$ it multiplies $x_{i+u,\,j+v}$. By the chain
 # rule its gradient is a sum over positions:
@@ -886,7 +891,8 @@ middle = reference.conv2d_transpose(few[None, :, :, None], kernel[:, :, None, No
 claim("four stamps meet in the middle: 1 + 2 + 3 + 4 = 10", middle == 10)
 
 # %% [markdown]
-# This operation has a name of its own, **transposed convolution**. A convolution is linear, so it is a matrix $C$
+# The way back through a convolution has a name of its own, **transposed convolution**: each number lays the kernel,
+# times itself, onto the output, and where these overlap they add up. A convolution is linear, so it is a matrix $C$
 # that maps the 25 pixels to 9 outputs. The gradient of the input is $C^{\mathsf T} g$: the same matrix, transposed.
 #
 # **Predict**: what happens if you convolve and then apply the transposed convolution? Do you get the image back?
@@ -1007,7 +1013,7 @@ claim("a dense layer with as many outputs needs 121 billion weights", round(dens
 # At 0.1 %, chance for 1,000 classes, the arrays were reshaped and not transposed: (Cout, Cin, kh, kw) must have its
 # axes moved to (kh, kw, Cin, Cout). The rest is a convention that changes no shape, most likely the padding of
 # strided layers: one pixel on each side in PyTorch, at the end only with `"same"` in Keras. Explicit padding and
-# `"valid"` repair it. Preprocessing and the epsilon of batch normalisation are the next suspects.
+# `"valid"` repair it. Preprocessing and the epsilon of batch normalisation (lesson 06) are the next suspects.
 #
 # </details>
 #

@@ -48,8 +48,8 @@ from cnnlib.trace import effective_receptive_field, effective_size, trace
 # ## Inside a network that knows cats
 #
 # EfficientNet-Lite0 was trained on 1.3 million photographs. You met it in lesson 00, where it named a cat. Now stop
-# it half way. A **feature map** is what one filter returns, one number for each place where its window stood. Here
-# are six of them from each of five layers, from the first to the last, for the same photograph.
+# it half way. Here are six feature maps from each of five layers, from the first to the last, for the same
+# photograph. Each is what one filter returns, one number for each place where its window stood.
 #
 # **Predict**: the maps get smaller. What else changes on the way up?
 
@@ -78,8 +78,8 @@ claim("of the last ones more than nine tenths is", (last == 0).mean() > 0.9)
 
 # %% [markdown]
 # Three things happen at once. *Where* becomes coarse: 7 by 7 places are left. *What* becomes rich: 1,280 numbers
-# describe each place. And the numbers become **sparse**, mostly zero: an early filter finds an edge nearly
-# everywhere, a late one waits for its own motif and is silent for the rest of the picture.
+# describe each place. The numbers become **sparse**, mostly zero: an early filter finds an edge nearly everywhere, a
+# late one waits for its own motif and is silent for the rest of the picture.
 #
 # This page follows the first of the three. Who makes the maps smaller, what is lost, and how much of the cat does
 # one of those last 49 places see?
@@ -88,6 +88,8 @@ claim("of the last ones more than nine tenths is", (last == 0).mean() > 0.9)
 #
 # Before you build a network, write down its **shape table**: one row for each layer, height by width by channels.
 # Most mistakes show there. `trace` prints the table of a finished model, and more columns to which you will come.
+# Each convolution below ends in an **activation function**, which changes each number by itself. It is the **ReLU**,
+# $\max(x, 0)$: what is negative becomes 0.
 
 
 # %%
@@ -176,7 +178,7 @@ claim("a sum of 32x32 and 30x30 is refused", refused)
 # %% [markdown]
 # ### Exercise 02.1 · Find the shape bug
 #
-# A colleague rebuilt the small network from memory, and the saved weights do not load. **Two** arguments are wrong.
+# A colleague rebuilt the small network from memory, and the saved weights do not load. *Two* arguments are wrong.
 # Find them with `trace`, and return the repaired network from `repaired`: the shapes, the weights and the scores of
 # `small_network()`, layer by layer.
 
@@ -212,8 +214,9 @@ exercise("02.1").check(repaired)
 # %% [markdown]
 # ## Pooling: one number for four
 #
-# **Pooling** slides a window like a convolution, but has no weights. **Max pooling** keeps the largest number under
-# the window, **average pooling** the mean. Windows of 2x2 in steps of 2 do not overlap: three numbers of four go.
+# **Pooling** slides a window over each channel, as a depthwise convolution does, and has no weights. **Max pooling**
+# keeps the largest number under the window, **average pooling** the mean. Windows of 2x2 in steps of 2 do not
+# overlap: three numbers of four go.
 #
 # **Predict**: work out both before you run the cell.
 
@@ -243,7 +246,7 @@ claim("and so are the means", (shuffled.mean(axis=1) == means.ravel()).all())
 # ### Exercise 02.2 · Pool by hand
 #
 # By hand, for the grid below: the `largest` of each 2x2 window in steps of 2 and the `average` of each, as nested
-# lists of two rows, and the `overall` result of a **global average pooling**, whose one window is the whole grid.
+# lists of two rows, and the `overall` result of a global average pooling, whose one window is the whole grid.
 
 # %%
 grid = np.array([[3, 0, 2, 6], [1, 4, 2, 2], [0, 8, 5, 1], [2, 2, 3, 3]])
@@ -259,8 +262,9 @@ exercise("02.2").check({"largest": largest, "average": average, "overall": overa
 # %% [markdown]
 # ## Flatten, or average
 #
-# At the end of a network the last maps must become scores. VGG-16 ends in 7x7x512 numbers. You can **flatten** them
-# into one long vector and give each number its own weight for each class. Or you average each map to one number
+# At the end of a network its **head** turns the last maps into **scores**, one number for each class. VGG-16 ends in
+# 7x7x512 numbers. You can **flatten** the maps, write all their numbers into one long vector, and give each number
+# its own weight for each class. The other way is **global average pooling** (GAP): average each map to one number
 # first, and give each *map* one weight for each class.
 #
 # **Predict**: how many weights do 1,000 classes need, each way?
@@ -273,10 +277,10 @@ claim("averaged: 512,000 weights", pooled == 512_000)
 claim("that is one weight where there were 49, one for each place", flat == 49 * pooled)
 
 # %% [markdown]
-# The flattened head learns 49 times what a cat's ear is worth, once for each place. The averaged head assumes that
-# an ear is worth the same everywhere, and so gets along with one weight, with less overfitting, and with images of
-# *any* size. It throws away where the ear was. For a class label that is welcome. For a box around the cat (lesson
-# 11) it is not.
+# The flattened head learns 49 times what a cat's ear is worth, once for each place. The averaged head assumes that an
+# ear is worth the same everywhere, and so gets along with one weight, with less overfitting (lesson 03), and with
+# images of *any* size. It throws away where the ear was. For a class label that is welcome. For a box around the cat
+# (lesson 11) it is not.
 
 # %%
 try:
@@ -326,8 +330,8 @@ claim("five layers of zeros spoil five columns at either end", spoilt == ends)
 # The zeros outside the picture are the one thing that does not move with it. Each `same` layer carries the news of
 # the border one pixel further in.
 #
-# Next, the **stride**. A layer with stride 2 takes every second place. Which ones, the even or the odd, is decided
-# by the frame of the picture and not by the cat.
+# Next, the stride. A layer with stride 2 takes every second place. Which ones, the even or the odd, is decided by the
+# frame of the picture and not by the cat.
 
 # %%
 strided = stack_of(1, padding="valid", strides=2)
@@ -359,10 +363,10 @@ claim("one pixel later they are gone: 1, 1, 1, 1", after.tolist() == [1, 1, 1, 1
 
 # %% [markdown]
 # A detail finer than the new grid turns into something else, depending on where the grid happens to lie. This is
-# **aliasing**, known from wagon wheels in films that turn backwards. The cure is as old: **blur before you
-# subsample**. Zhang (2019) split max pooling in two, a maximum at every place and then every second place, and put a
-# small blur between them: **blur pooling**. The blur here is two averages of two, one after the other, which weigh
-# three neighbours 1, 2, 1.
+# **aliasing**, known from wagon wheels in films that turn backwards. The cure is as old: *blur before you subsample*.
+# Zhang (2019) split max pooling in two, a maximum at every place and then every second place, and put a small blur
+# between them: **blur pooling**. The blur here is two averages of two, one after the other, which weigh three
+# neighbours 1, 2, 1.
 #
 # Measure it on the photograph: edge maps, as in lesson 01, halved in four ways.
 
@@ -415,7 +419,8 @@ claim("blur pooling by less than half of that", errors["blur pooling"] < errors[
 
 # %% [markdown]
 # Part of the damage is repaired, not all of it. What of it reaches the answer? Slide the window over the photograph,
-# 32 steps of one pixel, and ask Lite0 each time.
+# 32 steps of one pixel, and ask Lite0 each time. (`softmax`, which lesson 03 explains, turns its scores into
+# probabilities.)
 #
 # **Predict**: how much does its probability change from one pixel to the next?
 
@@ -512,7 +517,8 @@ millions = [round(cost / 1e6, 1) for cost in costs.values()]
 claim("the stride costs 0.4 M multiply-accumulates, pooling 0.7 M", millions == [0.4, 0.7, 0.7])
 
 # %% [markdown]
-# **Predict**: which one is the most accurate? Which one is the steadiest when the image moves by one pixel?
+# **Predict**: which one is the most accurate? Which one is the steadiest when the image moves by one pixel? (What the
+# code calls loss, Adam and epochs is the subject of lesson 03. All that counts here: it is the same for all.)
 #
 # Here you train the two that differ most. Stored runs with other seeds have all three.
 
@@ -679,13 +685,14 @@ giga = resnet.total_macs / 1e9
 claim("it takes 3.86 G multiply-accumulates, a quarter of VGG-16", round(giga, 2) == 3.86)
 
 # %% [markdown]
-# You will also read 4.1 G for ResNet-50. That is a later variant, which moves the stride of each stage from its
-# first 1x1 to the 3x3 behind it. Both are called ResNet-50: ask which one before you compare.
+# You will also read 4.1 G for ResNet-50. A later variant has as many: it moves the stride of each **stage**, the
+# blocks that work at one resolution, from its first 1x1 to the 3x3 behind it. Both are called ResNet-50: ask which
+# one before you compare.
 #
 # ## Seeing far without paying
 #
-# **Dilation** spreads the taps of a kernel and costs nothing. Double it from layer to layer and the field doubles
-# too, where plain layers add 2 each.
+# Dilation spreads the taps of a kernel and costs nothing. Double it from layer to layer and the field doubles too,
+# where plain layers add 2 each.
 #
 # **Predict**: how far do four layers of 3 with dilation 1, 2, 4 and 8 see? And how many plain layers see as far?
 
@@ -704,9 +711,9 @@ claim("each further layer doubles the field: 63, 127, 255", deeper == [63, 127, 
 #
 # ### Exercise 02.5 · A stack that sees 31 pixels
 #
-# Four layers of 3x3 with 16 channels in and 16 out have 9,216 weights. Do better. Design a stack of square layers,
-# 16 channels in and out, stride 1: `design` is a list of (kernel, dilation), first layer first. One unit on top must
-# read **each** of 31 neighbouring pixels or more, and all layers together may have at most **7,000** weights, biases
+# Four layers of 3x3 with 16 channels in and 16 out have 9,216 weights. Do better. Design a stack of square layers, 16
+# channels in and out, stride 1: `design` is a list of (kernel, dilation), first layer first. One unit on top must
+# read *each* of 31 neighbouring pixels or more, and all layers together may have at most *7,000* weights, biases
 # apart.
 #
 # For example, `[(5, 1), (3, 2)]` reads 9 neighbouring pixels with 8,704 weights: too many weights for too few pixels.
@@ -752,12 +759,13 @@ exercise("02.6").check(layers_to_see)
 # ## What it sees, and what it looks at
 #
 # The receptive field is what a unit *could* see. How much does each pixel count? Differentiate the unit with respect
-# to the image. The size of that gradient at each pixel is the **effective receptive field** (Luo et al., 2016).
+# to the image. The size of the gradient of a unit at each pixel of the image is its **effective receptive field**
+# (Luo et al., 2016).
 #
 # Begin with nothing learnt: layers of 3 whose weights are all 1. The gradient then counts the paths from a pixel to
 # the unit. From the border of the field there is one. From its middle there are many.
 #
-# **Predict**: what shape does the profile have?
+# **Predict**: what shape does the gradient have, from one border of the field to the other?
 
 # %%
 image = keras.Input((41, 41, 1))
@@ -859,15 +867,15 @@ claim("training has made it smaller still, by more than a third", ratio < 2 / 3)
 #
 # </details>
 #
-# **A detector finds large trucks and misses small boats. Its last map has a jump of 32 and a receptive field of 483
-# pixels. Which of the two numbers explains the boats?**
+# **A detector (lesson 11) finds large trucks and misses small boats. Its last map has a jump of 32 and a receptive
+# field of 483 pixels. Which of the two numbers explains the boats?**
 #
 # <details><summary>Model answer</summary>
 #
 # The jump. A boat of 10 pixels falls between the centres of units that are 32 pixels apart, several boats share one
-# unit, and five halvings have thrown away where they were. The receptive field is large enough for anything in
-# the image. Use a map with a smaller jump, such as that of an earlier stage joined with later ones (a feature
-# pyramid), or feed larger images. A larger receptive field would not help.
+# unit, and five halvings have thrown away where they were. The receptive field is large enough for anything in the
+# image. Use a map with a smaller jump, such as that of an earlier stage joined with later ones (a feature pyramid,
+# lesson 11), or feed larger images. A larger receptive field would not help.
 #
 # </details>
 #

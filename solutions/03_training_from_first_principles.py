@@ -63,7 +63,7 @@ plotting.images(
 claim("2,000 pictures to train on, 1,000 to validate, 1,000 to test", len(x_train) == 2 * len(x_val) == 2 * len(x_test))
 
 # %% [markdown]
-# For each picture a network returns ten numbers, one per class: its **scores**, also called logits. They can be
+# For each picture a network returns ten numbers, one per class: its scores, also called **logits**. They can be
 # anything. To improve them you need one number that says how bad they are. It takes two steps.
 #
 # **Softmax** turns scores $z_1 \dots z_C$ into probabilities, and the **cross-entropy** is the surprise at the true
@@ -122,7 +122,7 @@ claim("and 2, 1, 0.1 give what they gave", np.allclose(softmax(scores), probabil
 # ## Which way is down
 #
 # Training asks one question of every number in the network: if it grows a little, does the loss grow or fall, and how
-# much? The answers together are the **gradient**. It starts at the scores. With $L = \ln \sum_k e^{z_k} - z_y$,
+# much? The answers together are the gradient. It starts at the scores. With $L = \ln \sum_k e^{z_k} - z_y$,
 #
 # $$\frac{\partial L}{\partial z_c} = p_c - [c = y]$$
 #
@@ -167,7 +167,7 @@ exercise("03.1").check(cross_entropy_gradient)
 # ## A network by hand
 #
 # Two convolution layers of 8 and 16 filters, each followed by ReLU ($\max(x, 0)$) and by max pooling, then one dense
-# layer to ten scores. The layers are those of lesson 01 in plain NumPy, from `cnnlib.reference`. Going **forward**
+# layer to ten scores. The layers are those of lesson 01 in plain NumPy, from `cnnlib.reference`. The **forward pass**
 # computes the scores and keeps what each layer was given.
 
 
@@ -196,9 +196,9 @@ claim("the network has 2,698 weights", sum(weight.size for weight in start) == 2
 claim("it turns 5 pictures into 5 rows of ten scores", forward(start, x_train[:5])[0].shape == (5, 10))
 
 # %% [markdown]
-# Going **backward** walks the same path from the end to the start. Each layer is handed the gradient by its output,
-# and returns the gradient by its weights and by its input. That is the chain rule, and all there is to
-# **backpropagation**.
+# The **backward pass** walks the same path from the end to the start and computes the gradient. Each layer is handed
+# the gradient by its output, and returns the gradient by its weights and by its input. That is the chain rule, and
+# all there is to **backpropagation**.
 
 
 # %%
@@ -235,13 +235,14 @@ slope = (around[0] - around[1]) / 2e-6
 claim("the gradient of the first layer is right to 1e-5", abs(slope - computed[0][1, 1, 0, 3]) < 1e-5)
 
 # %% [markdown]
-# Now the training. Take a **batch** of 50 pictures, compute the gradient of their mean loss, and move every weight
-# $w$ a little against its gradient $g$:
+# Now the training. Take a batch of 50 pictures, compute the gradient of their mean loss, and move every weight $w$ a
+# little against its gradient $g$:
 #
 # $$w \leftarrow w - \eta\, g$$
 #
-# The **learning rate** $\eta$ is how little. One such move is a **step**, one pass over all batches an **epoch**.
-# Because each batch is a small random sample, this is called stochastic gradient descent, **SGD**.
+# The **learning rate** $\eta$ says how far a weight moves for its gradient. One move of all weights is a **training
+# step**, and one pass over all training pictures, batch by batch, an **epoch**. Because each batch is a small random
+# sample, training in such steps is called **stochastic gradient descent** (SGD).
 #
 # **Predict**: 400 pictures, 2,698 weights, 10 epochs. How many of 1,000 new pictures will it name correctly?
 
@@ -337,8 +338,8 @@ claim("fit ends with the weights of the loop to 1e-3", max(differences) < 1e-3)
 #
 # The loss is a landscape over the weights, and nobody can draw 2,698 dimensions. But you can cut a slice. Here it goes
 # through the training above in two directions: *along* the way that the weights took, and *across*, in the direction
-# in which the slope changes fastest. That direction is found by **power iteration**: move a little, see how the
-# gradient changes, go on in the direction of the change.
+# in which the slope changes fastest. **Power iteration** finds the direction of the fastest change: move a little, see
+# how the gradient changes, go on in the direction of the change.
 
 
 # %%
@@ -406,7 +407,8 @@ claim("at 1.25 times the limit they get longer", above[-1] > 2 * above[0])
 
 # %% [markdown]
 # **Momentum** (Polyak 1964) remembers: it adds up gradients in a **velocity** $v$, in which what points to and fro
-# cancels, and what points along the valley builds up. In the convention of Keras, with momentum $\mu$, usually 0.9:
+# cancels, and what points along the valley builds up. In the convention of Keras, with velocity $v$, gradient $g$ and
+# momentum $\mu$, usually 0.9:
 #
 # $$v \leftarrow \mu\, v - \eta\, g \qquad\qquad w \leftarrow w + v$$
 #
@@ -498,8 +500,8 @@ exercise("03.2").check(momentum_step)
 # %% [markdown]
 # ## How large a step
 #
-# The learning rate is the one number that you must get right. A **range test** (Smith 2017) finds it in a minute:
-# train for 100 steps while the rate grows from far too small to far too large, and watch the loss.
+# The learning rate is the one number that you must get right. A **range test** (Smith 2017) finds a good learning
+# rate in a minute: train for 100 steps while the rate grows from far too small to far too large, and watch the loss.
 #
 # **Predict**: draw the curve before you run the cell.
 
@@ -513,7 +515,7 @@ claim("the test leaves the network as it was", all(np.array_equal(a, b) for a, b
 
 # %% [markdown]
 # Three zones: nothing happens, it learns, it breaks. The minimum is no good choice, because beyond it lies the edge,
-# and the test spends one step only at each rate. A rule that works: take a **decade** below the minimum, a tenth.
+# and the test spends one step only at each rate. A rule that works: take a *decade* below the minimum, a tenth.
 #
 # Does it hold? Try all rates. Each run has 80 steps, from the same weights, with the same batches.
 
@@ -592,9 +594,10 @@ exercise("03.3").check(rate)
 # ## A rate that changes
 #
 # Early on, a large step gets you far, but the very first gradients are large and point anywhere. Late, the noise of
-# the small batches keeps the weights bouncing from wall to wall, the higher the rate the higher up. So start low,
-# climb, and come down to nothing: **warm-up** (Goyal and others 2017) and **cosine decay** (Loshchilov and Hutter
-# 2017). With the peak $p$, $n$ steps of which $w$ warm up, and steps $s$ counted from 0:
+# the small batches keeps the weights bouncing from wall to wall, the higher the rate the higher up. The rate
+# therefore starts low and climbs, the **warm-up** (Goyal and others 2017), and then comes down to nothing along half
+# a cosine, the **cosine decay** (Loshchilov and Hutter 2017). A rule that gives the learning rate at each step is a
+# **schedule**. With the peak $p$, $n$ steps of which $w$ warm up, and steps $s$ counted from 0:
 #
 # $$\eta_s = p\,\frac{s+1}{w} \quad (s < w) \qquad\qquad
 # \eta_s = \frac{p}{2}\left(1 + \cos \pi\,\frac{s - w + 1}{n - w + 1}\right) \quad (s \ge w)$$
@@ -658,7 +661,7 @@ exercise("03.4").check(rate_at)
 #
 # All of this began at random weights. How random? Take ten convolution layers, one behind the other. A layer sums
 # over $n$ inputs, 9 pixels times 16 channels, and ReLU throws half of it away. For what comes out to be as large as
-# what went in, the weights need a variance of $2/n$: the rule of **He** (He and others 2015).
+# what went in, the weights need a variance of $2/n$: **He initialisation** (He and others 2015).
 
 # %%
 blocks = [keras.Input((14, 14, 1))]
@@ -717,8 +720,8 @@ claim("with twice He the first loss is above 20", first_losses["twice He"] > 20)
 claim("and the network breaks: guessing, or NaN", not last_losses["twice He"] < 1.9)
 
 # %% [markdown]
-# He keeps a deep stack alive at its first step. Normalisation layers and skip connections, the subject of lesson 06,
-# keep it alive for all the others.
+# He keeps a deep stack alive at its first step. Normalisation layers and shortcuts, the subject of lesson 06, keep it
+# alive for all the others.
 #
 # Zero is not a start at all. If all filters of a layer are equal, they get equal gradients and stay equal: you would
 # train one filter sixteen times.
@@ -733,7 +736,7 @@ claim("and have moved", np.abs(after[0] - equal[0]).max() > 1e-3)
 # ## The first test: a handful by heart
 #
 # Before you train on everything, train on twenty pictures until the network knows them by heart. It takes seconds. A
-# pipeline that cannot do it has a fault, and no amount of data, time or tuning will cure that.
+# program that cannot do it has a fault, and no amount of data, time or tuning will cure that.
 #
 # **Predict**: will a network whose labels are shuffled, so that they mean nothing, pass?
 
@@ -812,9 +815,9 @@ exercise("03.5").check(epoch)
 # %% [markdown]
 # ## Reading curves
 #
-# A training tells you what it needs, if you draw two curves: the loss on the pictures that it trains on, and the loss
-# on the **validation set**, pictures that it never trains on. Here are four runs of the same network. You train the one
-# that overfits. The other three are drawn from the first of five stored runs.
+# A training tells you what it needs, if you draw two curves: the loss on the **training set**, the pictures that it
+# trains on, and the loss on the **validation set**, pictures that it never trains on. Here are four runs of the same
+# network. You train the one that overfits. The other three are drawn from the first of five stored runs.
 
 
 # %%
@@ -854,7 +857,7 @@ claim("while validation rises again by at least 0.2", last > low + 0.2)
 # |---|---|---|
 # | both fall, and flatten together | healthy | stop, or lower the rate for the last stretch |
 # | both high and still falling, no gap | **underfitting** | a higher rate, more epochs, a larger network |
-# | training goes to 0, validation turns up | **overfitting** | more data, augmentation, stop earlier |
+# | training goes to 0, validation turns up | **overfitting** | more data, augmentation (lesson 04), stop earlier |
 # | flat at ln of the number of classes, or jumps up | **divergence** | a lower rate, warm-up |
 # | NaN | an overflow, or the logarithm of 0 | see below |
 #
@@ -885,8 +888,8 @@ claim("and their gradient holds NaN", any(np.isnan(keras.ops.convert_to_numpy(s)
 #
 # ### Exercise 03.6 · Read four curves
 #
-# Four other runs, drawn as *accuracy*, the share of pictures named correctly. What does each need: `"more data"`,
-# `"a higher rate"`, `"a lower rate"` or `"nothing"`? Make `needs` a dictionary with one of them for each letter, in the
+# Four other runs, drawn as accuracy, the share of pictures named correctly. What does each need: `"more data"`, `"a
+# higher rate"`, `"a lower rate"` or `"nothing"`? Make `needs` a dictionary with one of them for each letter, in the
 # form `{"A": "…", "B": "…", "C": "…", "D": "…"}`.
 
 # %%
@@ -918,13 +921,13 @@ claim("the weights that are kept have the best validation loss", abs(at_best - m
 claim("at least 0.2 lower than at the end of the long run", at_best < last - 0.2)
 
 # %% [markdown]
-# Note what you have done: you *chose* with the validation set, so its loss now flatters. That is why a third set, the
-# test set, waits untouched until everything is chosen.
+# Note what you have done: you *chose* with the validation set, so its loss now flatters. A third set therefore, the
+# **test set**, waits untouched until everything is chosen.
 #
 # ## Seeds, and what they do not fix
 #
-# A **seed** starts a random generator. `runtime.setup()` sets that of Python, NumPy and the backend, and the order of
-# the pictures in `training.fit` depends on the seed and the number of the epoch alone.
+# A seed starts a random generator. `runtime.setup()` sets that of Python, NumPy and the backend, and the order of the
+# pictures in `training.fit` depends on the seed and the number of the epoch alone.
 
 # %%
 first, second = short_run(0.03, steps=40), short_run(0.03, steps=40)
@@ -1034,7 +1037,7 @@ claim("that is more than a thousand times the difference with it", distance(whol
 
 # %% [markdown]
 # A `.keras` file, written with `model.save`, holds the optimizer as well. It does not hold the order of the data, the
-# state of dropout, or the epoch.
+# state of dropout (lesson 05), or the epoch.
 
 # %%
 whole.save(f"{folder.name}/whole.keras")

@@ -52,8 +52,8 @@ from cnnlib.trace import trace
 # best network to take apart.
 #
 # It takes 32 by 32 pixels. The pictures of Fashion-MNIST have 28, and get a black border of two. Of the 10,000
-# training pictures, 2,000 are kept back for **validation**: every choice on this page is made on them. The test
-# pictures are for the very end.
+# training pictures, 2,000 are kept back for validation: every choice on this page is made on them. The test pictures
+# are for the very end.
 
 
 # %%
@@ -276,11 +276,12 @@ claim("more than 70 % are right, where guessing gives 10", accuracy(networks["19
 #
 # Since 1998 five things have changed in how one would build and train this network:
 #
-# 1. **Adam** in place of plain gradient descent;
-# 2. **ReLU**, $\max(0, z)$, in place of tanh, whose slope is nearly zero for large inputs;
-# 3. **max pooling** in place of the average;
-# 4. **batch normalisation** before each activation, which brings every map to mean 0 and spread 1 (lesson 06);
-# 5. **augmentation**: in training, each batch is moved by up to two pixels, and half of its pictures are mirrored.
+# 1. Adam in place of plain gradient descent;
+# 2. ReLU, $\max(0, z)$, in place of tanh, whose slope is nearly zero for large inputs;
+# 3. max pooling in place of the average;
+# 4. batch normalisation (lesson 06) before each activation function, which brings every map to mean 0 and spread 1;
+# 5. **augmentation**: each time a picture is shown in training, it is changed a little by chance. Here each batch is
+#    moved by up to two pixels, and half of its pictures are mirrored.
 #
 # Make all five at once and the accuracy rises, and you know nothing about any of them. Make one at a time, each on top
 # of those before it, train with the same pictures and the same number of steps, and the difference of two
@@ -320,9 +321,9 @@ for name in study.pick(stored=changes, live=["+ batch norm"]):
     networks[name] = train(lenet(**parts), adam(), name, batches)
 
 # %% [markdown]
-# And a **baseline**: what does one get without any convolution? A fair one has as many parameters and the same
-# training. Two hidden layers of 73 and 59 units on the 784 pixels inside the border come out slightly larger, with ReLU
-# and batch normalisation as above.
+# What is missing is a **baseline**, the simplest rival that a network has to beat: what does one get without any
+# convolution? A fair one has as many parameters and the same training. Two hidden layers of 73 and 59 units on the
+# 784 pixels inside the border come out slightly larger, with ReLU and batch normalisation as above.
 
 
 # %%
@@ -373,12 +374,12 @@ claim("batch normalisation gains in every one", min(gain("+ batch norm", "+ max 
 claim("augmentation loses in every one", max(gain("+ augmentation", "+ batch norm")) < 0)
 
 # %% [markdown]
-# **Batch normalisation gains the most**, in each run. And there are two surprises. **ReLU gains
-# nothing.** It is known for gradients that survive many layers, and LeNet-5 has five with weights. Whether that is the
-# reason, no run here tests: a rate tuned for ReLU might help it, too. An ablation tells you what a part does *in this
-# network, with this training*.
+# *Batch normalisation gains the most*, in each run. And there are two surprises. *ReLU gains nothing.* It is known for
+# gradients that survive many layers, and LeNet-5 has five with weights. Whether that is the reason, no run here tests:
+# a rate tuned for ReLU might help it, too. An **ablation**, a run with one part changed or left out, tells you what a
+# part does *in this network, with this training*.
 #
-# **Augmentation loses.** It is a medicine against overfitting, and after three epochs there is little of that: compare
+# *Augmentation loses.* It is a medicine against overfitting, and after three epochs there is little of that: compare
 # the accuracy on training pictures, printed behind *+ batch norm*, with the one in the figure. So far the pictures have
 # only become harder. But did we ask the right question? Look at the second column: the same validation pictures, moved
 # by two pixels.
@@ -413,7 +414,7 @@ claim("moved, by more than 10", min(behind_moved, *gain("+ batch norm", "dense",
 #
 # Write down what you did with your eyes. `runs` holds, for each variant, its accuracies with seeds 0, 1, 2, in the same
 # order. Compare a variant with a baseline seed by seed, since both had the same pictures in the same order. Return the
-# mean difference, and whether it is **clear**: all seeds agree on its sign, and its size, whatever the sign, is larger
+# mean difference, and whether it is *clear*: all seeds agree on its sign, and its size, whatever the sign, is larger
 # than the spread of the differences (the largest minus the smallest). Raise a `ValueError` if the two have not the same
 # number of runs, or fewer than two.
 #
@@ -533,7 +534,7 @@ claim("it gave each of these twelve wrong answers a probability above 0.8", chan
 # Shirts are the hardest class. Why? Four explanations:
 #
 # - `"scarce"`: the network has seen fewer shirts than other things.
-# - `"unlucky"`: it has learned the training shirts well, and those of the validation part happen to be odd.
+# - `"unlucky"`: it has learned the training shirts well, and those of the validation set happen to be odd.
 # - `"network"`: it is a weakness of LeNet-5; another way to classify has its trouble elsewhere.
 # - `"alike"`: at 28 pixels shirts look like other garments, whoever looks.
 #
@@ -605,10 +606,10 @@ claim("with 61,772 parameters: it normalises the convolutions alone", shipped.co
 #
 # ### Exercise 04.6 · Beat it with a fifth
 #
-# The 1998 network has 61,706 parameters, and most of them sit in C5. Design a better one with at most **12,341**, a
+# The 1998 network has 61,706 parameters, and most of them sit in C5. Design a better one with at most *12,341*, a
 # fifth, as `count_params()` counts: a function without arguments that returns a new network, 32x32x1 in and 10 scores
 # out. The check trains it exactly as `short_training` does below, five epochs on 2,000 pictures, and wants it to be
-# right on at least **81 %** of 1,000 other training pictures. Try it with `short_training(my_network)` as often as you
+# right on at least *81 %* of 1,000 other training pictures. Try it with `short_training(my_network)` as often as you
 # like.
 
 
@@ -677,13 +678,13 @@ exercise("04.6").check(my_network)
 #
 # </details>
 #
-# **A colleague reports: "With our new activation accuracy rose from 91.2 to 91.5 %." What do you ask?**
+# **A colleague reports: "With our new activation function accuracy rose from 91.2 to 91.5 %." What do you ask?**
 #
 # <details><summary>Model answer</summary>
 #
 # How many seeds, and how far apart are they? On how many pictures: with 10,000 of them chance alone moves 91 % by 0.3
-# points (one standard error). Was anything else changed, such as the learning rate or the number of epochs, and did the
-# old activation get as much tuning as the new one? Was the choice made on the test set?
+# points (one standard error, lesson 05). Was anything else changed, such as the learning rate or the number of epochs,
+# and did the old one get as much tuning as the new one? Was the choice made on the test set?
 #
 # </details>
 #

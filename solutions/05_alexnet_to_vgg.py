@@ -50,8 +50,8 @@ from cnnlib.trace import trace
 #
 # ImageNet's contest gives a program 1.2 million photographs to learn from, each with one of 1,000 labels. Then the
 # program names five labels for each of at least 100,000 new ones. The **top-5 error** is the share of photographs whose
-# true label is not among the five. In 2010 and 2011 the winners described images by features that people had designed,
-# and one layer learned: a linear classifier on top.
+# true label is not among the five that were named. In 2010 and 2011 the winners described images by **features**,
+# numbers computed from the pixels by rules that people had designed, and one layer learned: a linear classifier on top.
 #
 # **Predict**: LeNet-5 had 5 layers with weights in 1998. How many had the winners of 2012 and of 2015?
 
@@ -106,7 +106,7 @@ claim("that is a thousand times LeNet-5 with its 61,706", 900 < alex.total_param
 # So many weights had been thought impossible to train. Four ideas made it possible, and a fifth did not
 # last.
 #
-# **ReLU instead of tanh.** Going backward, a gradient is multiplied by the slope of each activation it passes. Where
+# *ReLU instead of tanh.* Going backward, a gradient is multiplied by the slope of each activation it passes. Where
 # tanh is given 2, its slope is 0.07. (The weights multiply the gradient, too. Here only the slopes count.)
 #
 # **Predict**: what is left of a gradient behind seven such layers? And behind seven ReLUs?
@@ -120,9 +120,9 @@ claim("the slope of a ReLU at 2 is 1, and stays 1 behind seven of them", np.sign
 # %% [markdown]
 # In the paper a small network with ReLU reached 25 % training error on CIFAR-10 six times faster than with tanh.
 #
-# **Augmentation.** A cat moved by a few pixels is still a cat, and so is its mirror image. AlexNet kept its
-# photographs at 256x256 and trained on windows of 224x224, cut at random, half of them mirrored. Keras has layers
-# that do the like to small images, in training only. Here is one CIFAR-10 picture, eight times.
+# *Augmentation.* A cat moved by a few pixels is still a cat, and so is its mirror image. AlexNet kept its photographs
+# at 256x256 and trained on windows of 224x224, cut at random, half of them mirrored. Keras has layers that do the
+# like to small images, in training only. Here is one CIFAR-10 picture, eight times.
 
 # %%
 cifar = datasets.cifar10()
@@ -142,9 +142,10 @@ claim("outside training the layers change nothing", np.allclose(augment(frog[Non
 # The views are no 2,048 photographs: they are nearly the same picture. But no pixel stays where it was, so that the
 # dense layers cannot learn photographs by heart, pixel by pixel.
 #
-# **Dropout.** In training each unit of the first two dense layers is set to zero with a chance of one half, anew for
-# each photograph. No unit can rely on one other unit being there. At inference all units work. So that a sum keeps its
-# size on average, Keras doubles in training what is left; AlexNet halved at inference, which comes to the same.
+# *Dropout.* In training, **dropout** sets each unit of a layer to zero with a certain chance, anew for each
+# photograph: in the first two dense layers of AlexNet, one half. No unit can rely on one other unit being there. At
+# **inference**, when a trained network only answers, all units work. So that a sum keeps its size on average, Keras
+# doubles in training what is left; AlexNet halved at inference, which comes to the same.
 #
 # **Predict**: 10,000 units all say 1. What is their mean behind dropout of 0.5, and which values occur?
 
@@ -157,7 +158,7 @@ claim("the mean is still 1, to within 5 %", abs(dropped.mean() - 1) < 0.05)
 claim("at inference every unit says 1", np.array_equal(dropout(ones, training=False), ones))
 
 # %% [markdown]
-# **Two graphics cards.** A step of training costs about three times the forward pass. The paper goes about 90 times
+# *Two graphics cards.* A step of training costs about three times the forward pass. The paper goes about 90 times
 # through 1.2 million photographs. Suppose a laptop does 50 billion multiply-accumulates a second.
 #
 # **Predict**: hours, days or months?
@@ -336,7 +337,7 @@ claim("and as much to the one as to the other", np.isclose(answers[1], answers[2
 claim("without the ReLU between them they find neither", two_layers(bright, between=lambda x: x) < 1e-9)
 
 # %% [markdown]
-# For two detectors to work side by side, what each of them has found must be kept from cancelling the other. That is
+# For two filters to work side by side, what each of them has found must be kept from cancelling the other. That is
 # what each extra ReLU buys: another *or* on top of an *and*. VGG's paper put it to the test. A network of five 5x5
 # layers in place of the pairs of 3x3 had a top-1 error that was 7 % higher.
 #
@@ -387,9 +388,9 @@ exercise("05.3").check(replace_large)
 # %% [markdown]
 # ## Weights, memory, work: three different places
 #
-# Training keeps what every layer returned, because the backward pass needs it: the **activations**. Add up, for each
-# block of VGG-16, its parameters, the numbers that its convolutions and its pooling return for one image, and its
-# multiply-accumulates (MACs).
+# Training keeps the **activations**, what every layer returned, because the backward pass needs them. Add up, for
+# each block of VGG-16, its parameters, the numbers that its convolutions and its pooling return for one image, and
+# its multiply-accumulates (MACs).
 #
 # **Predict**: which block is the largest in each of the three?
 
@@ -482,7 +483,7 @@ exercise("05.5").check({"doubled": doubled, "halved": halved, "dense_free": dens
 #
 # Nine tenths of the weights sit in layers that do 1 % of the work. Do they earn their place? Network in Network and
 # GoogLeNet answered no, and nearly all networks since have followed them: average each of the last maps to one number
-# (**global average pooling**, GAP, from lesson 02), and connect these numbers to the classes.
+# (global average pooling, GAP, from lesson 02), and connect these numbers to the classes.
 #
 # **Predict**: how many of the 138 million parameters are left?
 
@@ -519,7 +520,7 @@ exercise("05.6").check(gap_head)
 # %% [markdown]
 # ## Off with the pooling
 #
-# Springenberg et al. (2015) asked whether pooling is needed, either. In an **all-convolutional** network a convolution
+# Springenberg et al. (2015) asked whether pooling is needed, either. In an **all-convolutional network** a convolution
 # of stride 2 does the halving. There are two ways: let the last convolution of each block move in steps of 2, or keep
 # all of them and put another one, of stride 2, in the place of each pooling. Count the first way on small networks for
 # CIFAR-10.
@@ -649,9 +650,9 @@ claim("but with them the gap is smaller in each stored run", all(gaps["dropout a
 # ## What the full recipe reaches
 #
 # A network of the same family, with six convolutions in place of four and four times the filters, was trained on the
-# complete training set by `tools/train_weights.py`. Its weights come with the course, and a **card** beside them tells
-# how they were made and which share $p$ of the 10,000 official test images they get right. Do not believe the card
-# either: you have 2,000 of these images. A sample of $n$ says $p$ to within a **standard error** of
+# complete training set by `tools/train_weights.py`. The weights come with the course, and a **model card** beside them
+# tells how they were made and which share $p$ of the 10,000 official test images they get right. Do not believe the
+# card either: you have 2,000 of these images. A sample of $n$ says $p$ to within a **standard error** of
 # $\sqrt{p\,(1 - p) / n}$, and seldom errs by three of them.
 
 # %%
@@ -725,8 +726,8 @@ claim("it has 18 times the parameters of the network above", round(ratio) == 18)
 #
 # The weights are 60 MB, with gradients and two moments of Adam 240 MB. The activations of a VGG-16 are another 60 MB,
 # but for *each image*: 1.9 GB for a batch of 32, and their gradients come on top. Nearly half of it belongs to the
-# first block with its 224x224 maps. A smaller batch, smaller images, an earlier stride, half precision, or recomputing
-# activations in the backward pass help. Fewer dense units do not.
+# first block with its 224x224 maps. A smaller batch, smaller images, an earlier stride, numbers of 16 bits, or
+# recomputing activations in the backward pass help. Fewer dense units do not.
 #
 # </details>
 #

@@ -70,8 +70,8 @@ claim("ten times as large, they become the same", np.allclose(tenfold, normalise
 # numbers of mean 0 and variance 1. On the way forward nothing explodes and nothing dies out, and the learning rate may
 # be larger, its authors report. (The way back is another matter, as you will see.)
 #
-# **Batch normalisation** (Ioffe and Szegedy 2015) does this to each channel, over all pixels of all images of the
-# batch. Then it gives back the freedom that it took, with two weights for each channel that are learnt:
+# **Batch normalisation** (Ioffe and Szegedy 2015) gives each channel mean 0 and variance 1, over all pixels of all
+# images of the batch. Then it gives back the freedom that it took, with two weights for each channel that are learnt:
 #
 # $$y = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$$
 #
@@ -151,8 +151,8 @@ claim("at inference it does not", np.ptp(came_out(training=False)) < 1e-5)
 
 # %% [markdown]
 # In training this is tolerable, and even welcome as a little noise. At inference, an answer must not depend on who else
-# asks. So the layer keeps **running statistics**: after each training batch, with the momentum $m$ and the batch's mean
-# $\mu$,
+# asks. So the layer keeps **running statistics**, averages over many batches: after each training batch, with the
+# momentum $m$ and the batch's mean $\mu$,
 #
 # $$r \leftarrow m\,r + (1 - m)\,\mu$$
 #
@@ -243,8 +243,8 @@ claim("nothing, up to 1e-3", np.abs(after - before).max() < 1e-3)
 # ## At inference it costs nothing
 #
 # At inference $\mu$, $\sigma^2$, $\gamma$ and $\beta$ are constants. The layer multiplies each channel by one number
-# and adds another, and the convolution before it can do both with its own weights. Before a network is deployed it is
-# **folded** like that: all its normalisations vanish, and its answers stay.
+# and adds another, and the convolution before it can do both with its own weights. Before a network is deployed, its
+# normalisations are **folded** into the convolutions before them: they vanish, and its answers stay.
 #
 # ### Exercise 06.3 · Fold it away
 #
@@ -279,7 +279,7 @@ exercise("06.3").check(fold)
 # %% [markdown]
 # ## When the batch is small
 #
-# The mean of a batch is an estimate. A detector or a 3D network may have room for 2 images on a GPU.
+# The mean of a batch is an estimate. A detector (lesson 11) or a 3D network may have room for 2 images on a GPU.
 #
 # **Predict**: how much noisier is the mean of 2 images than the mean of 32?
 
@@ -377,11 +377,11 @@ claim("group normalisation: less than 5", max(by_group) < 5)
 #
 # This network has three normalisations. ResNet-50 has 53. For batches of 2 Wu and He report that its error on ImageNet
 # is 10.6 points lower with group normalisation. With a handful of images on a device, take it, or freeze the running
-# statistics of a pretrained network, as detectors do (lesson 11).
+# statistics of a pretrained network (lesson 09), as detectors do (lesson 11).
 #
 # ## Deeper, and worse
 #
-# Normalised, a signal passes through any number of layers. So build deep. A **plain** network here is a stack of 3x3
+# Normalised, a signal passes through any number of layers. So build deep. A **plain network** here is a stack of 3x3
 # layers in three stages of 8, 16 and 32 filters, each with its batch normalisation. All of them see the same 2,000
 # pictures equally often.
 #
@@ -427,9 +427,9 @@ claim("in every stored run 20 layers know at least 10 points less than 8", min(e
 claim("and 44 layers at least 15 points less than 20", min(ends["20"] - ends["44"]) > 15)
 
 # %% [markdown]
-# This is **degradation**. It is not overfitting: an overfitted network knows its training pictures by heart, and these
-# know *fewer* of them. Nor is it a lack of capacity. Take any shallow network, and insert a layer that copies its
-# input.
+# A deeper network that knows its *training* pictures less well than a shallower one: this is **degradation**. It is
+# not overfitting: an overfitted network knows its training pictures by heart, and these know *fewer* of them. Nor is
+# it a lack of capacity. Take any shallow network, and insert a layer that copies its input.
 #
 # **Predict**: which 3x3 kernel copies its input? And does ReLU disturb it?
 
@@ -453,9 +453,9 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 #
 # $$y = \mathrm{ReLU}\,(x + F(x))$$
 #
-# $F$, the **body**, is two convolutions with their normalisations and a ReLU between them. The path of $x$ around it is
-# the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The shortcut has no weights
-# and costs one addition.
+# $F$, the **body** of the block, is two convolutions with their normalisations and a ReLU between them. The path of $x$
+# around the body is the **shortcut**, and both together are a **residual block**. To copy, $F$ need only be 0. The
+# shortcut has no weights and costs one addition.
 #
 # **Predict**: the same depths, the same pictures, the same steps. What changes? Train the one of 20 layers for three
 # epochs. The stored runs have all, for five.
@@ -547,7 +547,7 @@ claim("with shortcuts, less than a fifth of that ratio", growth["residual"] < gr
 #
 # ## Two blocks
 #
-# The block above is the **basic** one: two 3x3 layers. Wide networks use the **bottleneck**: a 1x1 layer that reduces
+# The block above is the *basic* one: two 3x3 layers. Wide networks use the **bottleneck**: a 1x1 layer that reduces
 # 256 channels to 64, a 3x3 layer on these, and a 1x1 layer that restores the 256.
 #
 # **Predict**: which is cheaper, and by what factor?
@@ -570,8 +570,8 @@ claim("those of the bottleneck 69,632, a seventeenth", kernels[1] == 69_632)
 
 # %% [markdown]
 # And where the resolution is halved and the channels double? There $x$ and $F(x)$ have different shapes and cannot be
-# added. A **projection** shortcut passes $x$ through a 1x1 convolution of stride 2 with its own normalisation. An
-# **identity** shortcut takes every second pixel and fills the missing channels with zeros, without any weight.
+# added. A **projection shortcut** passes $x$ through a 1x1 convolution of stride 2 with its own normalisation. An
+# **identity shortcut** takes every second pixel and fills the missing channels with zeros, without any weight.
 
 
 # %%
@@ -735,7 +735,7 @@ claim("with the last gamma at 0 it does not change", abs(first_stage["last gamma
 # ### Exercise 06.6 · Why the last one?
 #
 # A block is $\mathrm{ReLU}(x + F(x))$, and $F$ is `conv1`, `norm1`, ReLU, `conv2`, `norm2`. Both $\beta$ start at 0.
-# With *either* $\gamma$ at 0, $F(x)$ is 0 at the start. So why the last? Ask which weights the **first** step of
+# With *either* $\gamma$ at 0, $F(x)$ is 0 at the start. So why the last? Ask which weights the *first* step of
 # gradient descent moves. Give two lists of names from `conv1`, `gamma1`, `conv2` and `gamma2` (forget the betas):
 # those that have a gradient other than 0 if only `gamma2` starts at 0, and those if only `gamma1` does. Think first.
 # Then measure if you like, with `gradients.by_layer`. (The derivative of ReLU at 0 counts as 0.)
@@ -882,7 +882,7 @@ claim("most of the nine can go, and half of the answers stay right", np.median(l
 #
 # </details>
 #
-# **You fine-tune a detector with 2 images on each GPU. What do you do about its normalisation?**
+# **You fine-tune a detector (lessons 09 and 11) with 2 images on each GPU. What do you do about its normalisation?**
 #
 # <details><summary>Model answer</summary>
 #

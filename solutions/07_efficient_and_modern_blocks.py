@@ -94,7 +94,7 @@ claim("a quarter of the work takes more than a third of the time", latency["mobi
 # ## 1x1 first: pay less for the same window
 #
 # A 3x3 convolution multiplies every channel in with every channel out, nine times. Shrink the channels *before* it,
-# with a 1x1 convolution, and both factors fall. This is the **bottleneck**.
+# with a 1x1 convolution, and both factors fall. This is the bottleneck of lesson 06.
 #
 # **Predict**: 256 channels meet a 3x3 with 256 filters. Now squeeze them to 64 by a 1x1 first, and let the 3x3 have
 # 64 filters. How many weights are left?
@@ -113,9 +113,9 @@ claim("a second 1x1, back to 256, makes it 69,632: still under an eighth", squee
 #
 # ## Inception: all windows at once
 #
-# Which kernel is best here, 1x1, 3x3 or 5x5? GoogLeNet (2014) does not choose. An **Inception block** runs them side by
-# side, adds a pooling, and puts the results beside each other. Bottlenecks make it affordable. This is its first
-# block, with the widths of the paper.
+# Which kernel is best here, 1x1, 3x3 or 5x5? GoogLeNet (2014) does not choose. An **Inception block** runs windows of
+# several sizes side by side, adds a pooling, and puts the results beside each other. Bottlenecks make it affordable.
+# This is its first block, with the widths of the paper.
 
 # %%
 one, three, five, pool = models.inception.TABLE["3a"]
@@ -133,9 +133,9 @@ claim("without the two reducing 1x1 it would take 2.4 times as many", round(naiv
 # %% [markdown]
 # ## DenseNet: throw nothing away
 #
-# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer reads all maps so
-# far and contributes a few new ones, as many as the **growth**. Thin layers are enough, the authors argue, since what
-# an earlier layer has found need not be computed again (Huang and others 2017).
+# ResNet *adds* a layer's result to what came before. DenseNet *keeps both*, side by side. Each layer of DenseNet
+# reads all maps so far and contributes a few new ones, as many as its **growth rate** says. Thin layers are enough,
+# the authors argue, since what an earlier layer has found need not be computed again (Huang and others 2017).
 #
 # **Predict**: twelve layers with a growth of 12, behind 16 channels. How many channels come out?
 
@@ -193,8 +193,8 @@ exercise("07.1").check(separable_counts)
 # ## MobileNetV2: the bottleneck inside out
 #
 # ResNet's block goes wide, narrow, wide. Once the 3x3 is depthwise it costs next to nothing, however wide it is. So
-# MobileNetV2 turns the block round: narrow, *wide*, narrow. That is the **inverted residual**. The shortcut joins the
-# narrow ends, and only they have to be kept in memory between blocks.
+# MobileNetV2 turns the block round, narrow, *wide*, narrow: the **inverted residual**. The shortcut joins the narrow
+# ends, and only they have to be kept in memory between blocks.
 
 # %%
 image = keras.Input((56, 56, 24), name="narrow")
@@ -208,9 +208,9 @@ share = inverted["block_depthwise_dw"].macs / inverted.total_macs
 claim("the depthwise 3x3 takes less than a sixth of the work", share < 1 / 6)
 
 # %% [markdown]
-# One detail is new. The last 1x1 has *no* activation behind it: a **linear bottleneck**. Why? A ReLU sets about half of
-# its inputs to zero. Where there are many channels, the others still tell what was there. Where there are few, it is
-# lost.
+# One detail is new. The last 1x1 of the block has *no* activation function behind it: a **linear bottleneck**. Why? A
+# ReLU sets about half of its inputs to zero. Where there are many channels, the others still tell what was there. Where
+# there are few, it is lost.
 #
 # Try it. Take points with two features, spread them over $n$ channels by random weights, apply a ReLU. A point can
 # still be recovered if two channels or more are above zero.
@@ -243,12 +243,12 @@ claim("with 12, six times the features, under one in a hundred", lost[12] < 0.01
 # ## Squeeze-and-excitation: which channels matter here?
 #
 # A convolution mixes its channels in the same way for every image. **Squeeze-and-excitation** (SE) lets the image have
-# a say. *Squeeze*: average each channel over the whole map. *Excite*: two small dense layers turn these averages into
-# one number between 0 and 1 for each channel. Then every channel is multiplied by its number. A picture of the sea can
-# turn the fur detectors down.
+# a say in how much each channel counts. *Squeeze*: average each channel over the whole map. *Excite*: two small dense
+# layers turn these averages into one number between 0 and 1 for each channel. Then every channel is multiplied by its
+# number. A picture of the sea can turn down the channels that answer to fur.
 #
-# With $C$ channels and a **ratio** $r$ it adds two matrices, $C \times C/r$ and $C/r \times C$, used once for each
-# image and not once for each pixel.
+# With $C$ channels and a ratio $r$ it adds two matrices, $C \times C/r$ and $C/r \times C$, used once for each image
+# and not once for each pixel.
 #
 # **Predict**: add it to all 16 blocks of ResNet-50, with a ratio of 16. How many weights, and how many MACs?
 
@@ -287,12 +287,12 @@ exercise("07.2").check(squeeze_excite)
 # %% [markdown]
 # ## EfficientNet: one number makes it larger
 #
-# You have a good small network, and twice the budget. Make it **deeper** (more layers), **wider** (more channels), or
-# give it **larger images**? A factor of 2 in depth doubles the MACs. A factor of 2 in width makes them four times as
+# You have a good small network, and twice the budget. Make it *deeper* (more layers), *wider* (more channels), or
+# give it *larger images*? A factor of 2 in depth doubles the MACs. A factor of 2 in width makes them four times as
 # many, since both sides of each layer grow, and so does a factor of 2 in resolution.
 #
-# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. Their **compound
-# scaling** takes one number $\varphi$ and multiplies
+# Tan and Le (2019) found that one alone soon stops helping, and that all three together help more. The rule of
+# **compound scaling** takes one number $\varphi$ and multiplies
 #
 # $$\text{depth by } \alpha^\varphi \qquad \text{width by } \beta^\varphi \qquad \text{resolution by } \gamma^\varphi$$
 #
@@ -305,10 +305,10 @@ growth = alpha * beta**2 * gamma**2
 claim("one step of the rule costs 1.92 times the MACs, about 2", round(growth, 2) == 1.92)
 
 # %% [markdown]
-# The network that is scaled, **B0**, was not drawn by a person. In **neural architecture search** (NAS) a program
-# proposes networks from a menu of blocks (kernel 3 or 5, expansion 3 or 6, how many, how wide), each is trained for a
-# short while, and a score that rewards accuracy and punishes MACs steers the next proposals. What came out is a table
-# of seven rows: inverted residuals with SE. Here it is, and a function that counts its weights for any width and depth.
+# The network that is scaled, B0, was not drawn by a person. In **neural architecture search** (NAS) a program proposes
+# networks from a menu of blocks (kernel 3 or 5, expansion 3 or 6, how many, how wide), each is trained for a short
+# while, and a score that rewards accuracy and punishes MACs steers the next proposals. What came out is a table of
+# seven rows: inverted residuals with SE. Here it is, and a function that counts its weights for any width and depth.
 
 # %%
 models.efficientnet.TABLE  # expansion, channels, repeats, stride, kernel
@@ -388,9 +388,9 @@ claim("for B7 the three phi lie between 6 and 7.5", all(6 < value < 7.5 for valu
 # ### Exercise 07.3 · Scale a network by phi
 #
 # Write the rule. `stages` is a list of (channels, repeats). Return a pair: the scaled list, and the scaled resolution.
-# Repeats are multiplied by $1.2^\varphi$ and rounded **up**, channels by $1.1^\varphi$ and rounded to the nearest
-# multiple of 8 (at least 8), the resolution by $1.15^\varphi$ and rounded to the nearest whole
-# number. `phi` need not be whole, and 0 changes nothing. Raise a `ValueError` for a negative `phi`.
+# Repeats are multiplied by $1.2^\varphi$ and rounded *up*, channels by $1.1^\varphi$ and rounded to the nearest
+# multiple of 8 (at least 8), the resolution by $1.15^\varphi$ and rounded to the nearest whole number. `phi` need not
+# be whole, and 0 changes nothing. Raise a `ValueError` for a negative `phi`.
 #
 # For example, `scale([(16, 1), (48, 2)], 224, phi=1)` is `([(16, 2), (56, 3)], 258)`.
 
@@ -415,11 +415,11 @@ exercise("07.3").check(scale)
 # %% [markdown]
 # ## ConvNeXt: a ConvNet that learnt from transformers
 #
-# By 2021 **transformers** led on ImageNet: networks that cut the image into patches and let every patch look at others,
-# which is called **attention**. Liu and others (2022) took a ResNet-50 and changed one thing at a time towards a
-# transformer, without its attention. Much of the gap was not the architecture: training ResNet-50 by the newer recipe
-# alone brought it from 76.1 to 78.8 %. The rest, up to 82.0 %, came from the first layer, the number of blocks in each
-# stage, the layers that shrink the maps between the stages, and the block. Here is the block.
+# By 2021 transformers led on ImageNet. A **transformer** is a network that cuts the image into patches and lets every
+# patch look at others, which is called **attention**. Liu and others (2022) took a ResNet-50 and changed one thing at a
+# time towards a transformer, without its attention. Much of the gap was not the architecture: training ResNet-50 by the
+# newer recipe alone brought it from 76.1 to 78.8 %. The rest, up to 82.0 %, came from the first layer, the number of
+# blocks in each stage, the layers that shrink the maps between the stages, and the block. Here is the block.
 
 
 # %%
@@ -428,8 +428,8 @@ modern = trace(keras.Model(image, models.convnext_block(image, "block")))
 modern
 
 # %% [markdown]
-# - **7x7 depthwise**: a large window is cheap when no channels are mixed.
-# - **An inverted bottleneck**: 96 channels, 384, 96. As in MobileNetV2, but with the depthwise layer at the narrow end.
+# - *7x7 depthwise*: a large window is cheap when no channels are mixed.
+# - *An inverted bottleneck*: 96 channels, 384, 96. As in MobileNetV2, but with the depthwise layer at the narrow end.
 #   The two `Dense` layers work on the channels of each pixel: they are its 1x1 convolutions.
 # - **LayerNorm** in place of batch normalisation, once in each block. It normalises each pixel over its channels, so it
 #   does the same in training and inference, and for any batch.
@@ -569,8 +569,9 @@ for name in ("small_vgg_cifar10", "resnet20_cifar10", "mobilenetv2_cifar10"):
 #
 # ## Why fewer multiplications can take longer
 #
-# A processor multiplies faster than it fetches. What counts is how many multiplications it gets out of each number that
-# it moves: the **arithmetic intensity** (Williams and others 2009), here MACs divided by the numbers read and written.
+# A processor multiplies faster than it fetches. What counts is how many multiplications a layer does with each number
+# that it moves: the **arithmetic intensity** (Williams and others 2009), here MACs divided by the numbers read and
+# written.
 #
 # **Predict**: 64 channels at 32x32. How many MACs for each number moved, for an ordinary 3x3, for a 1x1, and for a
 # depthwise 3x3?
@@ -604,9 +605,9 @@ claim("and MobileNetV2 has six times the layers of VGG", calls["MobileNetV2"] > 
 # %% [markdown]
 # So there are two traps.
 #
-# - **Thin layers wait for memory.** Depthwise layers, normalisations, activations and concatenations move many numbers
+# - *Thin layers wait for memory.* Depthwise layers, normalisations, activations and concatenations move many numbers
 #   and compute little with each.
-# - **Every layer costs a call.** The smaller the image, the less there is to compute in each call, and the more the
+# - *Every layer costs a call.* The smaller the image, the less there is to compute in each call, and the more the
 #   number of calls counts. The next exercise shows how much.
 #
 # How deep you fall depends on the machine, the library and the size (Ma and others 2018). On a telephone whose library
@@ -615,7 +616,7 @@ claim("and MobileNetV2 has six times the layers of VGG", calls["MobileNetV2"] > 
 #
 # ### Exercise 07.4 · Predict, then measure
 #
-# Three networks for images of 16x16 with 3 channels. Write down your order first, the fastest for **one** image in
+# Three networks for images of 16x16 with 3 channels. Write down your order first, the fastest for *one* image in
 # front. Then measure with `milliseconds`, and give the measured `order`, a list of the three names.
 
 

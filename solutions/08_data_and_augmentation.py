@@ -50,7 +50,7 @@ from cnnlib.results import Experiment
 # %% [markdown]
 # ## More than ninety per cent, and worth nothing
 #
-# A camera stands in a forest. When something moves it takes five pictures in a second: a **burst**. At the end of the
+# A camera stands in a forest. When something moves it takes five pictures in a second: a *burst*. At the end of the
 # year you have 2,000 pictures of 400 scenes, you put a quarter of them aside for testing, and you train.
 #
 # Here is such a data set: 400 pictures of CIFAR-10, five shots of each. Between shots the camera trembles by a pixel,
@@ -76,8 +76,8 @@ plotting.images(shots[15:25], columns=5, alt="Two bursts of five pictures, hardl
 # The model is the plainest there is: the **nearest neighbour**. It keeps all training pictures and gives a new one the
 # class of the picture that differs least, pixel by pixel. It learns nothing. It can only remember.
 #
-# The first split draws single pictures by chance. The second draws *scenes*, and all shots of a scene stay together: a
-# **grouped split**.
+# The first split draws single pictures by chance. The second is a **grouped split**: it draws groups, here *scenes*,
+# and all shots of a scene stay together.
 #
 # **Predict**: guessing among ten classes gives 10 %. What do the two splits give?
 
@@ -109,9 +109,9 @@ claim("the grouped split less than 32 %", by_scene < 0.32)
 claim("pictures of other scenes agree with the grouped split, to 8 points", abs(on_new - by_scene) < 0.08)
 
 # %% [markdown]
-# This is **leakage**: the test set holds what the training set holds. A random split puts a sister of nearly every test
-# picture into the training set, and memory alone finds her. Nothing in the code is wrong, no curve looks odd, and the
-# number is worth nothing on the first day in another forest.
+# The test set holds what the training set holds: **leakage**. A random split puts a sister of nearly every test picture
+# into the training set, and memory alone finds her. Nothing in the code is wrong, no curve looks odd, and the number is
+# worth nothing on the first day in another forest.
 #
 # The question to ask before any split: *what will be new when the model is used?* New scenes, patients, cameras,
 # cities. That is the group.
@@ -174,9 +174,9 @@ exercise("08.1").check(group_split)
 # ## The sisters that nobody told you of
 #
 # Often no one wrote down which pictures belong together. They were collected from the web, where the same photograph
-# stands twice, once brighter and once smaller. You need a fingerprint that such changes leave alone: a **perceptual
-# hash**. One of the simplest is the difference hash: make the picture grey, shrink it to 8 rows of 9 pixels, and write
-# down for each pair of neighbours whether the right one is brighter. That makes 64 bits.
+# stands twice, once brighter and once smaller. You need a fingerprint of a picture that such changes leave alone: a
+# **perceptual hash**. One of the simplest is the difference hash: make the picture grey, shrink it to 8 rows of 9
+# pixels, and write down for each pair of neighbours whether the right one is brighter. That makes 64 bits.
 #
 # **Predict**: of 64 bits, how many change when the cat is made brighter? When it is shrunk to a third? Mirrored?
 
@@ -201,9 +201,10 @@ claim("mirrored or another photograph: more than 20", min(bits["mirrored"], bits
 
 # %% [markdown]
 # Two pictures that have nothing to do with each other differ in about 32 bits, as two rows of coin tosses would on
-# average. So call those that differ in few bits **near-duplicates**. In how few? We know the bursts, so we can measure
-# it. **Precision**: of the pairs that it finds, how many are of one scene? **Recall**: of all pairs of one scene, how
-# many does it find? Five shots make ten pairs, so there are 4,000.
+# average. So call two pictures whose fingerprints differ in few bits **near-duplicates**. In how few? We know the
+# bursts, so we can measure it. **Precision** is the share of what is found that is right: of the pairs that it finds,
+# how many are of one scene? Recall (lesson 04) here is: of all pairs of one scene, how many does it find? Five shots
+# make ten pairs, so there are 4,000.
 
 # %%
 codes = splits.perceptual_hash(shots)
@@ -444,7 +445,7 @@ claim("class weights lower the accuracy", accuracy["class weights"] < accuracy["
 claim("and focal loss does, in each stored run", (right["focal loss"] < right["nothing"]).all())
 
 # %% [markdown]
-# Accuracy hides a class that is lost, because it is hardly ever asked for. **Per-class recall** shows it. And the
+# Accuracy hides a class that is lost, because it is hardly ever asked for. The recall of each class shows it. And the
 # remedies are not free: what is gained in shirts is paid by the classes that look like them, some of whose pictures are
 # now taken for shirts. Which of T-shirt, pullover and coat pays most changes from run to run. Which of the two errors
 # is worse, no loss function knows.
@@ -493,8 +494,8 @@ exercise("08.3").check(balanced)
 # %% [markdown]
 # ## Into a square
 #
-# Networks take squares, and photographs are none. There are three ways to make one: **squash** both sides to the size,
-# **crop** the middle, or **pad** with black. `keras.layers.Resizing` does each. The shuttle below is taller than wide.
+# Networks take squares, and photographs are none. There are three ways to make one: *squash* both sides to the size,
+# *crop* the middle, or *pad* with black. `keras.layers.Resizing` does each. The shuttle below is taller than wide.
 #
 # **Predict**: which of the three gets the highest probability of a shuttle from EfficientNet-Lite0 (lesson 00)?
 
@@ -596,9 +597,9 @@ exercise("08.4").check(standardise)
 # %% [markdown]
 # ## More pictures than you have
 #
-# A cat that is mirrored, moved or under another lamp is still a cat. **Augmentation** changes each picture by chance
-# each time it is shown, so that the network hardly ever sees the same pixels twice. Keras has layers for it. Each is
-# drawn four times below, and the draw that changes the picture most is shown.
+# A cat that is mirrored, moved or under another lamp is still a cat. Augmentation (lesson 04) changes each picture by
+# chance each time it is shown, so that the network hardly ever sees the same pixels twice. Keras has layers for it.
+# Each is drawn four times below, and the draw that changes the picture most is shown.
 
 # %%
 names = ["cat", "coffee", "rocket", "astronaut"]
@@ -845,7 +846,8 @@ claim(
 # ## Which of the two is the limit?
 #
 # Pictures must be read, decoded, changed and handed over before the network can learn from them. That is the **input
-# pipeline**. Measure both sides in images a second: what the pipeline delivers, and what the training step consumes.
+# pipeline**. Measure both sides in images a second: what the input pipeline delivers, and what the training step
+# consumes.
 #
 # **Predict**: rank them. Reading and decoding a photograph, a batch moved and mirrored with NumPy, a batch moved,
 # mirrored and recoloured by layers of Keras, and the training step of the small network above.
@@ -886,8 +888,8 @@ claim(
 claim("recoloured by layers, they come slower: the pipeline is the limit", layer_speed < step)
 
 # %% [markdown]
-# **The slower of the two decides, and nothing else**, as long as both work at the same time. With these layers in the
-# pipeline a network of half the size would not train a second faster.
+# *The slower of the two decides, and nothing else*, as long as both work at the same time. With these layers in the
+# input pipeline a network of half the size would not train a second faster.
 #
 # For photographs, the same two numbers. A step computes about three times what a forward pass does, since the gradients
 # of inputs and of weights each cost as much again. So on this CPU Lite0 trains at a third of the rate above, and one
@@ -974,7 +976,7 @@ measured("gain               ", ahead / waiting, "times")
 #
 # </details>
 #
-# **Where in the pipeline do you normalise, split, deduplicate and augment, and in what order?**
+# **Where in the input pipeline do you normalise, split, deduplicate and augment, and in what order?**
 #
 # <details><summary>Model answer</summary>
 #

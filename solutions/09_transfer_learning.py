@@ -47,8 +47,8 @@ from cnnlib.results import Experiment
 # ## Twenty pictures of each
 #
 # Ten kinds of things, twenty pictures of each: 200 pictures of CIFAR-10, drawn by chance, and 500 others to test on.
-# Another 600 are set aside as **validation part**: where a rate or a number of epochs had to be chosen for this page,
-# it was chosen on them. No choice was made on the test pictures.
+# Another 600 are set aside for validation: where a rate or a number of epochs had to be chosen for this page, it was
+# chosen on them. No choice was made on the test pictures.
 
 # %%
 traps, sizes, choice = (Experiment(name) for name in ("09_traps", "09_images_per_class", "09_choice"))
@@ -62,18 +62,19 @@ claim("no picture is both to train and to choose on", not set(train) & set(valid
 claim("20 of each class to train on", np.all(np.bincount(labels[:200]) == 20))
 
 # %% [markdown]
-# The small network of lesson 08, three convolutions and a dense layer, learns them **from scratch**, from random
-# weights. `transfer.baseline` trains it for 200 steps.
+# The small network of lesson 08, three convolutions and a dense layer, learns them from scratch, from random weights.
+# `transfer.baseline` trains it for 200 steps.
 
 # %%
 scratch = transfer.baseline(pictures[:200], labels[:200], new, truth)
 measured("from scratch, 200 pictures: accuracy on 500 others", scratch)
 
 # %% [markdown]
-# Now take EfficientNet-Lite0 (lesson 07), which has learnt to tell 1,000 classes of ImageNet apart. Cut off the layer
-# that names these classes. What is left, the **backbone**, turns a picture into 1,280 **features**. Put a **head** on
-# it, one dense layer for our ten classes (behind a dropout, in training). Nothing in the backbone may change: it is
-# **frozen**. Only the head learns.
+# **Transfer learning** begins with a **pretrained** network, one that has learnt another task before. Take
+# EfficientNet-Lite0 (lesson 07), which has learnt to tell 1,000 classes of ImageNet apart. Cut off the layer that
+# names these classes. A network without its head is a **backbone**: it turns a picture into features, here 1,280
+# numbers. Put a head on it, one dense layer for our ten classes (behind a dropout, in training). Nothing in the
+# backbone may change: its weights are **frozen**. Only the head learns.
 #
 # The pictures of CIFAR-10 have 32 pixels a side and Lite0 was made for 224, so we enlarge the pictures to 80: more
 # costs time, and the edges that the first layers look for need some room.
@@ -282,9 +283,9 @@ exercise("09.2").check(prepare)
 # %% [markdown]
 # ## Conventions that nobody wrote down
 #
-# Weights are numbers in a certain order. The network around them is yours to build. Here is MobileNetV2 (Sandler
-# and others 2018) from `keras.applications`, and for it weights from a package for tracking people, made with PyTorch
-# (data card in `data/weights`). With a network connection you would write `weights="imagenet"` and get those that
+# Weights are numbers in a certain order. The network around them is yours to build. Here is MobileNetV2 (Sandler and
+# others 2018) from `keras.applications`, and for it weights from a package for tracking people, made with PyTorch
+# (its card is in `data/weights`). With a network connection you would write `weights="imagenet"` and get those that
 # belong to it: one argument, and the same code. We have no connection, and the weights of the package fit: every
 # tensor finds its place.
 
@@ -326,7 +327,7 @@ claim("in each stored run the right conventions gain at least 8 points", gain.mi
 
 # %% [markdown]
 # That so much is lost is no accident of this small test: at 160 pixels, with 1,000 pictures, the same two networks
-# reach 65.4 % and 82.4 % (data card). A wrong convention looks like a mediocre network. To find it, compare with the
+# reach 65.4 % and 82.4 % (the card). A wrong convention looks like a mediocre network. To find it, compare with the
 # original layer by layer, on one picture, until the first difference.
 #
 # ## Fine-tuning, and how to ruin it
@@ -334,7 +335,7 @@ claim("in each stored run the right conventions gain at least 8 points", gain.mi
 # The features were made for ImageNet. Could they be made for us? **Fine-tuning** lets a part of the backbone learn,
 # too. Which part? The first layers see edges, which all pictures have. The last ones are the most specific (Yosinski
 # and others 2014). So keep the first blocks frozen, and cache where the frozen part ends: not features but *maps*. What
-# works at one resolution is a **stage** (lesson 06).
+# works at one resolution is a stage (lesson 02).
 
 # %%
 trunk, tail = transfer.split(backbone, "block4c_add")

@@ -70,8 +70,8 @@ claim("and the shuttle a rubber eraser", said[3][0] == "rubber eraser")
 
 # %% [markdown]
 # Why a bubble? Did it look at the clock at all, or at the empty wall? And of the right answers: did it see the tripod,
-# or the man, or the lawn? An **explanation** here is a map over the picture that says where the answer came from. This
-# page makes seven kinds of them. Its second half asks which of them you may believe.
+# or the man, or the lawn? An **explanation map**, or explanation, is laid over the picture and says where the answer
+# came from. This page makes seven kinds of them. Its second half asks which of them you may believe.
 #
 # ## From below: what a layer responds to
 #
@@ -113,7 +113,7 @@ claim("in the first less than 60 %", idle["stem_relu6"] < 0.6)
 # ## Saliency: which pixels could change the score
 #
 # The score of a class $s_c$ is a function of the pixels. So ask the question of lesson 03, of the pixels instead of the
-# weights: if pixel $x_{ij}$ changed a little, how much would the score change? That is its **saliency**,
+# weights: if pixel $x_{ij}$ changed a little, how much would the score change? That is the **saliency** of the pixel,
 #
 # $$M_{ij} = \max_k \left| \frac{\partial s_c}{\partial x_{ijk}} \right|$$
 #
@@ -171,9 +171,9 @@ claim("SmoothGrad lies on the cup more, by 3 points or more", on_cup["SmoothGrad
 #
 # $$I_{ijk} = (x_{ijk} - x'_{ijk}) \int_0^1 \frac{\partial s_c}{\partial x_{ijk}}\bigl(x' + t\,(x - x')\bigr)\,dt$$
 #
-# ($t$: how far along the line.) All of these shares together are the difference of the two scores: **completeness**. No
-# part of the rise is lost, none invented. On a computer the integral is a sum of steps. Here is how far twenty pictures
-# of CIFAR-10 and a small ResNet are from complete.
+# ($t$: how far along the line.) All shares of an explanation together are the difference of the two scores:
+# **completeness**. No part of the rise is lost, none invented. On a computer the integral is a sum of steps. Here is
+# how far twenty pictures of CIFAR-10 and a small ResNet are from complete.
 
 # %%
 small = models.CifarResNet(depth=20)
@@ -199,13 +199,13 @@ claim("in 4 steps by more than a tenth, in 16 by less than a tenth", missing[4] 
 # ## Grad-CAM: which places
 #
 # Single pixels are too fine. The last feature maps $A^k$ are better witnesses: few places, and each of the maps means
-# something. Weigh each map by how much it raises the score, on average over its places, add them up, and drop what is
-# negative:
+# something. **Grad-CAM** (Selvaraju and others 2017) weighs each map by how much it raises the score, on average over
+# its places, adds them up, and drops what is negative:
 #
 # $$\alpha_k = \frac{1}{HW}\sum_{ij} \frac{\partial s_c}{\partial A^k_{ij}}
 # \qquad L_{ij} = \max\Bigl(0, \sum_k \alpha_k A^k_{ij}\Bigr)$$
 #
-# ($H$, $W$: height and width of the maps.) That is **Grad-CAM** (Selvaraju and others 2017).
+# ($H$, $W$: height and width of the maps.)
 
 # %%
 cam = explain.grad_cam(lite, x, truth, layer="head_relu6", batch_size=1)
@@ -372,8 +372,9 @@ exercise("10.2").check(layer_for)
 # %% [markdown]
 # ## Occlusion: hide it and see
 #
-# All of this needs gradients. Another method needs nothing but the answer: lay a square of the picture's mean colour
-# over it, see how far the probability falls, move the square on (Zeiler and Fergus 2014, with a grey one).
+# All of this needs gradients. Another method, **occlusion**, needs nothing but the answer: lay a square of the
+# picture's mean colour over it, see how far the probability falls, move the square on (Zeiler and Fergus 2014, with a
+# grey one).
 #
 # Each pixel gets the mean fall over the squares that hid it.
 #
@@ -518,10 +519,10 @@ claim(
 #
 # Now doubt. A map that lies on the cup looks right. Would it look right if the network knew nothing? Shuffle the
 # weights, beginning with the last layer and going down, and compare each map with its original. A map that does not
-# change does not depend on what was learnt, and **explains nothing** (Adebayo and others 2018).
+# change does not depend on what was learnt, and *explains nothing* (Adebayo and others 2018).
 #
-# Four maps take part: saliency, the picture times its gradient, Grad-CAM, and an edge detector that has never heard of
-# any network.
+# Four maps take part: saliency, the picture times its gradient, Grad-CAM, and a filter for edges that has never heard
+# of any network.
 
 
 # %%
@@ -579,9 +580,9 @@ claim("the edge detector keeps 1, all the way down", min(kept["edge detector"]) 
 #
 # ## Does it point at the right thing?
 #
-# The **pointing game** (Zhang and others 2018): the highest place of the map is a finger. It scores a hit if it lies in
-# the box of the object. The boxes on the five photographs were drawn by hand for this page. A third player takes part,
-# who always points at the middle.
+# The **pointing game** (Zhang and others 2018): the highest place of the map is a finger. It is a hit if it lies in the
+# box of the object. The boxes on the five photographs were drawn by hand for this page. A third player takes part, who
+# always points at the middle.
 #
 # **Predict**: who wins?
 
@@ -680,9 +681,9 @@ exercise("10.4").check(hit_rate)
 # ## A horse is what has a stamp
 #
 # Now use it. Somebody collected pictures of dogs and of horses. All horses came from one agency, which puts its stamp
-# into the lower left corner. Nobody noticed. A network that is right for such a reason is called a **Clever Hans**,
-# after a horse that was thought to do sums, and read the answers in posture and face of those who asked (Lapuschkin and
-# others 2019).
+# into the lower left corner. Nobody noticed. A network that is right for a reason that has nothing to do with the
+# question is called a **Clever Hans**, after a horse that was thought to do sums, and read the answers in posture and
+# face of those who asked (Lapuschkin and others 2019).
 
 
 # %%
@@ -926,9 +927,9 @@ exercise("10.6").check(verdict)
 #
 # <details><summary>Model answer</summary>
 #
-# Whether the maps change when the weights are shuffled: an edge detector lies on the lung as well. Whether they differ
-# between the classes. Whether they point better than a fixed guess, since the lung is in the middle of each picture.
-# And what happens to the score when the place is hidden.
+# Whether the maps change when the weights are shuffled: a filter for edges lies on the lung as well. Whether they
+# differ between the classes. Whether they point better than a fixed guess, since the lung is in the middle of each
+# picture. And what happens to the score when the place is hidden.
 #
 # </details>
 #

@@ -48,7 +48,7 @@ from cnnlib.results import Experiment
 # ## One word is not enough
 #
 # A classifier has one word for a picture. A **detector** answers with a list: for each object a class, a score and a
-# **box**, the smallest upright rectangle around it. The list may be empty.
+# **bounding box**, the smallest upright rectangle around it. The list may be empty.
 #
 # Here is one that comes with the course: SSDLite on MobileNetV2, trained on the 80 classes of COCO.
 #
@@ -101,7 +101,7 @@ claim("there and back, nothing is lost", np.allclose(back, box, atol=1e-3))
 #
 # ## How far do two boxes agree?
 #
-# Divide what two boxes $A$ and $B$ share by what they cover together: **intersection over union**,
+# Divide what two boxes $A$ and $B$ share by what they cover together: **intersection over union** (IoU),
 #
 # $$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A \cup B|} = \frac{|A \cap B|}{|A| + |B| - |A \cap B|}$$
 #
@@ -206,7 +206,7 @@ claim("there are 720 anchors: 576 and 144", (len(anchors), counts) == (720, [576
 
 # %% [markdown]
 # Which anchor answers for which object? Compare all anchors with all objects. An IoU of 0.5 or more: the anchor answers
-# for that object. Below 0.4: **background**. In between it is **ignored**, since either answer would be half wrong. And
+# for that object. Below 0.4: *background*. In between it is *ignored*, since either answer would be half wrong. And
 # each object gets the anchor that fits it best, however badly, so that none is forgotten. (The two limits are those of
 # RetinaNet, Lin and others 2017; the last rule is that of Ren and others 2015.)
 #
@@ -286,15 +286,15 @@ claim("elsewhere, and three times as large, they are the same", np.allclose(else
 # %% [markdown]
 # ## Two losses, and a flood of nothing
 #
-# For the four numbers: **smooth L1**, a parabola near 0 and a straight line further out, so that one object that is far
-# off does not drown the others (Girshick 2015). Only anchors with an object have it.
+# The loss of the four numbers is **smooth L1**, a parabola near 0 and a straight line further out, so that one object
+# that is far off does not drown the others (Girshick 2015). Only anchors with an object have it.
 #
 # For the class: seven answers between 0 and 1 at each anchor, one for each class, all 0 for background. That is 5,040
 # answers for one scene, and some 20 of them should be 1. Suppose that the network already does well: it gives the
 # background 5 %, and what is there 30 %. Which of the two makes up the loss?
 #
-# **Focal loss** multiplies the cross-entropy by $(1 - p_t)^\gamma$, where $p_t$ is the probability of what is true (Lin
-# and others 2017): what is easy hardly counts any more. The paper, and the detector below, also weigh ones by
+# Focal loss (lesson 08) multiplies the cross-entropy by $(1 - p_t)^\gamma$, where $p_t$ is the probability of what is
+# true (Lin and others 2017): what is easy hardly counts any more. The paper, and the detector below, also weigh ones by
 # $\alpha = 0.25$ and zeros by 0.75; `None` here leaves that out.
 
 
@@ -318,8 +318,8 @@ claim("under focal loss with gamma 2, less than a tenth", shares[2] < 0.1)
 # ## The detector
 #
 # Deep maps know *what* is there and hardly *where*; shallow maps know where and hardly what. A **feature pyramid**
-# hands the deep ones down: enlarge, add to the finer map, smooth (Lin and others 2017). On each of its maps stands the
-# same small **head**: a convolution, then one for the four numbers and one for the classes.
+# hands the deep maps down to the shallow ones: enlarge, add to the finer map, smooth (Lin and others 2017). On each of
+# its maps stands the same small head: a convolution, then one for the four numbers and one for the classes.
 
 # %%
 backbone = models.ResNet(18, (48, 48, 3), width=0.5)  # its second half and its classifier are left out
@@ -426,10 +426,9 @@ claim("at least half of the boxes say again what another one says", after < befo
 
 # %% [markdown]
 # Two things come together. A score of 0.05 is nearly nothing, and focal loss does not push easy answers down to 0; a
-# higher threshold removes those. And the anchors around an object all report it: **non-maximum suppression** (NMS)
-# keeps one of them. Take the box with the
-# best score, drop all boxes that overlap it by more than a threshold, go on with the best of the rest. It is done
-# within each class: a shirt does not suppress the bag in front of it.
+# higher threshold removes those. The anchors around an object all report it, and **non-maximum suppression** (NMS)
+# keeps one of them: take the box with the best score, drop all boxes that overlap it by more than a threshold, go on
+# with the best of the rest. It is done within each class: a shirt does not suppress the bag in front of it.
 #
 # Try the two thresholds, and what happens if all classes are thrown together.
 
@@ -447,8 +446,8 @@ claim("within each class at least as many stay as with all classes thrown togeth
 
 # %% [markdown]
 # NMS has to choose between two faults. Two things that really overlap by more than the threshold become one. With a
-# higher threshold, one thing becomes two. **Soft-NMS** lowers the score of what overlaps, and drops nothing (Bodla and
-# others 2017). Two cats, one behind the other, and a double report of the first:
+# higher threshold, one thing becomes two. **Soft-NMS** lowers the score of a box that overlaps a better one, and drops
+# nothing (Bodla and others 2017). Two cats, one behind the other, and a double report of the first:
 
 # %%
 cats = np.array([[0, 0, 100, 80], [30, 0, 130, 80], [2, 1, 101, 82]], "float32")
@@ -509,12 +508,13 @@ def judge(answers, truth, label, least=0.5):
 
 
 # %% [markdown]
-# If all detections down to some score are accepted: **precision** is the share of them that is right, **recall** the
-# share of the objects that is found (lesson 08). Each score gives a point. Going down, recall rises and precision
-# falls, with teeth.
+# If all detections down to some score are accepted: precision is the share of them that is right, recall the share of
+# the objects that is found (lesson 08). Each score gives a point. Going down, recall rises and precision falls, with
+# teeth.
 #
-# **Average precision** (AP) is the area under that curve. COCO fills the dips first: the height at recall $r$ is the
-# best precision at any recall of $r$ or more. Then it takes the mean of 101 heights, at $r = 0, 0.01, \ldots, 1$.
+# **Average precision** (AP) is the area under the curve of precision over recall. COCO fills the dips first: the
+# height at recall $r$ is the best precision at any recall of $r$ or more. Then it takes the mean of 101 heights, at
+# $r = 0, 0.01, \ldots, 1$.
 
 # %%
 judged = {label: judge(answers, held.truth, label) for label in range(7)}
@@ -965,26 +965,28 @@ claim(
 
 # %% [markdown]
 # Stride 16 is behind at every size, by some 0.2 for the largest and by more than 0.4 for the smallest: even 26 pixels
-# are less than two of its places wide. This is the failure and its remedy. Small things need a **fine stride**, or
-# which is the same, a larger picture or a picture in parts: the pug was found again when its part was enlarged. Each
-# has its price, since half the stride is four times as many places. And the pyramid is there because the fine map
-# alone would not know what it sees.
+# are less than two of its places wide. This is the failure and its remedy. Small things need a fine stride, or which
+# is the same, a larger picture or a picture in parts: the pug was found again when its part was enlarged. Each has
+# its price, since half the stride is four times as many places. And the pyramid is there because the fine map alone
+# would not know what it sees.
 #
 # ## Other ways to answer with a list
 #
-# Our detector asks once, at every place: a **single-stage** detector with anchors (SSD, RetinaNet). Three more
+# Our detector asks once, at every place: a **single-stage detector** with anchors (SSD, RetinaNet). Three more
 # families, as shapes. For $a$ anchors, $k$ classes, and features with $c$ channels:
 #
 # | family | what it asks | what comes out | who removes doubles |
 # |---|---|---|---|
 # | RetinaNet | at each anchor: what, and where exactly | $(a, 4 + k)$ | NMS |
-# | Faster R-CNN, first stage | at each anchor: anything at all | $(a, 4 + 1)$, the best are **proposals** | NMS |
+# | Faster R-CNN, first stage | at each anchor: anything at all | $(a, 4 + 1)$, the best are proposals | NMS |
 # | Faster R-CNN, second stage | of the features inside each proposal: what | $(\text{proposals}, 4k + k + 1)$ | NMS |
 # | YOLO, first version | at each of $S \times S$ cells: $B$ boxes and one class | $(S, S, 5B + k)$ | NMS |
 # | DETR | each of $N$ slots: which object is yours, or none | $(N, 4 + k + 1)$ | the loss |
 #
-# The **two-stage** detector looks twice (Ren and others 2015). Its second look needs features of one size from boxes of
-# any size. **RoI align** divides each box into a grid and interpolates (He and others 2017). Lesson 13 builds it.
+# The **two-stage detector** looks twice (Ren and others 2015): first for **region proposals**, boxes in which there may
+# be anything at all, then into each of these for its class. Its second look needs features of one size from boxes of
+# any size. RoI align (lesson 13) divides each box into a grid and interpolates (He and others 2017). Lesson 13 builds
+# it.
 
 # %%
 fine = keras.Model(detector.model.input, detector.model.get_layer("pyramid0_smooth").output)(new[:1])

@@ -81,9 +81,9 @@ claim("no nucleus is in both", not train_names & test_names)
 #
 # ## A class for every pixel
 #
-# **Semantic segmentation** gives each pixel a class: here background, 0, and nucleus, 1. The answer is a **label map**
-# as large as the image. The network that makes it is a classifier with one change: it has scores not for the image but
-# for each pixel, so its output is (n, height, width, classes).
+# **Semantic segmentation** gives each pixel a class: here background, 0, and nucleus, 1. The answer is a **label
+# map**, as large as the image, with the number of a class at each pixel. The network that makes it is a classifier
+# with one change: it has scores not for the image but for each pixel, so its output is (n, height, width, classes).
 #
 # **Predict**: a model says *background* everywhere. Which share of the pixels is right?
 
@@ -99,9 +99,9 @@ claim("an empty answer is right on more than 80 % of the pixels", np.mean(new_ma
 #
 # $$\text{IoU} = \frac{TP}{TP + FP + FN} \qquad\qquad \text{Dice} = \frac{2\,TP}{2\,TP + FP + FN}$$
 #
-# Both are 1 for a perfect mask and 0 for one that misses everything. They always agree on which of two masks is better,
-# since one is a function of the other: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. The **mean IoU** averages
-# over the classes.
+# IoU and the **Dice score** are 1 for a perfect mask and 0 for one that misses everything. They always agree on which
+# of two masks is better, since one is a function of the other: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. The
+# **mean IoU** averages the IoU over the classes.
 #
 # Neither looks at outlines: of a large object most pixels lie inside. The **boundary F-score** (Csurka, Larlus and
 # Perronnin 2013) compares only the outlines: which share of the predicted outline lies within a pixel of the true one,
@@ -176,11 +176,11 @@ exercise("12.1").check(mean_iou)
 # ## Down, and up again
 #
 # To know that a pixel is nucleus and not dust, a network must see its surroundings. Lesson 02 showed the cheap way to
-# see far: halve the map again and again. But then the answer is small, and the question was about each pixel. So an
-# **encoder** goes down, and a **decoder** comes up again to full size.
+# see far: halve the map again and again. But then the answer is small, and the question was about each pixel. An
+# **encoder** goes down, to ever smaller maps, and a **decoder** comes up again to full size.
 #
-# What goes down loses the exact place of every edge. **U-Net** (Ronneberger, Fischer and Brox 2015) hands it over: at
-# each size the decoder gets the encoder's map of the same size beside its own. These are its **skip connections**.
+# What goes down loses the exact place of every edge. **U-Net** (Ronneberger, Fischer and Brox 2015) hands the edges
+# over: at each size the decoder gets the encoder's map of the same size beside its own, by **skip connections**.
 
 
 # %%
@@ -248,8 +248,8 @@ claim("it has 135,177 weights", unet.count_params() == 135_177)
 # %% [markdown]
 # ## What to minimise
 #
-# For each pixel there is the **cross-entropy** of lesson 03, and its mean over the image. It treats all pixels alike,
-# and most are easy background. The **Dice loss** makes the score itself something with a gradient: take probabilities
+# For each pixel there is the cross-entropy of lesson 03, and its mean over the image. It treats all pixels alike, and
+# most are easy background. The **Dice loss** makes the score itself something with a gradient: take probabilities
 # $p_i$ in the place of a mask (compare Milletari, Navab and Ahmadi 2016, who square the terms below the line), with
 # the true labels $t_i$:
 #
@@ -454,9 +454,9 @@ claim("on average at least twice what Dice loses", lost["outline"].mean() > 2 * 
 #
 # ## The checkerboard
 #
-# There are two ways to double a map. Repeat each pixel and convolve, as above: **resize-convolution**. Or the
-# **transposed convolution** of lesson 01: each pixel of the input lays a window onto the output, weighed by its value,
-# in steps of the stride, and where windows overlap they add up.
+# There are two ways to double a map. A **resize-convolution** repeats each pixel and then convolves, as above. The
+# other is the transposed convolution of lesson 01: each pixel of the input lays a window onto the output, weighed by
+# its value, in steps of the stride, and where windows overlap they add up.
 #
 # Move the sliders. Orange are the windows, and below them stands how many lie on each pixel.
 
@@ -469,8 +469,9 @@ plotting.explore(
 )
 
 # %% [markdown]
-# With a window of 3 and a stride of 2, pixels get one and two windows in turn. In the plane that is 1, 2 and 4. A
-# constant map, through a layer whose weights are all 1, shows it.
+# With a window of 3 and a stride of 2, pixels get one and two windows in turn. In the plane the windows on a pixel
+# are then 1, 2 or 4, in a pattern that repeats every two pixels: a **checkerboard**. A constant map, through a layer
+# whose weights are all 1, shows it.
 
 # %%
 constant = np.ones((1, 8, 8, 1), "float32")
@@ -556,9 +557,10 @@ plotting.label_maps(
 
 # %% [markdown]
 # Nuclei that touch are one component. So split what is round: deep inside a nucleus the distance to the background has
-# a peak, and `split_touching` grows a region around each peak until they meet (a **watershed**). The **average
-# precision** counts a nucleus as found if its region has an IoU of more than one half with it: hits, divided by hits,
-# misses and inventions together (the score of the 2018 Data Science Bowl at one threshold, Caicedo and others 2019).
+# a peak, and `split_touching` grows a region around each peak until the regions meet, a **watershed**. The average
+# precision of a segmentation counts a nucleus as found if its region has an IoU of more than one half with it: hits,
+# divided by hits, misses and inventions together (the score of the 2018 Data Science Bowl at one threshold, Caicedo
+# and others 2019).
 
 # %%
 count = segmentation.count_error(new_nuclei, parts), segmentation.count_error(new_nuclei, split)
@@ -601,7 +603,7 @@ exercise("12.5").check(count_objects)
 # ## A batch of one
 #
 # Segmentation needs large images, and often memory for one of them only. Batch normalisation then takes its mean and
-# spread from a single image. **Group normalisation** (lesson 06) never looks at others. See how much the answer to one
+# spread from a single image. Group normalisation (lesson 06) never looks at others. See how much the answer to one
 # square depends on which others are in its batch.
 
 # %%

@@ -85,11 +85,10 @@ claim("more than a quarter of the pixels in a box are not the item's", np.mean(i
 # ## One backbone
 #
 # Four networks could answer the four questions. But each of them would first have to find edges, then parts, then
-# things. So that work is done once, by the **backbone**, and what answers a question is a small **head** on its last
-# map.
+# things. So that work is done once, by the backbone, and what answers a question is a small head on its last map.
 #
 # The backbone is a small ResNet with a feature pyramid, so that the map is fine *and* knows what is there. One place of
-# it stands for 4 by 4 pixels: its **stride** is 4.
+# it stands for 4 by 4 pixels: its stride is 4.
 
 
 # %%
@@ -110,11 +109,12 @@ backbone.output.shape[1:]
 #
 # Three heads look at the whole map, each with one 3x3 and one 1x1 convolution. What they answer at a place is
 #
-# - **class head**: for each kind, whether the *centre* of such an object lies here. An object is one point of a map,
-#   so there are no anchors to match (Zhou, Wang and Krähenbühl 2019).
-# - **box head**: how many pixels it is from the middle of this place to the left, top, right and bottom side of the
-#   box.
-# - **keypoint head**: for each of four points, whether it lies here. Such a map is a **heatmap**.
+# - the **class head** says for each kind whether the *centre* of an object of that kind lies here. An object is one
+#   point of a map, so there are no anchors to match (Zhou, Wang and Krähenbühl 2019).
+# - the **box head** says how many pixels it is from the middle of this place to the left, top, right and bottom side
+#   of the box.
+# - the **keypoint head** says for each of four points whether it lies here. A map that is high where a point is
+#   likely to lie is a **heatmap**.
 #
 # Most places have no centre and no keypoint. So the last bias starts at a low score, as in lesson 11.
 
@@ -149,14 +149,14 @@ claim("three networks would multiply more than 1.8 times as often as one with th
 # %% [markdown]
 # ## A head that answers for each box
 #
-# Which pixels? Asked at each place, the answer would need a whole mask at each place. So the mask head is asked only
-# where there is an object: a box, true or found, is cut out of the shared map at a fixed size, and a few layers say for
-# each of 16 by 16 cells of the *box* whether it is the object. That is the idea of Mask R-CNN (He and others 2017).
-# A box to be cut out is a **region of interest**, RoI.
+# Which pixels? Asked at each place, the answer would need a whole mask at each place. So the **mask head** is asked
+# only where there is an object: a box, true or found, is cut out of the shared map at a fixed size, and a few layers
+# say for each of 16 by 16 cells of the *box* whether it is the object. That is the idea of Mask R-CNN (He and others
+# 2017). A box to be cut out of a map is a **region of interest** (RoI).
 #
-# How is a box cut out of a map? Its sides lie anywhere; the map has a place every 4 pixels. An early answer was to
-# round (**RoI pooling**, Girshick 2015). Try both on a map whose value at each place *is* the place's middle in pixels:
-# then what is cut out should be the middles of the cells of the box.
+# How is a box cut out of a map? Its sides lie anywhere; the map has a place every 4 pixels. An early answer, **RoI
+# pooling** (Girshick 2015), was to round the sides of the box to whole places of the map. Try both on a map whose value
+# at each place *is* the place's middle in pixels: then what is cut out should be the middles of the cells of the box.
 #
 # **Predict**: the box moves to the right by one pixel at a time. How do the values move?
 
@@ -299,14 +299,14 @@ claim("with a little noise, by less than an eighth of that", off["parabola, nois
 
 # %% [markdown]
 # The neighbours know more. If the left one is brighter than the right one, the point lies left of the middle. A step of
-# a **quarter** of a place to that side is a simple rule (Newell, Yang and Deng 2016). And the logarithm of a
-# Gaussian is a *parabola*, whose top three values give exactly. With $a$, $b$ and $c$ the logarithms left of the
-# brightest place, at it and right of it, the top is beside its middle by
+# a *quarter* of a place to that side is a simple rule (Newell, Yang and Deng 2016). And the logarithm of a Gaussian is
+# a *parabola*, whose top three values give exactly. With $a$, $b$ and $c$ the logarithms left of the brightest place,
+# at it and right of it, the top is beside its middle by
 #
 # $$d = \frac{a - c}{2\,(a - 2b + c)}$$
 #
-# places, and the same again from top to bottom (compare Zhang and others 2020). This is **sub-pixel decoding**. What is
-# left is what the network does not know.
+# places, and the same again from top to bottom (compare Zhang and others 2020). To read a keypoint between the places
+# of a heatmap is **sub-pixel decoding**. What is left is what the network does not know.
 #
 # ### Exercise 13.3 · Decode a heatmap
 #
@@ -601,8 +601,8 @@ measured("objects shown for each object there is", sum(len(b["names"]) for b in 
 # How good is that? In lesson 11 a found box was right if it overlapped a true box of its class, with an IoU of at least
 # a threshold, and no better one had taken that. For instances only the overlap changes: the IoU of two *masks* is the
 # number of pixels that both own, divided by the number that at least one owns. All else stays: sort by score, follow
-# precision and recall down the list, take the area under the curve. The mean over the kinds and over ten thresholds,
-# 0.5 to 0.95, is **mask AP**.
+# precision and recall down the list, take the area under the curve. The mean of this AP over the kinds and over ten
+# thresholds of the IoU of masks, 0.5 to 0.95, is **mask AP**.
 #
 # Beware of the name. `segmentation.average_precision` of lesson 12 is the score of the Data Science Bowl: pairs divided
 # by pairs, missed and invented. It has no scores and no curve. Here `detection.average_precision` is meant.
@@ -753,8 +753,8 @@ claim("without keypoints, both do", np.abs([lost["keypoint box"], lost["keypoint
 # says what is cut out. Switched off, it stays near its bias, 16 pixels to each side, around centres that are right, and
 # the mask head still finds much of the item in there. The keypoints are asked last, and nobody depends on them.
 #
-# And do the heads help each other? That is the hope of **multi-task learning**: what one task teaches the backbone
-# serves the others.
+# And do the heads help each other? **Multi-task learning** hopes for it: what one task teaches the backbone serves
+# the others.
 #
 # **Predict**: in which direction do the other three numbers go when the class head is off?
 
@@ -826,13 +826,13 @@ claim("learnt weights: mask AP better than our guess by 0.01 or more", change("l
 # ## Every pixel one answer
 #
 # Masks of instances may overlap, and they leave the background out. **Panoptic segmentation** (Kirillov and others
-# 2019) wants both answers for every pixel: its class, and *which one* if it is countable. Countable things such as
-# shirts are **things**; sky and grass, which have no number, are **stuff**. A network for it has one more head on the
-# backbone, the per-pixel classes of lesson 12, and a rule that merges the two: things with a low score are
-# dropped, the others come first, by their scores, and stuff takes what is left.
+# 2019) gives every pixel two answers: its class, and *which one* if it is countable. Countable classes such as shirts
+# are **thing classes**; sky and grass, which have no number, are **stuff classes**. A network for it has one more
+# head on the backbone, the per-pixel classes of lesson 12, and a rule that merges the two: things with a low score
+# are dropped, the others come first, by their scores, and stuff takes what is left.
 #
-# Its measure is the **panoptic quality**, the mean over the classes. Match true and found segments of a class whose IoU
-# exceeds 0.5. Then
+# To measure it, match true and found segments of a class whose IoU exceeds 0.5. Then the **panoptic quality** of the
+# class, whose mean over the classes is the result, is
 #
 # $$PQ = \frac{\text{sum of the IoU of all pairs}}{\text{pairs} + (\text{missed} + \text{invented}) / 2}$$
 #

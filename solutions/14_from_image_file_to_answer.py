@@ -70,7 +70,7 @@ plotting.boxes_on(
 
 # %% [markdown]
 # The network has done the least of it. It takes 300 by 300 by 3 numbers between -1 and 1, and gives 1,917 times 95
-# others. All the rest is the **pipeline**, in six stages:
+# others. All the rest is done by the **pipeline**, six stages that lead from a file to an answer:
 #
 # | stage | from | to |
 # |---|---|---|
@@ -114,9 +114,9 @@ for name, data in files.items():
         print(f"{name:16} {error.code}: {error}")
 
 # %% [markdown]
-# The first two have a defined meaning, and it is written down in the answer, under `notes`. The last three have
-# none, and each gets an error with a **code**, which a program can act upon: ask for the upload again (`truncated`), or
-# tell the user that this is no image.
+# The first two have a defined meaning, and it is written down in the answer, under `notes`. The last three have none,
+# and each gets an error with a *code*, which a program can act upon: ask for the upload again (`truncated`), or tell
+# the user that this is no image.
 #
 # No code is ever a crash. In [docs/odd_images.md](../docs/odd_images.md) you find what 200 odd and damaged files got.
 #
@@ -135,9 +135,10 @@ claim("as an array of what is stored, it is none", "cat" not in [found["label"] 
 #
 # Hardly any photograph has the shape of the input. There are three common policies.
 #
-# - **stretch**: each side by itself. Everything is seen, circles become ellipses.
-# - **letterbox**: as large as fits, with the shape kept; the rest is filled with a constant.
-# - **shortest side and crop**: the shorter side becomes a little longer than the input, 256 for 224, and the middle is
+# - *stretch*: each side by itself. Everything is seen, circles become ellipses.
+# - **letterbox**: the picture as large as fits into the square, with its shape kept; the rest is filled with a
+#   constant.
+# - *shortest side and crop*: the shorter side becomes a little longer than the input, 256 for 224, and the middle is
 #   cut out. Most ImageNet networks were tested in this way.
 #
 # **Predict**: of a photograph of 267 by 400, which share of the pixels does a network see under the third policy?
@@ -220,7 +221,7 @@ print("nearest miss:", answer["nearest_miss"]["label"], approx(answer["nearest_m
 claim("nothing is found, and that is an answer", answer["found"] is False and answer["results"] == [])
 
 # %% [markdown]
-# **Nothing found** is the most frequent answer of many machines, and the one that is tested least. Beside it stands
+# *Nothing found* is the most frequent answer of many machines, and the one that is tested least. Beside it stands
 # what came nearest: a *boat* with a low score tells the reader that the network was not blind, and not far from an
 # answer.
 #
@@ -258,8 +259,8 @@ exercise("14.2").check(report)
 # ### Which network said this?
 #
 # An answer outlives the program that gave it. Months later somebody asks why a part was rejected. So each answer names
-# what made it. A **sha256** is a fingerprint of bytes: other weights have another one. The version of the preprocessing
-# is such a fingerprint, too, of all its settings: nobody has to remember to raise it.
+# what made it. A **sha256** is a fingerprint of the bytes of a file: other weights have another one. The version of the
+# preprocessing is such a fingerprint, too, of all its settings: nobody has to remember to raise it.
 #
 # The label map has one for a reason. A network says *class 17*; a list makes it *cat*. If someone adds a class in the
 # middle of that list, every answer behind it is wrong, and no error is raised anywhere. Unless fingerprints are
@@ -281,7 +282,7 @@ except pipeline.SpecificationError as error:
 # ### Masks are long
 #
 # A mask has as many numbers as the picture has pixels. But most neighbours are alike, so store the lengths of the
-# *runs*: **run-length encoding**, RLE. COCO reads a mask column by column, from the top of the left column on, and
+# *runs*: **run-length encoding** (RLE). COCO reads a mask column by column, from the top of the left column on, and
 # begins with the zeros, even if there are none. So a mask (2, 3)
 #
 # $$\begin{pmatrix} 1 & 0 & 0 \\ 1 & 1 & 0 \end{pmatrix}$$
@@ -329,14 +330,14 @@ exercise("14.3").check(lengths_of_runs)
 #
 # | | formula | low when |
 # |---|---|---|
-# | **probability** | $p_1$ | no class stands out |
-# | **margin** | $p_1 - p_2$ | two classes compete |
+# | *probability* | $p_1$ | no class stands out |
+# | *margin* | $p_1 - p_2$ | two classes compete |
 # | **entropy** | $-\sum_k p_k \log p_k \,/ \log K$ | one class has it all (high: anything may be true) |
 #
-# Is $p_1 = 0.9$ right nine times in ten? Only if the network is **calibrated**, and most are not: they are too sure. A
-# **temperature** $T$ mends much of that (Guo and others 2017): logits are divided by it before the softmax. It is
+# Is $p_1 = 0.9$ right nine times in ten? Only if the network is calibrated (lesson 15), and most are not: they are
+# too sure. A temperature $T$ (lesson 15) mends much of that: logits are divided by it before the softmax. It is
 # fitted on data that are neither training nor test data, and it is stored in the specification; `calibrated` in an
-# answer says whether that was done. Lesson 15 measures what it is worth.
+# answer says whether that was done.
 
 # %%
 logits = np.array([[6.0, 1.0, 0.0], [3.0, 2.8, 0.0], [1.0, 0.9, 0.8]])
@@ -349,18 +350,19 @@ for row, own, doubt in zip(logits, p, entropy):
 # ### What to do with an unsure answer
 #
 # A machine sorts things by what the network says. If it is unsure, a person can look. Where is the line? That depends
-# on what a wrong box costs and what a look costs, not on the network alone. Such a threshold with its consequences is
+# on what a wrong box costs and what a look costs, not on the network alone. A threshold with its consequences is
 # called an **operating point**. Choose it on validation data: on test data it would be fitted to what is to judge it.
 #
 # ### Exercise 14.4 · An operating point
 #
 # For each of n validation pictures you know how sure the network was, `confidence` (n,), and whether it was `right`
-# (n,) bool. Pictures whose confidence is *at least* the threshold are sorted by machine, and each of them that is wrong
-# costs `wrong`. Each of the others costs `look`, and a person is always right. At most the share `capacity` of all
-# pictures can be looked at.
+# (n,) bool. Pictures for which it was *at least* as sure as the threshold are sorted by machine, and each of them that
+# is wrong costs `wrong`. Each of the others costs `look`, and a person is always right. At most the share `capacity` of
+# all pictures can be looked at.
 #
-# Return the pair (threshold, total cost) with the least cost that the capacity allows. Candidates are the confidences
-# themselves, and infinity (`np.inf`), where a person looks at everything. Of equal costs take the lower threshold.
+# Return the pair (threshold, total cost) with the least cost that the capacity allows. Candidates are the values of
+# `confidence` themselves, and infinity (`np.inf`), where a person looks at everything. Of equal costs take the lower
+# threshold.
 
 
 # %%
@@ -473,9 +475,9 @@ plotting.ways(hunt.stored["accuracy"], accuracy, reference="as trained")
 measured("accuracy as trained", accuracy["as trained"])
 
 # %% [markdown]
-# How sure are these costs? The same pictures were prepared in two ways, so the differences are **paired**: most
-# pictures are right both times or wrong both times. Draw 2,000 of the 2,000 pictures with replacement, a thousand
-# times, and see how the mean difference varies (a **bootstrap**).
+# How sure are these costs? The same pictures were prepared in two ways, so the differences are *paired*: most
+# pictures are right both times or wrong both times. A **bootstrap** asks chance: draw 2,000 of the 2,000 pictures
+# with replacement, a thousand times, and see how the mean difference varies.
 
 # %%
 draws = np.random.default_rng(runtime.seed()).integers(0, len(as_trained), (1000, len(as_trained)))
@@ -621,20 +623,20 @@ claim("version 2 is better by more than 0.01", new_right.mean() > as_trained.mea
 claim("and yet it is newly wrong on more than 2 % of the pictures", worse > 0.02)
 
 # %% [markdown]
-# Calibration, threshold and golden file belong to the old weights. So a new specification is written, with a new
+# Temperature, threshold and golden file belong to the old weights. So a new specification is written, with a new
 # version.
 #
 # The gain is the difference of two larger numbers. Whoever had built a rule around a picture that used to work calls
-# the new version broken, and is right. Such **regressions** (Yan and others 2021 call them negative flips) are listed,
-# and looked at, before a version goes out.
+# the new version broken, and is right. Pictures that an old version had right and a new one has wrong, **negative
+# flips** (Yan and others 2021), are listed, and looked at, before a version goes out.
 #
-# A safe way to change: keep both versions running for a while, answer with the old one, and compare (a **shadow**).
-# Lesson 15 does that, with an alarm.
+# A safe way to change: keep both versions running for a while, answer with the old one, and compare: the new one is a
+# **shadow** of the old. Lesson 15 does that, with an alarm.
 #
 # ### Where the time goes
 #
-# Users wait for the slowest pictures, not for the mean. So latency is stated by **percentiles**: p95 is what 95 of 100
-# pictures stay below.
+# Users wait for the slowest pictures, not for the mean. So latency is stated by **percentiles**: p95 is the time that
+# 95 of 100 pictures stay below.
 #
 # **Predict**: which of the four stages takes longest for the small sorter? And for the detector, with its 4.5 million
 # parameters?
@@ -668,11 +670,11 @@ claim("five files, three answers, two records of why not", sum("error" in answer
 #
 # The same dictionary, three readers.
 #
-# - An **inspection tool** shows the box on the part, the score and the threshold. What must not happen: a defect passes
+# - An *inspection tool* shows the box on the part, the score and the threshold. What must not happen: a defect passes
 #   because the camera was blind. So "passed" comes with the nearest miss, and the picture is kept.
-# - A **medical viewer** shows an outline and its doubt, sizes in mm, the version of the model. What must not happen: a
+# - A *medical viewer* shows an outline and its doubt, sizes in mm, the version of the model. What must not happen: a
 #   score is read as a probability, or *nothing found* as *healthy*. So it says what was looked for, and by what.
-# - A **sorting machine** needs one label in time. What must not happen: an answer that comes late, or NaN taken for
+# - A *sorting machine* needs one label in time. What must not happen: an answer that comes late, or NaN taken for
 #   *no*. So there is a third answer, "to a person".
 
 # %%

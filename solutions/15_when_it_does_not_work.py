@@ -50,16 +50,16 @@ from cnnlib.results import Experiment
 #
 # A program with a mistake stops. A network with a mistake trains: the loss goes down a little, a number comes out, and
 # you change the learning rate for a day. So look in an order that is the same every time, the cheap and the telling
-# first. It is a **ladder** of five rungs:
+# first. The **ladder** has five rungs:
 #
-# 1. **data**: look at what the network is fed, with its labels
-# 2. **tiny set**: twenty examples must be learnt by heart
-# 3. **curves**: loss and accuracy, in training and in validation
-# 4. **predictions**: what it says, class by class, picture by picture
-# 5. **profile**: what takes the time
+# 1. *data*: look at what the network is fed, with its labels
+# 2. *tiny set*: twenty examples must be learnt by heart
+# 3. *curves*: loss and accuracy, in training and in validation
+# 4. *predictions*: what it says, class by class, picture by picture
+# 5. **profile**: a list of what takes the time of a program
 #
 # Here is a project to climb it with. A machine puts shoes in pairs, and must know which way each of them points. It
-# loads, splits, prepares, augments, trains and serves, sixty lines in all. Each of these is a **step** that you can
+# loads, splits, prepares, augments, trains and serves, sixty lines in all. Each of these is a *step* that you can
 # exchange.
 
 # %%
@@ -127,7 +127,7 @@ claim("and the labels are what they were before", np.array_equal(labels, y[:8]))
 # of what the network is told is wrong. (Twenty it can learn all the same: it knows each shoe by sight, either way.)
 #
 # Mend it, run it again, and look at the number that counts. For these small projects the course knows the truth of
-# what comes **in use**; in your own you will know it too late.
+# what comes *in use*; in your own you will know it too late.
 
 # %%
 as_it_is = shoes.replace(augment=lambda x, y, rng: (x, y))
@@ -286,8 +286,9 @@ exercise("15.3").check(mended)
 # `forest` names animals in front of a camera. `gate` tells ships from lorries. Both do well in validation, and both
 # fail in use.
 #
-# Beware of a rule that you may have read: *validation much worse than training, so look for leakage*. **Leakage** puts
-# into the validation set what training has seen. It makes validation *better*. Look for it where a number is too good.
+# Beware of a rule that you may have read: *validation much worse than training, so look for leakage*. Leakage (lesson
+# 08) puts into the validation set what training has seen. It makes validation *better*. Look for it where a number is
+# too good.
 
 # %%
 forest, gate = broken.project("forest"), broken.project("gate")
@@ -393,8 +394,8 @@ claim(
 claim("three times as far off as chance alone would put a calibrated network", diagram.error > 3 * by_chance)
 
 # %% [markdown]
-# The number in the title is the **expected calibration error**, ECE (Naeini, Cooper and Hauskrecht 2015): the distance
-# between confidence and accuracy in each bin, averaged over the answers,
+# The number in the title is the **expected calibration error** (ECE) of Naeini, Cooper and Hauskrecht (2015): the
+# distance between confidence and accuracy in each bin, averaged over the answers,
 #
 # $$\text{ECE} = \sum_b \frac{n_b}{n} \left| \text{accuracy}_b - \text{confidence}_b \right|$$
 #
@@ -429,10 +430,10 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 exercise("15.6").check(calibration_error)
 
 # %% [markdown]
-# One number mends most of it. Divide all logits by a **temperature** $T$ before the softmax (Guo and others 2017).
-# Above 1 it makes the network less sure, below 1 surer; the order of the classes stays, and with it every answer. Which
-# $T$? The one with the smallest negative log-likelihood on *validation* data, $-\frac{1}{n} \sum_i \log p_i$ with the
-# probability $p_i$ of the true class of picture $i$.
+# One number mends most of it. Divide all logits by one number $T$, the **temperature**, before the softmax (Guo and
+# others 2017). Above 1 it makes the network less sure, below 1 surer; the order of the classes stays, and with it every
+# answer. Which $T$? The one with the smallest negative log-likelihood on *validation* data, $-\frac{1}{n} \sum_i \log
+# p_i$ with the probability $p_i$ of the true class of picture $i$.
 #
 # ### Exercise 15.7 · Temperature
 #
@@ -503,9 +504,9 @@ claim("which makes the error of ResNet-20 worse in each division", (
 #
 # **What is left of the accuracy when the pictures change, and what buys it back?**
 #
-# Cameras have noise, lenses blur, fog comes up, a format loses detail. Hendrycks and Dietterich (2019) made such
-# **corruptions** into a test, each at five severities. Here are eight, and two networks that are right on the same
-# share of clean pictures (stored: three seeds, 250 pictures each).
+# Cameras have noise, lenses blur, fog comes up, a format loses detail. Hendrycks and Dietterich (2019) made a test of
+# what cameras, weather and formats do to pictures: **corruptions**, each at five severities. Here are eight, and two
+# networks that are right on the same share of clean pictures (stored: three seeds, 250 pictures each).
 #
 # **Predict**: will they lose the same?
 
@@ -569,7 +570,7 @@ claim("pictures of 16 pixels gain 10 points in noise", (small_ones["noise"] > pl
 #
 # Noise is drawn by chance. An adversary does not draw. She has the network, computes by how much the loss changes with
 # each value of the picture, and moves *every* value by the same small $\varepsilon$ in the direction that hurts: the
-# **fast gradient sign method** (FGSM; Goodfellow, Shlens and Szegedy 2015).
+# **fast gradient sign method** (FGSM) of Goodfellow, Shlens and Szegedy (2015).
 #
 # $$x' = \text{clip}\left(x + \varepsilon \, \text{sign}(\nabla_x L)\right)$$
 #
@@ -684,9 +685,9 @@ claim(
 #
 # ### Hard negatives
 #
-# A detector of clothes will meet walls, coins and hair. Train it with clothes and 800 random windows of photographs,
-# let it loose on the rest, and collect what it takes for clothes: **hard negatives**. Train again with the 400 hardest
-# of them. The control gets 400 more random ones.
+# A detector of clothes will meet walls, coins and hair. Train the detector with clothes and 800 random windows of
+# photographs, let it loose on the rest, and collect what it takes for clothes: **hard negatives**. Train again with
+# the 400 hardest of them. The control gets 400 more random ones.
 
 # %% jupyter={"source_hidden": true}
 # For the stored runs only.
@@ -760,7 +761,7 @@ claim(
 # **How do you notice, and what do you do then?**
 #
 # Nobody tells you the truth in use, at least not at once. What you have are the pictures and the confidences. So keep
-# numbers of both from data like those that the network was tested on, the **reference**, and compare each window of,
+# numbers of both from data like those that the network was tested on, the *reference*, and compare each window of,
 # say, 100 new pictures with them. The distance here is that of Kolmogorov and Smirnov: the largest gap between the two
 # distribution functions of a number. How large may it be? Even windows *without* any change have some distance.
 #

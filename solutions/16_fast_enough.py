@@ -56,11 +56,11 @@ from cnnlib.trace import trace
 #
 # **There are ways to compute the same convolution with fewer multiplications. Are they faster?**
 #
-# In lesson 01 a convolution became one large matrix product: **im2col** copies each window into a row. A 3x3 kernel
-# then needs nine multiplications for each output and pair of channels. Can it be done with fewer?
+# In lesson 01 a convolution became one large matrix product: im2col copies each window into a row. A 3x3 kernel then
+# needs nine multiplications for each output and pair of channels. Can it be done with fewer?
 #
-# Take four outputs at once, a square of 2x2. They depend on 4x4 pixels, a **tile** $d$, and on the kernel $g$.
-# Winograd's $F(2{\times}2, 3{\times}3)$ computes them as
+# Take four outputs at once, a square of 2x2. They depend on 4x4 pixels, a *tile* $d$, and on the kernel $g$.
+# **Winograd convolution**, here $F(2{\times}2, 3{\times}3)$, computes the four outputs as
 #
 # $$Y = A^\top \left[ (G\, g\, G^\top) \odot (B^\top d\, B) \right] A$$
 #
@@ -187,9 +187,9 @@ measured("the first kernel for which FFT is faster here:", next((s for s, r in z
 #
 # **What is the limit: arithmetic, memory, or the number of calls?**
 #
-# A processor does so many operations a second at most, its **peak**. It fetches so many bytes a second, its
-# **bandwidth**. Both can be measured: the best matrix product, and the best walk through arrays larger than its
-# caches.
+# A processor does so many operations a second at most, its **peak performance**. From memory a processor fetches so
+# many bytes a second, its **bandwidth**. Both can be measured: the best matrix product, and the best walk through
+# arrays larger than its caches.
 
 # %% tags=["nbval-ignore-output"]
 roof = deploy.machine(runtime.pick(smoke=0.2, cpu=1.5, gpu=1.5))
@@ -198,14 +198,15 @@ measured("bandwidth", roof.bandwidth / 1e9, "GB/s")
 measured("ridge", roof.ridge, "operations per byte")
 
 # %% [markdown]
-# A layer that does $I$ operations with each byte that it moves, its **arithmetic intensity**, cannot do more than
+# A layer that does $I$ operations with each byte that it moves, its arithmetic intensity (lesson 07), cannot do more
+# than
 #
 # $$\min(\text{peak},\ \text{bandwidth} \cdot I)$$
 #
-# operations a second (Williams and others 2009). Over $I$ this is a slope and then a flat top: a **roofline**. Left of
-# the **ridge**, where they meet, the layer waits for memory and a better multiplier is of no use. In lesson 07 you
-# counted intensity in multiply-accumulates for each number. Here it is in operations, two for each of them, and in
-# bytes.
+# operations a second (Williams and others 2009). Drawn over the intensity $I$, the limit is a slope and then a flat
+# top: a **roofline**. Left of the **ridge point**, where slope and top meet, the layer waits for memory and a better
+# multiplier is of no use. In lesson 07 you counted intensity in multiply-accumulates for each number. Here it is in
+# operations, two for each of them, and in bytes.
 #
 # ### Exercise 16.2 · Arithmetic intensity
 #
@@ -310,8 +311,9 @@ exercise("16.3").check({"tiles": tiles, "split": split, "sparse": sparse})
 # %% [markdown]
 # ### Which number lies beside which?
 #
-# Memory is one long row. **NHWC**, channels last, puts the channels of a pixel side by side; **NCHW** puts whole maps
-# one behind the other. Processors fetch 64 bytes at a time, so what is computed together should lie together.
+# Memory is one long row. NHWC (lesson 00), channels last, puts the channels of a pixel side by side; **NCHW** puts
+# whole maps one behind the other. Processors fetch 64 bytes at a time, so what is computed together should lie
+# together.
 
 # %%
 last = np.zeros((2, 56, 56, 64), "float32")  # NHWC, two images
@@ -352,7 +354,7 @@ for batch in (1, 8, 32):
 # ### Fewer walks: fusion
 #
 # A batch normalisation behind a convolution is a walk through the map for two operations a number. In inference it is
-# a factor and a shift for each channel, and both can be **folded** into the convolution, forever.
+# a factor and a shift for each channel, and both can be folded (lesson 06) into the convolution, forever.
 #
 # ### Exercise 16.4 · Fold a normalisation
 #
@@ -378,8 +380,8 @@ def fold(kernel, bias, gamma, beta, mean, variance, epsilon=1e-3) -> tuple[np.nd
 exercise("16.4").check(fold)
 
 # %% [markdown]
-# `deploy.fold_batch_norm` does it for a network. A **compiled** call may fuse such walks by itself; an **eager** one,
-# where Python asks for one layer after the other, never does.
+# `deploy.fold_batch_norm` does it for a network. A **compiled call** of a network may fuse layers, and so save walks,
+# by itself; an **eager call**, where Python asks for one layer after the other, never does.
 
 # %% tags=["nbval-ignore-output"]
 folded = deploy.fold_batch_norm(resnet)
@@ -422,9 +424,10 @@ measured("slowest / fastest", max(t.p50 for t in took.values()) / min(t.p50 for 
 #
 # **What can be left out of a number, or of a network, before it shows?**
 #
-# A float32 has 24 bits of precision. **float16** has 11, and nothing above 65,504. **bfloat16** has 8, and the range
-# of float32. Halving the bytes doubles the intensity; whether arithmetic is faster too depends on the processor: GPUs
-# and some processors have units for it, others convert each number to float32 and back.
+# A float32 has 24 significant bits. **float16** has 11 significant bits, and nothing above 65,504. **bfloat16** has 8
+# significant bits, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster
+# too depends on the processor: GPUs and some processors have units for it, others convert each number to float32 and
+# back.
 
 # %%
 kinds = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -438,8 +441,8 @@ resnet.set_weights(exact_weights)
 claim("weights in half the bytes cost less than 2 points", min(accuracy.values()) > accuracy["float32"] - 0.02)
 
 # %% [markdown]
-# Weights bear it easily. That is **storage**. To *compute* in short numbers, Keras has the policies `mixed_float16`
-# and `mixed_bfloat16`: layers compute in 16 bits, weights stay in 32.
+# Weights bear it easily. That is *storage*. To *compute* in short numbers, Keras has the policies `mixed_float16` and
+# `mixed_bfloat16`: layers compute in 16 bits, weights stay in 32.
 
 # %% tags=["nbval-ignore-output"]
 keras.config.set_dtype_policy("mixed_bfloat16")
@@ -454,8 +457,8 @@ claim("computed in bfloat16, 95 of 100 images keep their class", same >= 0.95)
 # %% [markdown]
 # ### Eight bits, by hand
 #
-# An int8 is a whole number from -128 to 127. To store real numbers in it, agree on a **scale** $s$ and a **zero
-# point** $z$:
+# An int8 is a whole number from -128 to 127. **Quantisation** stores real numbers as whole numbers of few bits, by a
+# scale $s$ and a **zero point** $z$ on which all agree:
 #
 # $$q = \operatorname{clip}\left(\operatorname{round}(x / s) + z,\ -128,\ 127\right) \qquad \hat x = s\,(q - z)$$
 #
@@ -488,10 +491,10 @@ def quantise(x: np.ndarray) -> tuple[np.ndarray, float, int]:
 exercise("16.5").check(quantise)
 
 # %% [markdown]
-# Two errors are in it. Within the range values are **rounded**, by half a scale at most. Beyond it they are
-# **clipped**. A wide range has coarse steps, a narrow one clips. One scale for a whole kernel, **per tensor**, must
-# fit its widest channel; one for each output channel, **per channel**, fits each. Where does that matter most? Here
-# are the kernels of a MobileNetV2, with the normalisation folded in.
+# Two errors are in it. Within the range values are *rounded*, by half a scale at most. Beyond it they are *clipped*.
+# A wide range has coarse steps, a narrow one clips. **Per-tensor quantisation** has one scale for a whole kernel,
+# which must fit its widest channel; **per-channel quantisation** has one for each output channel, which fits each.
+# Where does that matter most? Here are the kernels of a MobileNetV2, with the normalisation folded in.
 
 # %%
 thin = {"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.5, "small_images": True}
@@ -511,8 +514,8 @@ claim("depthwise kernels gain most", np.median(lost["DepthwiseConv2D"]) > np.med
 # %% [markdown]
 # A depthwise channel has nine weights of its own and nothing that keeps it in line with its neighbours.
 #
-# Weights are known. The range of **activations** must be seen: run a hundred training images through the network, and
-# note what comes. That is **calibration**. Is the full range the best one?
+# Weights are known. The range of activations must be seen: run a hundred training images through the network, and
+# note what comes. That is **range calibration**, or calibration for short. Is the full range the best one?
 
 # %%
 inner = keras.Model(resnet.input, resnet.get_layer("stage2_1_a_relu").output)
@@ -552,8 +555,9 @@ for name, score in scores.items():
 claim("eight bits cost less than 3 points", min(scores.values()) > scores["float32"] - 0.03)
 
 # %% [markdown]
-# Now with a converter. The stored runs have all 2,000 bundled test images, draws of the calibration images, and
-# a depthwise network beside the residual one, as files of **LiteRT** (the former TensorFlow Lite).
+# Now with a converter, to **LiteRT** (the former TensorFlow Lite), which runs networks on telephones and other small
+# devices. The stored runs have all 2,000 bundled test images, draws of the calibration images, and a depthwise
+# network beside the residual one.
 
 # %% jupyter={"source_hidden": true}
 eight = Experiment("deploy_int8").stored
@@ -632,12 +636,13 @@ claim("of MobileNetV2 the first depthwise layer moves most, in each run", highes
 # %% [markdown]
 # Depthwise networks are said to suffer more in int8. With a scale for each channel this one does not; its first
 # depthwise layer stands out, as one would expect. If one layer stands out too far, leave it in float32: the others
-# keep what they save. If the accuracy is still too low, train on with the rounding in the forward pass
-# (**quantisation-aware training**), so that the weights settle where rounding does no harm.
+# keep what they save. If the accuracy is still too low, **quantisation-aware training** goes on with the rounding in
+# the forward pass, so that the weights settle where rounding does no harm.
 #
 # ### Fewer weights
 #
-# **Pruning** sets the smallest weights to zero (**unstructured**), or takes whole channels out (**structured**).
+# **Pruning** takes weights out of a network: it sets the smallest weights to zero (*unstructured*), or removes whole
+# channels (*structured*).
 #
 # **Predict**: with four of five weights zero, how much of the time does an ordinary library save?
 
@@ -717,8 +722,8 @@ claim("p99 tells of the slow ones, p50 and p95 do not", (p50, p95, p99) == (10, 
 # %% [markdown]
 # So a promise is a percentile. To measure one: call a few times first, since the first calls plan, compile and fill
 # caches. Take a hundred calls at least for p99. If one call is not much longer than a step of the clock, time many
-# together. And look at **processor time** beside the clock: far less of it means that the call waited, or that other
-# programs took turns.
+# together. Look also at **processor time**, the time that a processor worked for this program, beside the clock: far
+# less of it means that the call waited, or that other programs took turns.
 
 # %% tags=["nbval-ignore-output"]
 took = deploy.latency(compiled, judged[:1], repetitions=runtime.pick(smoke=5, cpu=120, gpu=200))
@@ -743,8 +748,9 @@ for source in (models.CifarResNet(20, weights="cifar10"), *files):
 #
 # ### Layer by layer
 #
-# A **profile** says where the time goes. `deploy.layer_profile` times each layer of a Keras model on any backend;
-# `deploy.onnx_profile` asks ONNX Runtime, after its fusion. To look costs time, so believe shares more than sums.
+# A profile (lesson 15) says where the time goes. `deploy.layer_profile` times each layer of a Keras model on any
+# backend; `deploy.onnx_profile` asks ONNX Runtime, after its fusion. To look costs time, so believe shares more than
+# sums.
 
 # %% tags=["nbval-ignore-output"]
 profile = deploy.layer_profile(resnet, judged[:8], repetitions=runtime.pick(smoke=1, cpu=3, gpu=10))
@@ -780,8 +786,8 @@ exercise("16.6").check(speed_up)
 # ### When a runtime does not know a layer
 #
 # A runtime has a list of operators. What is not on it is refused, or computed by a slower part: on a telephone with a
-# neural chip (**NPU**) or a signal processor (**DSP**), by its ordinary processor, with a copy there and back. This is
-# called **falling back**, and nobody tells you. Two real cases in LiteRT:
+# neural chip (NPU) or a signal processor (DSP), by its ordinary processor, with a copy there and back. The program
+# *falls back*, and nobody tells you. Two real cases in LiteRT:
 
 # %% tags=["nbval-ignore-output"]
 image = keras.Input((32, 32, 3))
@@ -819,9 +825,9 @@ print(pipeline.measure_latency(detect, photos, runtime.pick(smoke=1, cpu=3, gpu=
 # %% [markdown]
 # ### Power and heat
 #
-# A telephone may do for ten seconds what it cannot do for a minute: it gets warm and lowers its clock
-# (**throttling**). So measure for as long as it will run. Fetching a number from memory costs a hundred times the
-# energy of multiplying it (Horowitz 2014), so what has a high intensity saves the battery, too, and int8 moves a
+# A telephone may do for ten seconds what it cannot do for a minute: it gets warm and lowers its clock, which is
+# called **throttling**. So measure for as long as it will run. Fetching a number from memory costs a hundred times
+# the energy of multiplying it (Horowitz 2014), so what has a high intensity saves the battery, too, and int8 moves a
 # quarter of the bytes. A chip that finishes early and sleeps often needs less than one that works slowly.
 #
 # ### Within the budget

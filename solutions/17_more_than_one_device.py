@@ -58,9 +58,9 @@ from cnnlib.trace import trace
 #
 # **Do several devices compute what one computes?**
 #
-# You have a batch of 64 images and two devices. The oldest way to use both is **data parallelism**: each device has a
-# copy of the whole network, each gets half of the batch, each computes a gradient, and the two gradients are
-# averaged. Then both take the same step, so the copies stay equal.
+# You have a batch of 64 images and two devices. The oldest way to use two devices at once is **data parallelism**:
+# each device has a copy of the whole network, each gets half of the batch, each computes a gradient, and the two
+# gradients are averaged. Then both take the same step, so the copies stay equal.
 #
 # Nothing of this needs two devices. Play both of them, one after the other.
 
@@ -89,8 +89,8 @@ claim("two devices give the gradient of one, to a hundred-thousandth", apart < 1
 # $$g = \frac{1}{|B|}\sum_{i \in B} \nabla\ell_i = \sum_k \frac{|B_k|}{|B|}\; g_k, \qquad
 # g_k = \frac{1}{|B_k|}\sum_{i \in B_k} \nabla\ell_i$$
 #
-# where $\ell_i$ is the loss of image $i$, and device $k$ has the **shard** $B_k$. What is left is rounding: sums in
-# another order.
+# where $\ell_i$ is the loss of image $i$, and device $k$ has the part $B_k$ of the batch, its **shard**. What is left
+# is rounding: sums in another order.
 #
 # ### Exercise 17.1 · Average the gradients
 #
@@ -118,7 +118,7 @@ exercise("17.1").check(average_gradients)
 # %% [markdown]
 # ### One layer does not play along
 #
-# The network above uses group normalisation. Put **batch normalisation** in its place, and do the same.
+# The network above uses group normalisation. Put batch normalisation in its place, and do the same.
 #
 # **Predict**: how far apart are the gradients of one device and of two now, as a share of their length: 0, some
 # millionths, some hundredths, or more?
@@ -241,9 +241,10 @@ claim("in each stored run too", all((stored[b]["batch"][:, 0] < 1e-3).all() == (
 # ### The ring
 #
 # How do you average an array over $n$ devices? Sending all to one device that adds up makes that one the bottleneck:
-# $n$ times the bytes through one door. In a **ring all-reduce** each device talks to its right neighbour only. The
-# array is cut into $n$ chunks. In $n-1$ steps each device passes on one chunk, and adds what comes from the left to
-# its own; after them each has one chunk of the total. In $n-1$ further steps the totals go round.
+# $n$ times the bytes through one door. A **ring all-reduce** adds an array up over devices of which each talks to its
+# right neighbour only. The array is cut into $n$ chunks. In $n-1$ steps each device passes on one chunk, and adds
+# what comes from the left to its own; after them each has one chunk of the total. In $n-1$ further steps the totals
+# go round.
 
 # %%
 held = parallel.ring_states(np.ones((4, 4), int))
@@ -353,9 +354,9 @@ group.close()
 #
 # **How much faster, with which batch and which rate?**
 #
-# With $t_1$ the time on one device and $t_n$ on $n$, the **speed-up** is $t_1 / t_n$ and the **efficiency** is $t_1 /
-# (n\,t_n)$. Here are those of your two workers. Each has one thread, so on two free cores the speed-up comes near 2,
-# and on busy ones it may be anything, below 1 included.
+# With $t_1$ the time on one device and $t_n$ on $n$, the **speed-up** is $t_1 / t_n$ and the **parallel efficiency**
+# is $t_1 / (n\,t_n)$. Here are those of your two workers. Each has one thread, so on two free cores the speed-up
+# comes near 2, and on busy ones it may be anything, below 1 included.
 
 # %% tags=["nbval-ignore-output"]
 speed_up = alone.seconds / together.seconds
@@ -368,14 +369,14 @@ measured("share of the exchange", np.median(together.exchanged) / together.secon
 #
 # $$S_n = \frac{1}{s + (1-s)/n} < \frac{1}{s}.$$
 #
-# **Gustafson** (1988) answers: with more devices nobody does the same work faster, one does *more* work in the same
-# time. If each device brings a batch of its own, and spends the share $s$ of its time on what all have to wait for,
-# then $n$ devices do
+# **Gustafson's law** (1988) answers: with more devices nobody does the same work faster, one does *more* work in the
+# same time. If each device brings a batch of its own, and spends the share $s$ of its time on what all have to wait
+# for, then $n$ devices do
 #
 # $$S_n = s + (1-s)\,n$$
 #
-# times the work of one. Both are right. They answer different questions: *the same batch, sooner* (**strong
-# scaling**), or *a larger batch in the same time* (**weak scaling**).
+# times the work of one. Both are right, as there are two questions. **Strong scaling** asks for *the same batch,
+# sooner*, **weak scaling** for *a larger batch in the same time*.
 
 # %%
 claim("with 5 % that cannot be divided 64 devices are 15 times as fast", 15 < parallel.amdahl(64, 0.05) < 16)
@@ -449,9 +450,10 @@ claim("at 10 it pays up to 4, at 100 up to 36", (pays["10 Gbit/s"], pays["100 Gb
 # ### A batch that grows
 #
 # The cheapest of these is the larger batch. 32 images on each of 16 devices are a batch of 512. Is that the same
-# training? It takes a sixteenth of the steps for an epoch. The **linear rule** (Goyal and others 2017): with a batch
-# $k$ times as large take a rate $k$ times as large, because $k$ small steps in about the same direction are one long
-# one. In the beginning directions change from step to step, so the rate climbs for some epochs: **warm-up**.
+# training? It takes a sixteenth of the steps for an epoch. The **linear scaling rule** (Goyal and others 2017): with
+# a batch $k$ times as large take a rate $k$ times as large, because $k$ small steps in about the same direction are
+# one long one. In the beginning directions change from step to step, so the rate climbs for some epochs: warm-up
+# (lesson 03).
 #
 # A small network was trained on 4,000 pictures of clothes for ten epochs, with batches of 32 to 2,000 and for each of
 # them with five or six rates, for three seeds. You run two more: batches of 500 with the rate that is best for 32,
@@ -574,8 +576,8 @@ claim("stage 3 fits on 5 already, before activations", five < 80e9 < four)
 # %% [markdown]
 # ### Dividing the network
 #
-# The other way is **model parallelism**: a layer or a stretch of layers lives on one device only. Divide a layer by
-# its outputs, and each device computes some channels of all images:
+# The other way to use many devices is **model parallelism**: a layer or a stretch of layers lives on one device only.
+# Divide a layer by its outputs, and each device computes some channels of all images:
 
 # %%
 rng = np.random.default_rng(runtime.seed())
@@ -588,9 +590,9 @@ claim("two halves of a kernel give two halves of the output", np.allclose(np.con
 # fast links. (In Keras it is `keras.distribution.ModelParallel`, under JAX: a `LayoutMap` says by which axis each
 # kernel is divided. Its keys must match a variable's whole path, as in `.*dense.*kernel`.)
 #
-# Divide by depth, and you have a **pipeline**: device 1 computes the first layers, device 2 the next. Little is sent,
-# but a device waits until its predecessor is done. So cut the batch into $m$ parts that follow each other. Of the
-# time of $p$ devices the share $(p-1)/(m+p-1)$ is idle, the **bubble**.
+# Divide the network by depth, and you have **pipeline parallelism**: device 1 computes the first layers, device 2 the
+# next. Little is sent, but a device waits until its predecessor is done. So cut the batch into parts that follow each
+# other. With $m$ parts and $p$ devices the share $(p-1)/(m+p-1)$ of their time is idle, the **pipeline bubble**.
 
 # %%
 claim("a pipeline of 4 devices without parts is idle for 3/4 of the time", parallel.pipeline_bubble(4, 1) == 0.75)
@@ -674,8 +676,8 @@ exercise("17.5").check(to_run)
 #
 # $$3 \times 2 \times \text{MACs} \times \text{images} \times \text{epochs}$$
 #
-# FLOPs. A data sheet says how many a device does in a second at best; of these a training reaches the share that is
-# called **utilisation**: 0.3 to 0.5 if all goes well, and less if it waits for data.
+# FLOPs. A data sheet says how many operations a device does in a second at best; of these a training reaches the
+# share that is called **utilisation**: 0.3 to 0.5 if all goes well, and less if it waits for data.
 
 # %%
 flops = parallel.training_flops(macs, examples=1_281_167, epochs=90)

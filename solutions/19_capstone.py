@@ -55,7 +55,7 @@ from cnnlib.claims import measured
 #
 # Somebody at a small airfield has a camera over the runway and a folder of pictures: airplanes, cars, trucks, birds. A
 # bird on the runway is what must not be missed. Here are such pictures, from CIFAR-10 and 32 pixels wide; yours will
-# be larger. One command makes a **project**:
+# be larger. One command makes a project:
 #
 # ```
 # python -m cnnlib.capstone new airfield --images photographs
@@ -68,11 +68,11 @@ print(*sorted(path.name for path in folder.iterdir()))
 
 # %% [markdown]
 # Two files are yours. `project.toml` holds what is *decided*, in words and numbers. `stages.py` holds what is
-# *computed*: 13 cells, one for each **stage**. JupyterLab opens it as a notebook.
+# *computed*: 13 cells, one for each *stage*. JupyterLab opens it as a notebook.
 #
-# A stage reads files that earlier stages wrote into `artefacts/`, and writes its own there: an **artefact**. Cells
-# hand over nothing else. So you can run one stage again tomorrow, in a fresh kernel, and no result hangs on the order
-# in which you happened to click.
+# A stage reads files that earlier stages wrote into `artefacts/`, and writes its own there: each is an **artefact**.
+# Cells hand over nothing else. So you can run one stage again tomorrow, in a fresh kernel, and no result hangs on the
+# order in which you happened to click.
 #
 # ### The checklist
 #
@@ -100,8 +100,8 @@ print(capstone.card(project))
 print(capstone.check(project, "question", "card"))
 
 # %% [markdown]
-# The **data card** accounts for every file. What no program can find out, it asks you for: the source, the licence,
-# the flaws; who decides what; which classes must not be missed, and what a miss and a false alarm cost.
+# The **data card** accounts for every file of a data set. What no program can find out, it asks you for: the source,
+# the licence, the flaws; who decides what; which classes must not be missed, and what a miss and a false alarm cost.
 #
 # Decide that *now*. Whoever sets the costs after seeing scores sets them so that the scores look good.
 
@@ -129,8 +129,8 @@ print(capstone.card(project))
 claim("now both lines are closed", capstone.check(project, "question", "card").open == [])
 
 # %% [markdown]
-# (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is the
-# mean recall of the classes, the **balanced accuracy** (lesson 15), not the accuracy.
+# (To be quick, this page takes 400 of the pictures, at 64 pixels.) Birds are the rarest class: so what counts is not
+# the accuracy but the **balanced accuracy**, the mean recall of the classes.
 #
 # ### The audit
 #
@@ -173,7 +173,7 @@ _ = (folder / "review.csv").write_text(
 # %% [markdown]
 # ### The split, and what leaks
 #
-# Three **parts**: one to learn from, one to choose on, one to pay with. Groups stay whole: what was taken in one place
+# Three *parts*: one to learn from, one to choose on, one to pay with. Groups stay whole: what was taken in one place
 # or in one minute, and duplicates always. `split.together` says what else belongs together.
 
 # %%
@@ -210,7 +210,7 @@ exercise("19.1").check(leaks)
 # ### What costs nothing
 #
 # Always the largest class; a linear rule on colours; one on 16 patches of the picture. The strongest of them is the
-# **baseline**. A network that does not beat it is not worth its electricity.
+# baseline (lesson 04). A network that does not beat it is not worth its electricity.
 
 # %%
 baseline = capstone.baseline(project)
@@ -246,7 +246,7 @@ claim("and the network from scratch", means["frozen features"] > means["from scr
 # That is a statement about 200 training pictures and so few steps, not about networks from scratch. `stages.py` gives
 # them more of both.
 #
-# Before the ways are compared, the **wiring** is tested: the loss at the start is log 4, since nothing is known; 16
+# Before the ways are compared, the *wiring* is tested: the loss at the start is log 4, since nothing is known; 16
 # pictures are learnt by heart; and with *shuffled* labels nothing must be learnt that holds on other pictures. The
 # last one is a control: if it reached more than chance, the parts would share something.
 

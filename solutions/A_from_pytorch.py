@@ -53,7 +53,7 @@ from cnnlib.porting.numbers import numbers
 # %% [markdown]
 # ## How this page works
 #
-# A **listing** is PyTorch, as you find it in documents. Below it stands the same in Keras, in a cell. The listings
+# A *listing* is PyTorch, as you find it in documents. Below it stands the same in Keras, in a cell. The listings
 # really run, all of them at once, in a process of their own: TensorFlow and PyTorch in *one* process get along with
 # some builds and not with others. Back come numbers, and `compare` holds your Keras layer against them:
 #

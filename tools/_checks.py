@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from _execute import CHECK
 from _lessons import KERNELSPEC, ROOT, is_hidden, read_opening
+from _terms import bold_complaints, formula_complaints, page_of
 from nbformat import NotebookNode
 
 from cnnlib.exercises.course import NUMBER
@@ -334,6 +335,20 @@ def links_lead_somewhere(notebook: NotebookNode, folder: Path = ROOT / "notebook
     return complaints
 
 
+def bold_is_a_definition(notebook: NotebookNode) -> list[str]:
+    """What is set in bold is a term where it is defined, or belongs to the frame: labels, questions, traps.
+
+    The glossary is made of it. That no term is defined twice or used too early is a question to all lessons together:
+    `tools/reference_pages.py`.
+    """
+    return bold_complaints(page_of((number, cell.source) for number, cell in markdown(notebook)))
+
+
+def formulas_are_named(notebook: NotebookNode) -> list[str]:
+    """A displayed formula stands in a lesson, beside a sentence that says what it is."""
+    return formula_complaints(page_of((number, cell.source) for number, cell in markdown(notebook)))
+
+
 def exercises_are_whole(notebook: NotebookNode, known: dict[str, str]) -> list[str]:
     """Each exercise is a statement, a stub and a check, and is known to cnnlib; `known` maps its ids to titles.
 
@@ -443,6 +458,8 @@ MADE: tuple[Callable[[NotebookNode], list[str]], ...] = (
     parts_are_sittings,
     closes_well,
     links_lead_somewhere,
+    bold_is_a_definition,
+    formulas_are_named,
     answers_are_cut,
     exercises_are_open,
     only_times_are_ignored,

@@ -3,6 +3,7 @@
     python tools/build.py                    # every lesson: solutions/NN_name.py -> notebooks/NN_name.ipynb
     python tools/build.py --lesson 01        # one
     python tools/build.py --check            # say which notebook is out of step with its source; nothing is executed
+    python tools/build.py --text             # where only text changed: put it into the notebook, keep its outputs
     python tools/build.py --solutions        # answered, executed notebooks in build/solutions/
 
 Answers are cut out and stubs left; the notebook runs in a cold kernel on TensorFlow in the cpu profile, with the
@@ -12,6 +13,7 @@ network blocked, and is stored with its outputs. Nothing in it depends on the ma
 import argparse
 import difflib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -78,6 +80,54 @@ def build(lesson: Lesson, answered: bool = False, timeout: float = TIMEOUT) -> t
     keep_work(path, notebook, lesson.root / ".cnnlib" / "replaced")
     write(notebook, path)
     return path, done
+
+
+def retext(lesson: Lesson) -> Path:
+    """Put the text of a lesson into its stored notebook and keep the outputs, as a whole build would store them.
+
+    Refused unless the notebook is as it was built and holds the same code cells, in the same order and with the same
+    tags: their outputs would not be those of this lesson. Code in the text is not changed either, since it may run
+    (the listings of appendix A).
+    """
+    name = lesson.path.relative_to(lesson.root).as_posix()
+    whole = f"build it whole: python tools/build.py --lesson {lesson.number}"
+    try:
+        old = nbformat.read(lesson.path, as_version=4)
+    except FileNotFoundError:
+        raise Refused(f"{name} is missing: {whole}") from None
+    except Exception as error:  # nbformat raises what the JSON makes it raise
+        raise Refused(f"{name} cannot be read ({type(error).__name__}: {error}): {whole}") from None
+    new = lesson.notebook()
+    if old.metadata != new.metadata:
+        raise Refused(f"{name} was saved by somebody since it was built, so its outputs may be theirs: {whole}")
+    kept = [(position, cell) for position, cell in enumerate(old.cells, 1) if cell.cell_type == "code"]
+    code = [(position, cell) for position, cell in enumerate(new.cells, 1) if cell.cell_type == "code"]
+    for (number, there), (position, cell) in zip(kept, code, strict=False):
+        if (there.source, there.metadata) != (cell.source, cell.metadata):
+            place = f"{lesson.source.relative_to(lesson.root).as_posix()}:{lesson.line(position)}"
+            raise Refused(
+                f"{name}: cell {number} is not the code cell of {place}, so its output may be another; {whole}"
+            )
+    if len(kept) != len(code):
+        raise Refused(f"{name} has {len(kept)} code cells, its source {len(code)}; {whole}")
+    if _fenced(old) != _fenced(new):
+        raise Refused(f"{name}: code that stands in the text has changed, and it may be run; {whole}")
+    for (_, there), (_, cell) in zip(kept, code, strict=True):
+        cell.outputs, cell.execution_count = there.outputs, there.execution_count
+    if complaints := [complaint for check in STORED for complaint in check(new)]:
+        raise Refused(f"{lesson.name} is not stored:\n" + "\n".join(f"    {line}" for line in complaints))
+    write(new, lesson.path)
+    return lesson.path
+
+
+def _fenced(notebook: NotebookNode) -> list[str]:
+    """The blocks of code in the text."""
+    return [
+        block
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for block in re.findall(r"^```.*?^```", cell.source, re.MULTILINE | re.DOTALL)
+    ]
 
 
 def lead_back(notebook: NotebookNode) -> None:
@@ -175,6 +225,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--lesson", action="append", help="number or name, as in 01; may be given more than once")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="compare the sources of cells; execute nothing")
+    mode.add_argument("--text", action="store_true", help="put changed text into stored notebooks; execute nothing")
     mode.add_argument("--solutions", action="store_true", help="answered, executed notebooks in build/solutions/")
     options = parser.parse_args(arguments)
     try:
@@ -186,7 +237,22 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+    if options.text:
+        return sum(not report_text(lesson) for lesson in chosen) and 1
     return sum(not report(lesson, options.solutions) for lesson in chosen) and 1
+
+
+def report_text(lesson: Lesson) -> bool:
+    """Renew the text of one notebook and say what came of it; whether it is in step."""
+    if lesson.path.exists() and out_of_step(lesson) is None:
+        return True
+    try:
+        path = retext(lesson)
+    except (Refused, ValueError) as error:
+        print(f"FAILED  {error}", file=sys.stderr, flush=True)
+        return False
+    print(f"{path.relative_to(lesson.root).as_posix()}  new text, outputs kept", flush=True)
+    return True
 
 
 def report(lesson: Lesson, answered: bool) -> bool:

@@ -416,3 +416,102 @@ def test_a_build_asks_for_it(course):
     assert "my_answer" not in lesson.path.read_text(encoding="utf-8")
     (copy,) = (lesson.root / ".cnnlib" / "replaced").glob("*.ipynb")
     assert "my_answer = 42" in copy.read_text(encoding="utf-8")
+
+
+# --- --text: new text beside old outputs ---
+
+# The sample lesson without the cell whose output is another each time.
+UNTIMED = (
+    """# %% tags=["nbval-ignore-output"]
+import time
+
+start = time.perf_counter()
+sum(range(1000))
+print(f"≈ {time.perf_counter() - start:.2g} s")
+
+""",
+    "",
+)
+TEXT = (
+    "# Adding is the first thing",
+    "# New words.\n#\n# A paragraph, “quoted”.\n\n# %% [markdown]\n# A new cell.\n#\n# Adding is the first thing",
+)
+
+
+def test_new_text_gives_the_bytes_of_a_whole_build(tmp_path):
+    lesson = sample(tmp_path, QUICK, UNTIMED)
+    assert build.main([], tmp_path) == 0
+    before = lesson.path.read_bytes()
+    sample(tmp_path, QUICK, UNTIMED, TEXT)
+    assert build.main(["--text"], tmp_path) == 0
+    retexted = lesson.path.read_bytes()
+    assert retexted != before
+    assert build.main(["--check"], tmp_path) == 0
+    assert build.main([], tmp_path) == 0
+    assert lesson.path.read_bytes() == retexted
+
+
+def test_new_text_keeps_every_output(course, capsys):
+    outputs = [cell.outputs for cell in nbformat.read(course.path, 4).cells if cell.cell_type == "code"]
+    sample(course.root, QUICK, TEXT, ("# ## Recap", "# A last word.\n#\n# ## Recap"))
+    assert build.main(["--text"], course.root) == 0
+    assert "new text, outputs kept" in capsys.readouterr().out
+    notebook = nbformat.read(course.path, 4)
+    assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code"] == outputs
+    assert [cell.id for cell in notebook.cells] == [f"90-{n:03d}" for n in range(1, len(notebook.cells) + 1)]
+    assert build.out_of_step(course) is None
+
+
+def test_text_that_did_not_change_is_left_alone(course, capsys):
+    before = course.path.read_bytes()
+    assert build.main(["--text"], course.root) == 0
+    assert course.path.read_bytes() == before
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("total = 2 + 3", "total = 3 + 2"), r"cell 4 is not the code cell of solutions/90_sums.py:\d+"),
+        ((' tags=["nbval-ignore-output"]', ""), "cell 5 is not the code cell"),
+        (COLLAPSED, "cell 4 is not the code cell"),
+        (("# %%\nanswer\n", ""), "has 9 code cells, its source 8"),
+        (("# %%\nanswer\n", "# %%\nanswer\n\n# %%\n1\n"), "has 9 code cells, its source 10"),
+        (("answer = 42", "reply = 42"), "is not the code cell"),
+    ],
+)
+def test_text_is_refused_where_code_has_changed(course, capsys, change, complaint):
+    before = course.path.read_bytes()
+    sample(course.root, QUICK, TEXT, change)
+    assert build.main(["--text"], course.root) == 1
+    said = capsys.readouterr().err
+    assert re.search(complaint, said), said
+    assert "build it whole: python tools/build.py --lesson 90" in said
+    assert course.path.read_bytes() == before
+
+
+def test_text_is_refused_where_two_code_cells_have_changed_places(course, capsys):
+    first, second = "# %%\nlarger(2, 3)\n", "# %%\nanswer\n"
+    sample(course.root, QUICK, (first, "# %%\nHERE\n"), (second, first), ("# %%\nHERE\n", second))
+    assert build.main(["--text"], course.root) == 1
+    assert "is not the code cell of" in capsys.readouterr().err
+
+
+def test_text_is_refused_where_code_in_it_has_changed(course, capsys):
+    fenced = "# Adding is\n#\n# ```python\n# 1 + 1\n# ```\n#\n# "
+    sample(course.root, QUICK, ("# Adding is ", fenced))
+    assert build.main(["--text"], course.root) == 1
+    assert "code that stands in the text has changed" in capsys.readouterr().err
+
+
+def test_text_is_refused_for_a_notebook_that_was_not_built(course, capsys):
+    sample(course.root, QUICK, TEXT)
+    save_as_jupyterlab_does(course.path)
+    assert build.main(["--text"], course.root) == 1
+    assert "was saved by somebody since it was built" in capsys.readouterr().err
+    course.path.write_text("{ cut short", encoding="utf-8")
+    assert build.main(["--text"], course.root) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    course.path.unlink()
+    assert build.main(["--text"], course.root) == 1
+    assert "90_sums.ipynb is missing: build it whole" in capsys.readouterr().err

@@ -118,7 +118,17 @@ def test_every_target_works_in_a_folder_with_a_space(course, monkeypatch, tmp_pa
 
 def test_the_lesson_and_more_arguments_arrive(course):
     assert make(course, "build", "LESSON=07", "ARGS=--check -x").returncode == 0
-    assert calls()[-1][1:] == ["tools/build.py", "--lesson", "07", "--check", "-x"]
+    assert [call[1:] for call in calls()[-2:]] == [
+        ["tools/build.py", "--lesson", "07", "--check", "-x"],
+        ["tools/reference_pages.py", "--check"],
+    ]
+
+
+def test_a_build_renews_the_glossary(course):
+    assert make(course, "build", "ARGS=--text").returncode == 0
+    assert [call[1:] for call in calls()[-2:]] == [["tools/build.py", "--text"], ["tools/reference_pages.py"]]
+    assert make(course, "glossary", "ARGS=--check").returncode == 0
+    assert calls()[-1][1:] == ["tools/reference_pages.py", "--check"]
 
 
 def test_tests_run_in_parallel_and_a_lesson_can_be_chosen(course):
