@@ -200,6 +200,7 @@ def test_statistics_of_images_by_hand():
         (lambda m, x: reliability.mmd_test(x[:, None], x[:, None], permutations=0), ValueError, "1 or more"),
         (lambda m, x: reliability.mmd(x[:, None] * np.inf, x[:, None]), ValueError, "infinity"),
         (lambda m, x: reliability.ks_test([], x), ValueError, "reference is empty"),
+        (lambda m, x: reliability.ks_test(x, []), ValueError, "current is empty"),
         (lambda m, x: reliability.population_stability_index(x, x, bins=1), ValueError, "2 or more"),
     ],
 )

@@ -85,6 +85,14 @@ def test_the_policy(counts, before, after):
         assert decision.reasons
 
 
+def test_the_reason_quotes_difference_and_interval_in_percent():
+    labels, old, new = answers(900, 0, 60, 40)
+    comparison = reliability.compare(old, new, labels)
+    lower, upper = (f"{each:+.1%}" for each in comparison.interval)
+    (reason,) = POLICY.before(comparison).reasons
+    assert f"{comparison.difference:+.1%} ({lower} to {upper})" in reason
+
+
 def test_alarms_call_for_people_and_not_for_the_old_model():
     labels, old, new = answers(990, 0, 0, 10)
     comparison = reliability.compare(old, new, labels)
@@ -106,6 +114,7 @@ def test_alarms_call_for_people_and_not_for_the_old_model():
         (lambda: reliability.compare([0], [0], [0, 1]), "write -1"),
         (lambda: reliability.compare([0], [0], confidence=95), "below 1"),
         (lambda: shadow.Policy(alarms=4, of_windows=3), "4 alarms of 3"),
+        (lambda: shadow.Policy(alarms=0, of_windows=3), "0 alarms of 3"),
         (lambda: shadow.Policy(tolerated_loss=5), "shares"),
     ],
 )
