@@ -3,7 +3,7 @@
     python benchmarks/deploy.py                          # four networks, batches of 1 and 32
     python benchmarks/deploy.py --threads 1              # on one core: steadier on a busy machine
     python benchmarks/deploy.py --networks resnet20 --quick
-    python benchmarks/deploy.py --json FILE              # the numbers, too; `tools/measure_deploy.py runtimes` keeps them
+    python benchmarks/deploy.py --json FILE              # the numbers, too, as `measure_deploy.py runtimes` keeps them
 
 What is not installed is left out, with a line that says how to get it (the extra ``deploy``). Outputs are compared
 first, with those of the compiled Keras model: float32 within 1e-4 of each logit, int8 by the share of images in which
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{name}, batch {batch}: 1.00 = {floor.p50:.2f} ms, processor {floor.cpu:.2f} ms")
                 for each, told in own[f"batch {batch}"].items():
                     among = f"{told['low']:.2f} to {told['high']:.2f}, processor {told['processor']:.2f}"
-                    print(f"{told['wall']:9.2f}  {each}  ({among})", flush=True)
+                    print(f"{told['wall']:9.3g}  {each}  ({among})", flush=True)
         if absent:
             print(f"left out: {', '.join(absent)}; {EXTRA} installs what they need")
         kept["load"].append(load_average())
