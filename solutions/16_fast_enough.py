@@ -644,9 +644,9 @@ claim("of MobileNetV2 the first depthwise layer moves most, in each run", highes
 #
 # **Pruning** sets the smallest weights to zero (**unstructured**), or takes whole channels out (**structured**).
 #
-# **Predict**: with four of five weights zero, how much of the time does an ordinary library save? Channels that are gone
-# cost accuracy at once: how much of it comes back when training goes on? (The second cell, stored: one epoch on 3,000
-# images, and as a control the whole network with the same epoch.)
+# **Predict**: with four of five weights zero, how much of the time does an ordinary library save? Channels that are
+# gone cost accuracy at once: how much of it comes back when training goes on? (The second cell, stored: one epoch on
+# 3,000 images, and as a control the whole network with the same epoch.)
 
 # %%
 vgg = models.SmallVGG(weights="cifar10")
