@@ -144,7 +144,7 @@ for name, timing in took.items():
 # it must win. Count operations first: a real FFT of $n$ numbers takes about $2.5\, n \log_2 n$.
 
 
-# %%
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
 def operations(kernel, size=64, channels=16):
     """Of im2col and of FFT, for one image of size x size, as many channels out as in."""
     direct = 2 * size**2 * kernel**2 * channels**2
@@ -158,7 +158,6 @@ predicted = [fft / direct for direct, fft in map(operations, sizes)]
 first = next(size for size, ratio in zip(sizes, predicted) if ratio < 1)
 claim("by operations, FFT wins from a kernel of 5 on", first == 5)
 
-# %% tags=["nbval-ignore-output"]
 ratio = []
 for size in sizes:
     a = rng.normal(size=(1, 64 + size - 1, 64 + size - 1, 16)).astype("float32")
@@ -259,7 +258,7 @@ for name, cost in costs.items():
 claim("the 3x3 does 132 operations with each byte", round(costs["3x3, 64 to 64"].intensity) == 132)
 claim("the depthwise 3x3 does 2.2, sixty times less", round(costs["depthwise 3x3, 144"].intensity, 1) == 2.2)
 
-# %% tags=["nbval-ignore-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
 points = {}
 for name, model in singles.items():
     run, images = deploy.load(model), ops.convert_to_tensor(np.ones((1, *model.input_shape[1:]), "float32"))
@@ -284,6 +283,9 @@ plotting.roofline(
 # A colleague has replaced three layers by others with *fewer multiplications*, and each got *slower*. Her machine: a
 # peak of 100 G operations/s, a bandwidth of 10 GB/s, and 20 µs for each call of a layer. For each new design she noted
 # operations, bytes and calls, and measured milliseconds.
+#
+# What is the limit of each? `"memory"`: it could not be faster, with that many bytes. `"calls"`: with that many calls.
+# `"arithmetic"`: neither explains the time, so the operations are done at a rate far below the peak.
 
 # %%
 notes = {
@@ -293,10 +295,6 @@ notes = {
 }
 for name, note in notes.items():
     print(f"{name:7} {', '.join(f'{value:g} {unit}' for unit, value in note.items())}")
-
-# %% [markdown]
-# What is the limit of each? `"memory"`: it could not be faster, with that many bytes. `"calls"`: with that many calls.
-# `"arithmetic"`: neither explains the time, so the operations are done at a rate far below the peak.
 
 # %%
 ### BEGIN SOLUTION
@@ -314,6 +312,9 @@ exercise("16.3").check({"tiles": tiles, "split": split, "sparse": sparse})
 # Memory is one long row. NHWC (lesson 00), channels last, puts the channels of a pixel side by side; **NCHW** puts
 # whole maps one behind the other. Processors fetch 64 bytes at a time, so what is computed together should lie
 # together.
+#
+# **Predict**: a 3x3 from 64 to 64 channels, with the same weights in both orders. Which is faster here, and by how
+# much? The first cell looks at the bytes, the second at the clock.
 
 # %%
 last = np.zeros((2, 56, 56, 64), "float32")  # NHWC, two images
@@ -323,24 +324,41 @@ as_rows = last.reshape(-1, 64), np.moveaxis(first, 1, -1).reshape(-1, 64)
 claim("NHWC is a matrix of pixels by channels as it lies: a 1x1 is one product", np.shares_memory(as_rows[0], last))
 claim("NCHW must be copied to become one", not np.shares_memory(as_rows[1], first))
 
+
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+def convolution(order, maps):
+    image = keras.Input(maps)
+    return keras.Model(image, layers.Conv2D(64, 3, padding="same", use_bias=False, data_format=order)(image))
+
+
+orders = {"channels_last": (56, 56, 64), "channels_first": (64, 56, 56)}
+runs = {order: deploy.load(convolution(order, maps)) for order, maps in orders.items()}
+runs["channels_first"].inside.set_weights(runs["channels_last"].inside.get_weights())
+maps = rng.normal(size=(1, 56, 56, 64)).astype("float32")
+given = {"channels_last": maps, "channels_first": np.ascontiguousarray(np.moveaxis(maps, 3, 1))}
+took = deploy.compare({order: lambda order=order: runs[order](given[order]) for order in orders}, repetitions=repeat)
+measured("NCHW takes", took["channels_first"].p50 / took["channels_last"].p50, "× the time of NHWC here")
+apart = np.abs(np.moveaxis(runs["channels_first"](given["channels_first"]), 1, 3) - runs["channels_last"](maps)).max()
+claim("both say the same, to 1e-4", apart < 1e-4)
+
 # %% [markdown]
-# Neither is best. TensorFlow prefers NHWC on processors, cuDNN takes NCHW too, and both libraries and compilers repack
-# into blocks of 8 or 16 channels of their own. What costs time is to change the layout between layers. If a profile
-# shows *transpose* or *reorder*, two parts of your program disagree.
+# Neither is best. TensorFlow prefers NHWC on processors; PyTorch's convolutions take NCHW, and Keras hands them NHWC as
+# a view with another order in memory; cuDNN takes both; libraries and compilers repack into blocks of 8 or 16 channels
+# of their own. What costs time is to change the layout between layers. If a profile shows *transpose* or *reorder*,
+# two parts of your program disagree.
 #
 # ### A batch shares the weights
 #
 # Maps grow with the batch, weights do not. So a dense layer, or a late layer of many channels and few pixels, gets
 # more operations out of each byte.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 image = keras.Input((1280,))
 dense = trace(keras.Model(image, layers.Dense(1000, use_bias=False, name="dense")(image)))
 by_batch = {batch: deploy.intensities(dense, batch)["dense"].intensity for batch in (1, 8, 32)}
 claim("one image: half an operation for each byte", round(by_batch[1], 1) == 0.5)
 claim("32 images: 15 operations", round(by_batch[32]) == 15)
 
-# %% tags=["nbval-ignore-output"]
 cifar = datasets.cifar10(test_size=runtime.pick(smoke=60, cpu=600, gpu=600))
 resnet = models.CifarResNet(20, weights="cifar10")
 compiled = deploy.load(resnet)
@@ -403,14 +421,8 @@ for way in ("eager", "compiled"):
 # %% tags=["nbval-ignore-output"]
 runs = {way: deploy.load(resnet, way) for way in ("compiled", "predict_on_batch", "eager", "predict")}
 took = deploy.compare(runs, cifar.x_test[:1], repetitions=repeat)
-plotting.bars(
-    {name: timing.p50 for name, timing in took.items()},
-    alt="Milliseconds for one image: "
-    + ", ".join(f"{name} {approx(timing.p50)}" for name, timing in took.items())
-    + ".",
-    xlabel="milliseconds for one image",
-    form="{:.2f}",
-)
+told = {name: timing.p50 for name, timing in took.items()}
+plotting.bars(told, alt=f"One bar for each of {', '.join(told)}.", xlabel="milliseconds for one image", form="{:.2f}")
 measured("slowest / fastest", max(t.p50 for t in took.values()) / min(t.p50 for t in took.values()))
 
 # %% [markdown]
@@ -428,6 +440,10 @@ measured("slowest / fastest", max(t.p50 for t in took.values()) / min(t.p50 for 
 # significant bits, and the range of float32. Halving the bytes doubles the intensity; whether arithmetic is faster
 # too depends on the processor: GPUs and some processors have units for it, others convert each number to float32 and
 # back.
+#
+# To *store* weights in short numbers is one thing: the next cell rounds them. To *compute* in them is another: Keras
+# has the policies `mixed_float16` and `mixed_bfloat16`, where layers compute in 16 bits and weights stay in 32. That
+# is the cell behind it.
 
 # %%
 kinds = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
@@ -439,10 +455,6 @@ for name, kind in kinds.items():
     print(f"{name:9} step behind 1: {float(ml_dtypes.finfo(kind).eps):.1e}, accuracy {approx(accuracy[name])}")
 resnet.set_weights(exact_weights)
 claim("weights in half the bytes cost less than 2 points", min(accuracy.values()) > accuracy["float32"] - 0.02)
-
-# %% [markdown]
-# Weights bear it easily. That is *storage*. To *compute* in short numbers, Keras has the policies `mixed_float16` and
-# `mixed_bfloat16`: layers compute in 16 bits, weights stay in 32.
 
 # %% tags=["nbval-ignore-output"]
 keras.config.set_dtype_policy("mixed_bfloat16")
@@ -495,6 +507,10 @@ exercise("16.5").check(quantise)
 # A wide range has coarse steps, a narrow one clips. **Per-tensor quantisation** has one scale for a whole kernel,
 # which must fit its widest channel; **per-channel quantisation** has one for each output channel, which fits each.
 # Where does that matter most? Here are the kernels of a MobileNetV2, with the normalisation folded in.
+#
+# Weights are known. The range of activations must be seen: run a hundred training images through the network, and
+# note what comes. That is **range calibration**, or calibration for short. Is the full range the best one? That is the
+# second cell.
 
 # %%
 thin = {"input_shape": (32, 32, 3), "num_classes": 10, "width": 0.5, "small_images": True}
@@ -511,13 +527,7 @@ for name, ratios in lost.items():
 claim("per channel is better for every kernel", min(map(min, lost.values())) > 1)
 claim("depthwise kernels gain most", np.median(lost["DepthwiseConv2D"]) > np.median(lost["Conv2D"]))
 
-# %% [markdown]
-# A depthwise channel has nine weights of its own and nothing that keeps it in line with its neighbours.
-#
-# Weights are known. The range of activations must be seen: run a hundred training images through the network, and
-# note what comes. That is **range calibration**, or calibration for short. Is the full range the best one?
-
-# %%
+# %% jupyter={"source_hidden": true}
 inner = keras.Model(resnet.input, resnet.get_layer("stage2_1_a_relu").output)
 values = deploy.load(inner).predict(cifar.x_train[:100])
 shares = [1, 0.9999, 0.999, 0.998, 0.995, 0.99]
@@ -534,6 +544,8 @@ claim("rounding falls when the range is narrowed", errors[-1]["rounding"] < erro
 claim("and yet the full range is best here", min(error["both"] for error in errors) == errors[0]["both"])
 
 # %% [markdown]
+# A depthwise channel has nine weights of its own and nothing that keeps it in line with its neighbours.
+#
 # With 255 steps rounding is cheap, and to cut off the strongest responses is not. With fewer bits, or with one wild
 # outlier among the calibration images, a little clipping pays.
 #
@@ -543,6 +555,11 @@ claim("and yet the full range is best here", min(error["both"] for error in erro
 # cost in accuracy, but not what they save in time.
 #
 # **Predict**: how many points does ResNet-20 lose?
+#
+# First live, then with a converter: the stored runs have all 2,000 bundled test images, draws of the calibration
+# images, and a depthwise network beside the residual one, as files of **LiteRT** (the former TensorFlow Lite). Then
+# the same by your own machine: Keras exports to LiteRT from TensorFlow, with nothing more to install; on other backends
+# the third cell says so.
 
 # %%
 calibration = cifar.x_train[np.random.default_rng(runtime.seed()).choice(8000, 100, replace=False)]
@@ -554,11 +571,6 @@ for name, score in scores.items():
     measured(f"{name:18}", score)
 claim("eight bits cost less than 3 points", min(scores.values()) > scores["float32"] - 0.03)
 
-# %% [markdown]
-# Now with a converter, to **LiteRT** (the former TensorFlow Lite), which runs networks on telephones and other small
-# devices. The stored runs have all 2,000 bundled test images, draws of the calibration images, and a depthwise
-# network beside the residual one.
-
 # %% jupyter={"source_hidden": true}
 eight = Experiment("deploy_int8").stored
 for name in ("ResNet-20", "MobileNetV2"):
@@ -567,10 +579,6 @@ for name in ("ResNet-20", "MobileNetV2"):
         print(f"{name:12} {precision:13} accuracy {', '.join(f'{run:.4f}' for run in runs)}  {size:5.0f} kB")
 loss = [eight[name]["float32"]["accuracy"] - eight[name]["int8"]["accuracy"] for name in ("ResNet-20", "MobileNetV2")]
 claim("int8 costs less than one point, of each network and in each run", np.max(loss) < 0.01)
-
-# %% [markdown]
-# Keras exports to LiteRT from TensorFlow, with nothing more to install; other backends show the last line of this
-# cell.
 
 # %% tags=["nbval-ignore-output"]
 folder = Path(tempfile.mkdtemp())
@@ -588,14 +596,7 @@ if runtime.backend() == "tensorflow":
 else:
     print("LiteRT is exported by Keras on TensorFlow: KERAS_BACKEND=tensorflow")
 
-# %% [markdown]
-# The logits are far beyond 1e-4 apart, and the classes are almost all the same: parity is for exports that promise to
-# change nothing. For int8, ask for accuracy. Two threads seldom halve the time of one small image: each layer is
-# divided anew, and all wait for the last. For many images, one thread for each is often better.
-#
-# Keras can quantise by itself, too. Look at what it does.
-
-# %%
+# %% jupyter={"source_hidden": true}
 own = models.CifarResNet(20, weights="cifar10")
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
@@ -609,14 +610,18 @@ claim(
 claim("it warned of convolutions", any("Conv2D" in str(warning.message) for warning in said))
 
 # %% [markdown]
-# It is made for language models, which are dense. For a convolutional network it does next to nothing, and warnings
-# are all that it says.
+# The logits are far beyond 1e-4 apart, and the classes are almost all the same: parity is for exports that promise to
+# change nothing. For int8, ask for accuracy. Two threads seldom halve the time of one small image: each layer is
+# divided anew, and all wait for the last. For many images, one thread for each is often better.
+#
+# Keras can quantise by itself, too: `model.quantize("int8")`, the last cell. It is made for language models, which are
+# dense. For a convolutional network it does next to nothing, and warnings are all that it says.
 #
 # ### Which layers suffer?
 #
 # One layer at a time in int8, all others exact: how far do the logits move, as a share of their spread?
 
-# %%
+# %% jupyter={"source_hidden": true}
 sensitive = Experiment("deploy_sensitivity").stored
 panels = {name: sensitive[name]["layers"].columns() for name in ("ResNet-20", "MobileNetV2")}
 depthwise = [name for name, kind in sensitive[0]["MobileNetV2"]["types"].items() if kind == "DepthwiseConv2D"]
@@ -644,7 +649,9 @@ claim("of MobileNetV2 the first depthwise layer moves most, in each run", highes
 # **Pruning** takes weights out of a network: it sets the smallest weights to zero (*unstructured*), or removes whole
 # channels (*structured*).
 #
-# **Predict**: with four of five weights zero, how much of the time does an ordinary library save?
+# **Predict**: with four of five weights zero, how much of the time does an ordinary library save? Channels that are
+# gone cost accuracy at once: how much of it comes back when training goes on? (The second cell, stored: one epoch on
+# 3,000 images, and as a control the whole network with the same epoch.)
 
 # %%
 vgg = models.SmallVGG(weights="cifar10")
@@ -662,11 +669,6 @@ for name, model in pruned.items():
 claim("zeros are multiplied like all other numbers", kept["four fifths 0"] == kept["as trained"])
 claim("half of the weights can go for less than 3 points", right["half the weights 0"] > right["as trained"] - 0.03)
 
-# %% [markdown]
-# Zeros shrink the compressed file and nothing else, unless a library or a chip skips them; many skip two of four.
-# Channels that are gone save work everywhere, and cost accuracy at once. How much comes back when training goes on?
-# Stored: one epoch on 3,000 images, and as a control the whole network with the same epoch.
-
 # %% jupyter={"source_hidden": true}
 cut = Experiment("deploy_pruning").stored
 for name in ("as it was", "four fifths of the weights", "half of the channels"):
@@ -678,9 +680,40 @@ claim("half of the channels are not within 20", (behind["half of the channels"] 
 claim("but they leave a quarter of the work", cut[0]["half of the channels"]["MACs"] < 0.26 * 38.6e6)
 
 # %% [markdown]
-# **Distillation** (Hinton and others 2015) trains a small network on the *probabilities* of a large one: a lorry that
-# is a little like a car says more than its label. But soft targets help by themselves, so compare with smoothed labels
-# before you thank the teacher.
+# Zeros shrink the compressed file and nothing else, unless a library or a chip skips them; many skip two of four.
+# Channels that are gone save work everywhere.
+#
+# ### A teacher
+#
+# **Distillation** (Hinton and others 2015) trains a small network, the **student**, on the *probabilities* of a large
+# one: a lorry that is a little like a car says more than its label. A **temperature** $T$ makes them softer: the
+# logits of both are divided by it, before the softmax and in the loss.
+#
+# But soft targets help by themselves, so there are two rivals: labels, and **smoothed labels**, which give a tenth to
+# all classes alike. Stored: a VGG of a quarter of the width, 2,500 images, and the small VGG as the teacher. Each way
+# has the rate and the temperature that were best for *it* on 1,000 other images. All three share images, order and
+# first weights, and the 2,000 test images judge once.
+#
+# **Predict**: how many points does the teacher give?
+
+# %% jupyter={"source_hidden": true}
+taught = Experiment("deploy_distillation").stored
+right, settings = taught["accuracy"], taught[0]["settings"]
+for arm in ("labels", "smoothed labels", "teacher"):
+    rate, soft = settings[arm]["rate"], settings[arm]["softness"]
+    chosen = f"rate {rate:g}" + ("" if soft is None else f", {'temperature' if arm == 'teacher' else 'share'} {soft:g}")
+    print(f"{arm:16} {', '.join(f'{run:.3f}' for run in right[arm])}  {chosen}")
+for rival in ("labels", "smoothed labels"):
+    gain = 100 * (right["teacher"] - right[rival])
+    verdict = "more" if abs(gain.mean()) > np.ptp(gain) else "no more"
+    print(f"the teacher over {rival:16} {gain.mean():+.1f} points ({gain.min():+.1f} to {gain.max():+.1f}), ", end="")
+    print(f"{verdict} than its spread")
+print(f"the teacher itself {taught['teacher'].mean():.3f}, with {taught['weights']['teacher'][0]:,} weights")
+claim("the student has fewer than a tenth of the teacher's weights", (taught["weights"]["student"] < 28_874).all())
+
+# %% [markdown]
+# A gain that is no more than its spread is none. What remains of the teacher's gain over smoothed labels is what its
+# probabilities say about *this* image. (The teacher has learnt from 50,000 images, the student's 2,500 among them.)
 #
 # **So far**: int8 is a scale and a zero point, best per channel, with a range from calibration; it costs these
 # networks under a point and saves two thirds of the bytes. Zeros save storage, channels save work.
@@ -697,6 +730,10 @@ claim("but they leave a quarter of the work", cut[0]["half of the channels"]["MA
 # `deploy.load` runs them, and `python benchmarks/deploy.py` sets them side by side on your machine. One warning for
 # int8: on processors without instructions for it (VNNI) unsigned activations with signed weights saturate, and
 # accuracy falls; so `deploy.export` makes both signed.
+#
+# The first cell runs ONNX where it is installed. The second one is stored: all runtimes on one server processor with
+# one thread, as shares of the time of the compiled Keras model on TensorFlow (processor time, in turns, one run). Their
+# outputs were compared first. **Predict**: which is fastest for one image, and which for 32?
 
 # %% tags=["nbval-ignore-output"]
 try:
@@ -707,7 +744,22 @@ try:
 except (deploy.MissingPackage, NotImplementedError) as reason:
     print(f"ONNX is left out: {reason}")
 
+# %% jupyter={"source_hidden": true}
+(run,) = Experiment("deploy_runtimes").stored
+networks = run["networks"]
+print(", ".join(f"{name} {version}" for name, version in run["versions"].items()))
+for batch in ("batch 1", "batch 32"):
+    print(f"\n{batch:25}" + "".join(f"{name:>20}" for name in networks))
+    for way in networks["resnet20"][batch]:
+        shares = [own[batch][way]["processor"] for own in networks.values()]
+        print(f"{way:25}" + "".join(f"{share:20.2f}" for share in shares))
+apart = {w: max(own["agreement"][w][0] for own in networks.values()) for w in networks["resnet20"]["batch 1"]}
+claim("in float32 all say what Keras says, to 1e-4", max(a for w, a in apart.items() if "int8" not in w) < 1e-4)
+
 # %% [markdown]
+# Which one is best depends on the network, the batch and the precision, so measure yours: the table is of one machine
+# and of these versions.
+#
 # ### Say it in percentiles
 #
 # **Predict**: of 100 calls, 98 take 10 ms, and two take 500 ms. What is the mean, and who meets it?
@@ -724,27 +776,34 @@ claim("p99 tells of the slow ones, p50 and p95 do not", (p50, p95, p99) == (10, 
 # caches. Take a hundred calls at least for p99. If one call is not much longer than a step of the clock, time many
 # together. Look also at **processor time**, the time that a processor worked for this program, beside the clock: far
 # less of it means that the call waited, or that other programs took turns.
+#
+# The first call of a network that was just loaded is another matter: it plans, and where there is a compiler,
+# compiles. So is a new process, which loads libraries before it can load a network. The first cell has a loaded network
+# and a first call, the second, stored, whole processes.
 
 # %% tags=["nbval-ignore-output"]
 took = deploy.latency(compiled, judged[:1], repetitions=runtime.pick(smoke=5, cpu=120, gpu=200))
 print(took)
 measured("smallest step of the clock", 1000 * took.resolution, "µs")
 measured("first call, after all that ran before, over p50", took.first / took.p50)
-
-# %% [markdown]
-# The first call of a network that was just loaded is another matter: it plans, and where there is a compiler,
-# compiles.
-
-# %% tags=["nbval-ignore-output"]
 files = [folder / "plain.tflite"] if runtime.backend() == "tensorflow" else []
 for source in (models.CifarResNet(20, weights="cifar10"), *files):
     run = deploy.load(source)
     took = deploy.latency(run, judged[:1], repetitions=repeat)
     measured(f"{run.name}: the first call takes", took.first / took.p50, "× the time of later ones")
 
+# %% jupyter={"source_hidden": true}
+starts = Experiment("deploy_startup").stored
+steps = ("library", "network", "first call", "a later call")
+print(f"{'milliseconds':20}" + "".join(f"{step:>14}" for step in steps))
+spent = {}
+for name in starts.columns():
+    spent[name] = [float(np.median(starts[name]["processor"][step])) for step in steps]
+    print(f"{name:20}" + "".join(f"{milliseconds:14.1f}" for milliseconds in spent[name]))
+
 # %% [markdown]
-# And a new process loads libraries before it can load a network: seconds for a framework, far less for a small
-# runtime. If your program is started for each picture, that is where to look first.
+# ResNet-20 in new processes, one thread, processor time, medians of three. If your program is started for each
+# picture, the first two columns are where to look first.
 #
 # ### Layer by layer
 #
@@ -789,7 +848,7 @@ exercise("16.6").check(speed_up)
 # neural chip (NPU) or a signal processor (DSP), by its ordinary processor, with a copy there and back. The program
 # *falls back*, and nobody tells you. Two real cases in LiteRT:
 
-# %% tags=["nbval-ignore-output"]
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
 image = keras.Input((32, 32, 3))
 maps = layers.Conv2D(8, 3, padding="same", activation="relu")(image)
 ends = {

@@ -13,14 +13,25 @@ pruning        small VGG after one epoch on 3,000 training images: as it was, fo
 choices        accuracy, kB, p50, p95 of networks, resolutions, widths and precisions in LiteRT, one thread, batches of
                1 and 8; times are processor time, which other work on the machine disturbs least
 
+distillation   a small VGG of a quarter of the width, trained on 2,500 images with their labels, with smoothed labels,
+               and with the probabilities of the shipped small VGG. Each with the rate, and the smoothing or the
+               temperature, that was best for it on 1,000 other images, for a seed of its own. The seed draws the
+               images, their order and the first weights: the same for all three.
+startup        processes that load a library, then ResNet-20, and classify one image again and again: the time of each
+               step, wall clock and processor; one thread. What is not installed is left out
+runtimes       `benchmarks/deploy.py --threads 1`: ratios of runtimes within one run. What is not installed is left out
+
 Time depends on the machine; a seed is then no more than a repetition. Seeds that are stored are left as they are.
 Keras on TensorFlow.
 """
 
 import functools
+import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +40,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import _measured
 import keras
 import numpy as np
+from _lessons import ROOT
 from run_experiments import RESULTS
 
 from cnnlib import datasets, deploy, models
@@ -161,6 +173,89 @@ def pruning(seed: int, count: int = 3000, judged: int = 1000) -> dict:
     return run
 
 
+# --- a teacher -------------------------------------------------------------------------------------------------------
+
+SETTINGS = {  # of each arm: (rate, what makes its targets soft)
+    "labels": [(rate, None) for rate in (0.004, 0.012)],
+    "smoothed labels": [(rate, 0.1) for rate in (0.004, 0.012)],
+    "teacher": [(rate, temperature) for rate in (0.004, 0.012) for temperature in (2, 5)],
+}
+CHOOSING = 100  # the seed for which settings are chosen, on validation images
+
+
+def softened(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities (n, classes) at a temperature."""
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+@functools.cache
+def teacher_logits() -> np.ndarray:
+    """Of all bundled training images and their mirror images, (2, n, 10)."""
+    images = datasets.cifar10(test_size=10).x_train
+    run = deploy.load(network_of("small VGG"))
+    return np.stack([run.predict(images), run.predict(images[:, :, ::-1])])
+
+
+def images_of(seed: int, count: int, held_out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which images are trained on, and which others are held out."""
+    order = np.random.default_rng(seed).permutation(8000)
+    return order[:count], order[count : count + held_out]
+
+
+def student(arm: str, setting: tuple, chosen: np.ndarray, seed: int, epochs: int) -> keras.Model:
+    """The small network after training; only the targets, and what they are compared with, depend on the arm."""
+    rate, soft = setting
+    data = datasets.cifar10(test_size=10)
+    exact = np.eye(10, dtype="float32")[data.y_train[chosen]]
+    targets, temperature = [exact, exact], 1.0
+    if arm == "smoothed labels":
+        targets = [(1 - soft) * each + soft / 10 for each in targets]
+    elif arm == "teacher":
+        targets, temperature = [softened(each[chosen], soft) for each in teacher_logits()], float(soft)
+
+    def loss(wanted, logits):
+        return temperature**2 * keras.losses.categorical_crossentropy(wanted, logits / temperature, from_logits=True)
+
+    keras.utils.set_random_seed(seed)
+    model = models.SmallVGG(filters=(8, 16, 32), dropout=0.0)
+    x = np.concatenate([data.x_train[chosen], data.x_train[chosen][:, :, ::-1]])
+    steps = epochs * -(-len(x) // BATCH)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)), loss)
+    model.fit(x, np.concatenate(targets), batch_size=BATCH, epochs=epochs, verbose=0)
+    return model
+
+
+@functools.cache
+def best_settings(count: int, epochs: int, held_out: int) -> dict[str, dict]:
+    """Arm -> the setting with the highest accuracy on validation images, and the accuracy of all."""
+    chosen, others = images_of(CHOOSING, count, held_out)
+    data = datasets.cifar10(test_size=10)
+    found = {}
+    for arm, settings in SETTINGS.items():
+        right = []
+        for setting in settings:
+            model = student(arm, setting, chosen, CHOOSING, epochs)
+            right.append(accuracy(deploy.load(model), data.x_train[others], data.y_train[others]))
+            print(f"{arm} {setting}: {right[-1]:.3f}", flush=True)
+        rate, soft = settings[int(np.argmax(right))]
+        found[arm] = {"rate": rate, "softness": soft, "on validation": right}
+    return found
+
+
+def distillation(seed: int, count: int = 2500, epochs: int = 8, held_out: int = 1000, judged: int = 2000) -> dict:
+    data = datasets.cifar10(test_size=judged)
+    run: dict = {"settings": best_settings(count, epochs, held_out), "accuracy": {}}
+    chosen, _ = images_of(seed, count, held_out)
+    for arm, setting in run["settings"].items():
+        model = student(arm, (setting["rate"], setting["softness"]), chosen, seed, epochs)
+        run["accuracy"][arm] = accuracy(deploy.load(model), data.x_test, data.y_test)
+    run["teacher"] = accuracy(deploy.load(network_of("small VGG")), data.x_test, data.y_test)
+    run["weights"] = {"student": model.count_params(), "teacher": network_of("small VGG").count_params()}
+    return run
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -226,11 +321,110 @@ def choices(seed: int, repetitions: int = 100) -> dict:
     return {"options": options}
 
 
+# What a new process does: a library, a network, one image, and many. Each says what it has spent since it began.
+STARTS = {
+    "Keras on TensorFlow": ("tensorflow", "tensorflow", ""),
+    "Keras on JAX": ("jax", "jax", ""),
+    "Keras on PyTorch": ("torch", "torch", ""),
+    "LiteRT": ("ai_edge_litert", None, ".tflite"),
+    "ONNX Runtime": ("onnxruntime", None, ".onnx"),
+    "OpenVINO": ("openvino", None, ".xml"),
+}
+LOADING = {
+    "": """
+from cnnlib import models, gradients
+spent("library")
+model = models.CifarResNet(20, weights="cifar10")
+call = gradients.forward(model)
+""",
+    ".tflite": """
+from ai_edge_litert.interpreter import Interpreter
+spent("library")
+inside = Interpreter(path, num_threads=1)
+inside.allocate_tensors()
+given, told = inside.get_input_details()[0]["index"], inside.get_output_details()[0]["index"]
+def call(images):
+    inside.set_tensor(given, images)
+    inside.invoke()
+    return inside.get_tensor(told)
+""",
+    ".onnx": """
+import onnxruntime
+spent("library")
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+inside = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+given = inside.get_inputs()[0].name
+call = lambda images: inside.run(None, {given: images})[0]
+""",
+    ".xml": """
+import openvino
+spent("library")
+settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
+inside = openvino.Core().compile_model(path, "CPU", settings)
+call = lambda images: inside(images)[0]
+""",
+}
+PROCESS = """
+import json, sys, time
+path, began, marks = sys.argv[1], float(sys.argv[2]), []
+def spent(what):
+    marks.append((what, 1000 * (time.time() - began), 1000 * time.process_time()))
+import numpy as np
+image = np.full((1, 32, 32, 3), 0.5, "float32")
+{loading}
+spent("network")
+first = np.asarray(call(image))
+spent("first call")
+for _ in range(20):
+    last = np.asarray(call(image))
+spent("20 more")
+print(json.dumps({{"marks": marks, "logits": last[0].tolist()}}))
+"""
+
+
+def startup(seed: int) -> dict:
+    """Milliseconds of each step of a new process, by wall clock and of the processor."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    expected = deploy.load(network_of("ResNet-20"))(np.full((1, 32, 32, 3), 0.5, "float32"))[0]
+    run = {}
+    for name, (package, backend, suffix) in STARTS.items():
+        if not deploy.installed(package) or (suffix == ".onnx" and not deploy.installed("tf2onnx")):
+            continue
+        path = folder() / f"startup{suffix}"
+        if suffix and not path.exists():
+            deploy.export(network_of("ResNet-20"), path)
+        environment = os.environ | one | ({"KERAS_BACKEND": backend} if backend else {})
+        command = [sys.executable, "-c", PROCESS.format(loading=LOADING[suffix]), str(path), repr(time.time())]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        told = json.loads(done.stdout.splitlines()[-1])
+        apart = np.abs(np.array(told["logits"]) - expected).max()
+        if not apart < 1e-4:
+            raise RuntimeError(f"{name}: logits {apart:.1e} from those of Keras")
+        names = [what for what, *_ in told["marks"]]
+        steps = np.diff([[0, 0], *(times for _, *times in told["marks"])], axis=0)
+        steps[names.index("20 more")] /= 20
+        names[names.index("20 more")] = "a later call"
+        run[name] = {kind: dict(zip(names, steps[:, column])) for column, kind in enumerate(("wall", "processor"))}
+    return run
+
+
+def runtimes(seed: int) -> dict:
+    """What the benchmark stores, each time a run of its own."""
+    file = folder() / f"runtimes-{seed}.json"
+    command = [sys.executable, str(ROOT / "benchmarks" / "deploy.py"), "--threads", "1", "--json", str(file)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 EXPERIMENTS: dict[str, Callable] = {
     "int8": int8,
     "sensitivity": sensitivity,
     "pruning": pruning,
     "choices": choices,
+    "distillation": distillation,
+    "startup": startup,
+    "runtimes": runtimes,
 }
 
 

@@ -123,10 +123,15 @@ def _wait(processes: list, noises: list) -> None:
 
 # --- in the processes -------------------------------------------------------------------------------------------------
 
+# Keras imports them where it finds them, 220 MB in each process of PyTorch; nothing here uses them.
+NOT_NEEDED = ("jax", "matplotlib", "sklearn")
+
 
 def main(job: dict) -> None:
     if os.environ["KERAS_BACKEND"] == "tensorflow":
         _make_logical_devices(job["devices"])
+    if os.environ["KERAS_BACKEND"] == "torch" and "keras" not in sys.modules:
+        sys.modules.update(dict.fromkeys(NOT_NEEDED))  # to import one is now an ImportError, as if it were not there
     runtime.setup(job["seed"])
     import keras
 

@@ -1,5 +1,7 @@
 """The benchmark of runtimes: it runs, compares outputs first, and reports ratios."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -26,10 +28,25 @@ def benchmark(load_benchmark, monkeypatch):
 def test_it_runs_and_prints_a_ratio_for_each(benchmark, capsys):
     assert benchmark.main(["--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    ratios = {line.split("  ")[-2].strip(): float(line.split()[0]) for line in lines if "(processor" in line}
+    told = [line for line in lines if ", processor" in line and "1.00 =" not in line]
+    ratios = {line.split("  ")[-2].strip(): float(line.split()[0]) for line in told}
     assert {benchmark.FLOOR, "Keras, predict", "LiteRT", "LiteRT, int8"} <= set(ratios)
     assert ratios[benchmark.FLOOR] == 1
     assert min(ratios.values()) > 0
+
+
+def test_the_numbers_are_kept_where_they_are_asked_for(benchmark, tmp_path):
+    file = tmp_path / "numbers.json"
+    assert benchmark.main(["--quick", "--json", str(file)]) == 0
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    own = kept["networks"]["tiny"]
+    floor = own["batch 1"][benchmark.FLOOR]
+    assert floor["wall"] == floor["low"] == floor["high"] == floor["processor"] == 1
+    for name, told in own["batch 1"].items():
+        assert told["ms"] == pytest.approx(told["wall"] * floor["ms"])
+        assert own["agreement"][name][1] >= (benchmark.SAME if "int8" in name else 0.99)
+    assert kept["versions"]["keras"] == keras.__version__
+    assert len(kept["load"]) == 2
 
 
 def test_outputs_that_differ_end_it(benchmark, capsys, monkeypatch):

@@ -1,6 +1,9 @@
 """Workers that train together: equal bits, counted bytes, a worker that is killed; and simulated devices."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -149,6 +152,22 @@ def test_simulated_devices_agree_where_they_should(backend, monkeypatch):
     assert found["group"].differences[0] < 1e-4
     assert (found["batch"].differences[0] < 1e-3) == (backend == "jax")
     assert found["batch"].differences[0] < 1.0
+
+
+@pytest.mark.slow
+def test_a_process_of_pytorch_holds_no_library_that_it_does_not_need():
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    code = (
+        "import sys; from cnnlib.parallel import simulated, study\n"
+        "def stop(count): raise KeyboardInterrupt\n"
+        "study.images = stop\n"
+        "try: simulated.main({'devices': 2, 'batch': 64, 'seed': 0})\n"
+        "except KeyboardInterrupt: print('keras' in sys.modules, [n for n in simulated.NOT_NEEDED if sys.modules[n]])"
+    )
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["True []"], done.stderr[-500:]
 
 
 def test_simulated_devices_refuse_what_does_not_fit():

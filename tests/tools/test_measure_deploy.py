@@ -48,6 +48,37 @@ def test_zeros_stay_zero_while_training_goes_on():
     assert moved
 
 
+def test_softer_probabilities_keep_their_order_and_their_sum():
+    logits = np.random.default_rng(0).normal(0, 5, (20, 10))
+    sharp, soft = tool.softened(logits, 1.0), tool.softened(logits, 5.0)
+    np.testing.assert_allclose(sharp, np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+    np.testing.assert_allclose(soft.sum(-1), 1)
+    assert (soft.argsort(-1) == sharp.argsort(-1)).all()
+    assert (soft.max(-1) < sharp.max(-1)).all()
+    assert np.isfinite(tool.softened(1e4 * logits, 1.0)).all()
+
+
+def test_images_held_out_are_others_and_each_seed_has_its_own():
+    own, held = tool.images_of(0, 300, 100)
+    assert (len(own), len(held)) == (300, 100)
+    assert len({*own, *held}) == 400
+    assert set(tool.images_of(1, 300, 100)[0]) != set(own)
+
+
+def test_a_teacher_is_followed(monkeypatch):
+    """Targets, and they alone, depend on the arm: a teacher that always says 3 has a student that always says 3."""
+    said = np.zeros((2, 8000, 10), "float32")
+    said[..., 3] = 9.0
+    monkeypatch.setattr(tool, "teacher_logits", lambda: said)
+    images = tool.datasets.cifar10(test_size=40).x_test
+    chosen, _ = tool.images_of(0, 200, 10)
+    taught = tool.student("teacher", (0.012, 2), chosen, 0, 3)
+    assert set(taught.predict(images, verbose=0).argmax(-1)) == {3}
+    plain = tool.student("labels", (0.012, None), chosen, 0, 1)
+    again = tool.student("labels", (0.012, None), chosen, 0, 1)
+    np.testing.assert_array_equal(plain.get_weights()[0], again.get_weights()[0])
+
+
 def test_an_unknown_experiment_is_named(capsys):
     with pytest.raises(SystemExit):
         tool.main(["weather"])
