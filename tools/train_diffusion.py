@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         "loss": round(sum(losses[-200:]) / len(losses[-200:]), 5),
         "parameters": model.count_params(),
         "bytes": len(packed),
-        "command": f"python tools/train_diffusion.py --steps {options.steps} --rate {options.rate} --seed {options.seed}",
+        "command": f"python {SOURCE.split()[-1]} --steps {options.steps} --rate {options.rate} --seed {options.seed}",
         "seed": options.seed,
         "backend": runtime.backend(),
         "device": f"CPU ({platform.machine()}, 1 thread)",

@@ -57,9 +57,7 @@ def denoising_step(noisy: np.ndarray, noise: np.ndarray, share: float, next_shar
         next_share: at the next level; 1 asks for the picture.
     """
     if not 0 < share <= next_share <= 1:
-        raise ValueError(
-            f"share {share}, then {next_share}: expected 0 < share <= next_share <= 1, noise becomes less."
-        )
+        raise ValueError(f"share {share}, then {next_share}: expected 0 < share <= next_share <= 1.")
     picture = np.clip((noisy - np.sqrt(1 - share) * noise) / np.sqrt(share), -1, 1)
     if share < 1:
         noise = (noisy - np.sqrt(share) * picture) / np.sqrt(1 - share)  # what is left once the guess is clipped

@@ -159,7 +159,7 @@ def best_setting(method: Callable, settings, images: np.ndarray, originals: np.n
 
 
 def denoiser(size: int = 28, width: int = 32) -> keras.Model:
-    """Noisy pictures (n, size, size, 1) in, clean ones out: patches of 2 x 2, four convolutions, the noise taken off."""
+    """Noisy pictures (n, size, size, 1) in, clean ones out: four convolutions over patches of 2 x 2 find the noise."""
     inputs = keras.Input((size, size, 1))
     half = size // 2
     x = layers.Reshape((half, half, 4))(patchify(inputs, 2))

@@ -60,10 +60,13 @@ def train(
 
 def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int = 500) -> float:
     """The share of images whose largest logit is that of their class."""
-    logits = np.concatenate(
-        [ops.convert_to_numpy(model.predict_on_batch(x[i : i + size])) for i in range(0, len(x), size)]
-    )
-    return float((logits.argmax(-1) == y).mean())
+    return float((outputs(model, x, size).argmax(-1) == y).mean())
+
+
+def outputs(model: keras.Model, x: np.ndarray, size: int = 500) -> np.ndarray:
+    """What a network gives for all images, some at a time."""
+    parts = [model.predict_on_batch(x[start : start + size]) for start in range(0, len(x), size)]
+    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
 
 def augmented(x: np.ndarray, rng: np.random.Generator, shift: int = 3) -> np.ndarray:
@@ -140,15 +143,10 @@ def on_few(name: str, size: int, rate: float, seed: int, steps: int = STEPS) -> 
 
 
 def probe(model: keras.Model) -> float:
-    """Test accuracy of a linear classifier on the features of a network, with the labels of 500 pictures of CIFAR-10."""
+    """Test accuracy of a linear classifier on the features of a network, with 500 labels of CIFAR-10."""
     data = datasets.cifar10(LABELS)
     features = keras.Model(model.inputs, model.get_layer("mean").output)
-    known, new = (
-        np.concatenate(
-            [ops.convert_to_numpy(features.predict_on_batch(colours(x[i : i + 500]))) for i in range(0, len(x), 500)]
-        )
-        for x in (data.x_train, data.x_test)
-    )
+    known, new = (outputs(features, colours(x)) for x in (data.x_train, data.x_test))
     return transfer.probe(known, data.y_train, new, data.y_test)
 
 

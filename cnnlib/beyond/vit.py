@@ -175,7 +175,9 @@ def small_cnn(size: int = 32, channels: int = 3, *, widths: tuple[int, ...] = (2
 
 
 def attention_maps(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The attention weights of all blocks of a `vit`, (blocks, n, heads, patches, patches): rows look, columns are seen.
+    """The attention weights of all blocks of a `vit`, (blocks, n, heads, patches, patches).
+
+    The weights of a row are those with which a patch looks at all; they sum to 1.
 
     Raises:
         ValueError: the model has no attention.
