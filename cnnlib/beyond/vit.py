@@ -19,6 +19,7 @@ __all__ = [
     "convolution_macs",
     "patchify",
     "rollout",
+    "shuffled",
     "small_cnn",
     "unpatchify",
     "vit",
@@ -219,3 +220,20 @@ def attention_macs(side: int, width: int) -> int:
 def convolution_macs(side: int, width: int, kernel: int = 3) -> int:
     """Multiplications of a convolution over the same places, `width` channels in and out."""
     return side * side * kernel**2 * width**2
+
+
+def shuffled(model: keras.Model, seed: int = 0) -> keras.Model:
+    """A copy in which each matrix of weights has its own values in random order, those of the attention too.
+
+    What :func:`cnnlib.explain.randomised` does for dense layers and convolutions (Adebayo and others 2018); codes of
+    places, normalisations and biases stay.
+    """
+    copy = keras.models.clone_model(model)
+    rng = np.random.default_rng(seed)
+    copy.set_weights(
+        [
+            rng.permutation(array.ravel()).reshape(array.shape) if variable.path.endswith("kernel") else array
+            for variable, array in zip(model.weights, model.get_weights())
+        ]
+    )
+    return copy
