@@ -579,9 +579,8 @@ for side in (16, 32):
         1 / transfer.per_second(lambda m=m, x=x: m.predict_on_batch(x), 0.3)
         for m, x in ((convolution, maps), (attention, rows))
     ]
-    print(
-        f"{side} x {side} places: convolution {approx(1000 * seconds[0], 2)} ms, attention {approx(1000 * seconds[1], 2)} ms"
-    )
+    first, second = (approx(1000 * each, 2) for each in seconds)
+    print(f"{side} x {side} places: convolution {first} ms, attention {second} ms")
 
 # %% [markdown]
 # For this reason ViTs take patches of 16 pixels. What needs fine maps needs other means: **Swin** (Liu and others
@@ -592,8 +591,8 @@ for side in (16, 32):
 #
 # The weights of attention can be drawn, and often are, as an explanation. Lesson 10 has a test for that: does the map
 # change if the network forgets what it has learned? A ViT like the one above, trained a little longer, comes with the
-# course. **Rollout** (Abnar and Zuidema 2020) multiplies the weights of its three blocks: what each patch of the end has
-# seen of each patch of the image. Its mean over patches is one map for each picture.
+# course. **Rollout** (Abnar and Zuidema 2020) multiplies the weights of its three blocks: what each patch of the end
+# has seen of each patch of the image. Its mean over patches is one map for each picture.
 
 # %%
 learned = vit.vit()
@@ -657,8 +656,8 @@ claim(
 )
 
 # %% [markdown]
-# A table is such an input: its columns have no order. There boosted trees are hard to beat (Grinsztajn and others 2022). So
-# ask before you take a CNN: if I exchanged two inputs, would it be another input to a person, too?
+# A table is such an input: its columns have no order. There boosted trees are hard to beat (Grinsztajn and others
+# 2022). So ask before you take a CNN: if I exchanged two inputs, would it be another input to a person, too?
 #
 # ### Without labels
 #
@@ -731,15 +730,15 @@ claim("with all ten to choose from, in fewer than four", among < 0.4)
 # - *Convolutions are over.* ConvNeXt (Liu and others 2022; lesson 07) took over the recipes, and is on a par with Swin.
 #   Trained at the same scale, CNNs and ViTs came out alike (Smith and others 2023).
 # - *Hybrids win.* Some did, in the papers that proposed them. With which budget for which rival?
-# - *A CNN is how the brain sees.* Hubel and Wiesel inspired it. That features of CNNs predict cells of the visual cortex
-#   better than older models is measured (Yamins and others 2014); that it *is* one is not: it reads textures where
-#   people read shapes (Geirhos and others 2019).
+# - *A CNN is how the brain sees.* Hubel and Wiesel inspired it. That features of CNNs predict cells of the visual
+#   cortex better than older models is measured (Yamins and others 2014); that it *is* one is not: it reads textures
+#   where people read shapes (Geirhos and others 2019).
 #
 # ### How it came about
 #
 # | year | what | source |
 # |---|---|---|
-# | 1959, 1962 | cells in the cat's visual cortex answer to edges, in small fields, simple and complex ones | Hubel and Wiesel |
+# | 1959, 1962 | cells in the cat's visual cortex answer to edges in small fields | Hubel and Wiesel |
 # | 1980 | Neocognitron: layers of such cells in turn, learning without labels | Fukushima |
 # | 1989, 1998 | trained by backpropagation on postal codes; LeNet-5 | LeCun and others |
 # | 2012 | AlexNet: ImageNet, two GPUs, ReLU, dropout | Krizhevsky, Sutskever and Hinton |
@@ -750,7 +749,8 @@ claim("with all ten to choose from, in fewer than four", among < 0.4)
 # ### Exercise 18.9 · Pick the tool
 #
 # `tools.PROJECTS` has seven projects, `tools.TOOLS` eight tools. Make `choice` a dictionary: name of the project ->
-# name of the tool. The check names the fact that a choice breaks. `tools.review("churn", "pretrained CNN")` does so, too.
+# name of the tool. The check names the fact that a choice breaks; `tools.review("churn", "pretrained CNN")` does so,
+# too.
 
 # %%
 for name, project in tools.PROJECTS.items():
@@ -825,8 +825,8 @@ exercise("18.9").check(choice)
 #
 # ## What comes next
 #
-# You have seen where convolution carries you, and where it ends. The capstone is a project of your own, from the data to
-# the service. [19 Capstone](../notebooks/19_capstone.ipynb) · [Course map](../README.md)
+# You have seen where convolution carries you, and where it ends. The capstone is a project of your own, from the data
+# to the service. [19 Capstone](../notebooks/19_capstone.ipynb) · [Course map](../README.md)
 #
 # ## References
 #
@@ -835,7 +835,8 @@ exercise("18.9").check(choice)
 # - P. Baldi and K. Hornik (1989). Neural networks and principal component analysis. *Neural Networks* 2.
 # - T. Chen, S. Kornblith, M. Norouzi and G. Hinton (2020). A simple framework for contrastive learning of visual
 #   representations. *ICML*.
-# - Z. Dai, H. Liu, Q. V. Le and M. Tan (2021). CoAtNet: marrying convolution and attention for all data sizes. *NeurIPS*.
+# - Z. Dai, H. Liu, Q. V. Le and M. Tan (2021). CoAtNet: marrying convolution and attention for all data sizes.
+#   *NeurIPS*.
 # - A. Dosovitskiy, L. Beyer, A. Kolesnikov and others (2020; *ICLR* 2021). An image is worth 16x16 words: transformers
 #   for image recognition at scale.
 # - K. Fukushima (1980). Neocognitron. *Biological Cybernetics* 36.
@@ -853,10 +854,10 @@ exercise("18.9").check(choice)
 # - D. H. Hubel and T. N. Wiesel (1959). Receptive fields of single neurones in the cat's striate cortex. *Journal of
 #   Physiology* 148; (1962). Receptive fields, binocular interaction and functional architecture in the cat's visual
 #   cortex. *Journal of Physiology* 160.
-# - S. Jain and B. C. Wallace (2019). Attention is not explanation. *NAACL*. S. Wiegreffe and Y. Pinter (2019). Attention
-#   is not not explanation. *EMNLP*.
-# - A. Krizhevsky, I. Sutskever and G. E. Hinton (2012). ImageNet classification with deep convolutional neural networks.
-#   *NeurIPS*.
+# - S. Jain and B. C. Wallace (2019). Attention is not explanation. *NAACL*. S. Wiegreffe and Y. Pinter (2019).
+#   Attention is not not explanation. *EMNLP*.
+# - A. Krizhevsky, I. Sutskever and G. E. Hinton (2012). ImageNet classification with deep convolutional neural
+#   networks. *NeurIPS*.
 # - C. H. Lampert, H. Nickisch and S. Harmeling (2009). Learning to detect unseen object classes by between-class
 #   attribute transfer. *CVPR*.
 # - Y. LeCun, B. Boser, J. S. Denker and others (1989). Backpropagation applied to handwritten zip code recognition.

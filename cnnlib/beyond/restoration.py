@@ -19,6 +19,7 @@ from cnnlib.beyond.vit import patchify, unpatchify
 __all__ = [
     "FILTERS",
     "Components",
+    "PixelShuffle",
     "autoencoder",
     "best_setting",
     "bicubic",
@@ -183,6 +184,22 @@ def autoencoder(size: int = 28, code: int = 32) -> keras.Model:
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
+@keras.saving.register_keras_serializable("cnnlib.beyond")
+class PixelShuffle(layers.Layer):
+    """Four channels laid out as two by two pixels: (n, h, w, 4) -> (n, 2h, 2w, 1). Shi and others (2016)."""
+
+    def call(self, x):
+        height, width = ops.shape(x)[1:3]
+        x = ops.transpose(ops.reshape(x, (-1, height, width, 2, 2)), (0, 1, 3, 2, 4))
+        return ops.reshape(x, (-1, 2 * height, 2 * width, 1))
+
+    def compute_output_shape(self, shape):
+        n, height, width, channels = shape
+        if channels != 4:
+            raise ValueError(f"{channels} channels: to be laid out as two by two pixels there have to be 4.")
+        return (n, *(None if side is None else 2 * side for side in (height, width)), 1)
+
+
 def enlarger(end: str = "shuffle", width: int = 32) -> keras.Model:
     """A grey picture (n, h, w, 1) at twice its size: what is to be added to the bicubic enlargement.
 
@@ -198,9 +215,7 @@ def enlarger(end: str = "shuffle", width: int = 32) -> keras.Model:
     x = layers.Conv2D(width, 3, padding="same", activation="relu", name="conv_2")(x)
     if end == "shuffle":
         x = layers.Conv2D(4, 3, padding="same", name="conv_3")(x)
-        height, wide = ops.shape(x)[1], ops.shape(x)[2]
-        x = ops.transpose(ops.reshape(x, (-1, height, wide, 2, 2)), (0, 1, 3, 2, 4))
-        outputs = ops.reshape(x, (-1, 2 * height, 2 * wide, 1))
+        outputs = PixelShuffle(name="shuffle")(x)
     else:
         outputs = layers.Conv2DTranspose(1, 3, 2, padding="same", name="conv_3")(x)
     return keras.Model(inputs, outputs, name=f"enlarger_{end}")

@@ -187,12 +187,12 @@ def _objections(project: Project, name: str, tool: Tool) -> Iterator[tuple[str, 
             "the pictures are like none on the web",
             "what it has learned of photographs is the only reason to take it, and carries over least here",
         )
+    if tool.invents and project.measured:
+        yield "somebody measures in what comes out", "it draws what is likely where the data say nothing"
+    if not tool.invents and project.several_right and tool.answers == "picture":
+        yield "many pictures would do", "least squared error gives their mean, which is none of them"
     if tool.gmacs > project.max_gmacs:
         yield (
             f"{project.max_gmacs:g} billion operations for an answer",
             f"{name} takes {tool.gmacs:g} billion",
         )
-    if tool.invents and project.measured:
-        yield "somebody measures in what comes out", "it draws what is likely where the data say nothing"
-    if not tool.invents and project.several_right and tool.answers == "picture":
-        yield "many pictures would do", "least squared error gives their mean, which is none of them"

@@ -77,11 +77,11 @@ DECIBELS = FunctionExercise(
             "Pictures of 8 bits were subtracted as they are: 10 - 20 is 246 there. Make them floats first.",
         ),
         Misconception(
-            _from_peak(lambda images, originals: np.max(originals)),
+            _from_peak(lambda images, originals: float(np.max(originals))),
             "The peak is what a pixel *can* have, not the brightest one of these pictures: use `peak`.",
         ),
         Misconception(
-            _from_peak(lambda images, originals: np.max(images)),
+            _from_peak(lambda images, originals: float(np.max(images))),
             "The peak is what a pixel *can* have, not the brightest one of what came out: use `peak`.",
         ),
         Misconception(_from_peak(lambda images, originals: 1.0), "`peak` is not used: with 8 bits it is 255."),
@@ -286,9 +286,9 @@ def _patch_cases(rng: np.random.Generator) -> Iterator[Case]:
         images = rng.permutation(n * height * width * channels).reshape(n, height, width, channels)
         about = f"{n} of {height} x {width} pixels, {channels} channels"
         yield Case((_cut(images, patch), patch, height, width), about=about)
-    yield Case((np.zeros((1, 5, 4)), 2, 4, 4), raises=ValueError, about="five patches for four places")
-    yield Case((np.zeros((1, 4, 4)), 2, 5, 4), raises=ValueError, about="5 pixels in patches of 2")
-    yield Case((np.zeros((1, 4, 6)), 2, 4, 4), raises=ValueError, about="6 numbers in a patch of 2 x 2")
+    yield Case((np.zeros((2, 8, 4)), 2, 4, 4), raises=ValueError, about="eight patches for four places")
+    yield Case((np.zeros((5, 4, 4)), 2, 5, 4), raises=ValueError, about="5 pixels in patches of 2")
+    yield Case((np.zeros((4, 4, 6)), 2, 4, 4), raises=ValueError, about="6 numbers in a patch of 2 x 2")
 
 
 def _together_with(**change) -> Callable:
@@ -325,7 +325,7 @@ PATCHES = FunctionExercise(
         ),
         Misconception(
             _together_with(refuses=False),
-            "What does not fit has to be a ValueError, whatever NumPy says later.",
+            "What does not fit has to be a ValueError. With -1 for the number of images NumPy makes other images of it.",
         ),
     ),
     hints=(
