@@ -198,11 +198,11 @@ tests = ("camera", "rocket", "cat")
 low, missing = restoration.crops([x for name, x in photographs.items() if name not in tests], 1600, seed=runtime.seed())
 
 
-def gains(end, steps=200):
+def gains(end, steps=300):
     """What a trained network adds to bicubic enlargement, for each photograph of the test, and its scores."""
     keras.utils.set_random_seed(runtime.seed())
     model = restoration.enlarger(end)
-    restoration.fit(model, low, missing, steps=steps, rate=3e-3, size=16, seed=runtime.seed())
+    restoration.fit(model, low, missing, steps=steps, size=16, seed=runtime.seed())
     added, scores = {}, {}
     for name in tests:
         small, inside = restoration.shrunk(photographs[name]), np.s_[None, 4:-4, 4:-4, None]

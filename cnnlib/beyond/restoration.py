@@ -218,6 +218,7 @@ def enlarger(end: str = "shuffle", width: int = 32) -> keras.Model:
         outputs = PixelShuffle(name="shuffle")(x)
     else:
         outputs = layers.Conv2DTranspose(1, 3, 2, padding="same", name="conv_3")(x)
+    outputs = layers.Rescaling(0.05, name="small")(outputs)  # what is missing is about 0.03, what weights give about 1
     return keras.Model(inputs, outputs, name=f"enlarger_{end}")
 
 

@@ -325,7 +325,7 @@ PATCHES = FunctionExercise(
         ),
         Misconception(
             _together_with(refuses=False),
-            "What does not fit has to be a ValueError. With -1 for the number of images NumPy makes other images of it.",
+            "What does not fit has to be a ValueError. With -1 for the images NumPy makes other images of it.",
         ),
     ),
     hints=(
