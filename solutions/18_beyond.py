@@ -155,8 +155,8 @@ plotting.images(
     {"original": np.hstack(test[:5])} | {name: np.hstack(restored[name][:5]) for name in shown},
     columns=1,
     size=4.5,
-    alt="Five pieces of clothing: clean, noisy, behind the bilateral filter, of components, and behind the network, "
-    "which leaves the least grain.",
+    alt="Five pieces of clothing: clean, noisy, behind the bilateral filter, which blurs, of components, which lose the "
+    "print, and behind the network, which keeps it and leaves some grain.",
 )
 claim("the network gains another half decibel at least", decibel["network"] > rival + 0.5)
 
@@ -174,16 +174,17 @@ claim("the network gains another half decibel at least", decibel["network"] > ri
 # %%
 keras.utils.set_random_seed(runtime.seed())
 auto = restoration.autoencoder(code=32)
-restoration.fit(auto, clean, clean, steps=300, seed=runtime.seed())
+restoration.fit(auto, clean, clean, steps=200, seed=runtime.seed())
 code = {
     "autoencoder": restoration.psnr(np.clip(study.outputs(auto, test), 0, 1), test).mean(),
     "components": restoration.psnr(components(test, 32), test).mean(),
 }
 print({name: approx(value) for name, value in code.items()})
-claim("300 steps of training do not beat 32 components by a decibel", code["autoencoder"] < code["components"] + 1)
+claim("after 200 steps it is behind 32 components", code["autoencoder"] < code["components"] - 0.5)
 
 # %% [markdown]
-# That is no argument against autoencoders; it is one for the rival. Longer training and larger pictures change it.
+# That is no argument against autoencoders, which have hardly begun to learn here. It is one for the rival: it costs one
+# decomposition of a matrix, and without it 17 dB would have looked like something.
 #
 # ### Enlarge
 #
@@ -253,7 +254,11 @@ truth = np.mean(
 print(
     "share that repeats every two pixels:", {end: approx(x, 2) for end, x in grid.items()}, "in truth", approx(truth, 2)
 )
-claim("what a trained network adds repeats more than the truth does", min(grid.values()) > truth)
+claim("what a trained network adds repeats more than twice as much as the truth", min(grid.values()) > 2 * truth)
+
+# %% [markdown]
+# Both ends leave a grid, the pixel shuffle as well: its four channels have four kernels, and nothing makes these agree.
+# It is faint here. Look for it wherever a network doubles a map last.
 
 # %% [markdown]
 # ### From noise alone
@@ -273,7 +278,7 @@ shares = diffusion.schedule()
 levels = [0, 40, 80, 120, 160, 200]
 noise = np.random.default_rng(runtime.seed()).normal(size=(28, 28, 1))
 plotting.images(
-    {f"a = {shares[k]:.2f}": diffusion.noised(data.x_train[9] * 2 - 1, shares[k], noise) for k in levels},
+    {f"a = {shares[k]:.2g}": diffusion.noised(data.x_train[9] * 2 - 1, shares[k], noise) for k in levels},
     value_range=(-2, 2),
     alt="An ankle boot in six levels of noise: clear at first, lost at the end.",
 )
@@ -689,8 +694,10 @@ claim("with all labels the features are best, for each seed", (ways["8,000 label
 # **Zero-shot** classifiers are given a class in words. CLIP (Radford and others 2021) learned from 400 million pictures
 # with captions which words go with which picture; a class is a sentence. Before that, classes were described by
 # **attributes** (Lampert and others 2009). That is small enough for a cell. Eight classes of clothes are
-# known; a linear model learns seven attributes from them. Pullover and ankle boot it has never seen, and knows only
-# their attributes.
+# known; a linear model learns seven attributes from them. Dress and sneaker it has never seen. It is told that a dress
+# covers the upper body and the legs, and that a sneaker is a shoe without open toes or a high shaft.
+#
+# **Predict**: how many of their pictures does it tell from each other, and how many if all ten classes are allowed?
 
 # %%
 attributes = np.array(
@@ -704,7 +711,7 @@ attributes = np.array(
         [0, 0, 0, 0, 1, 0, 1],
     ]
 )
-unseen = [2, 9]
+unseen = [3, 7]
 known = ~np.isin(data.y_train, unseen)
 x, new = (each.reshape(len(each), -1) for each in (data.x_train[known], test))
 one, y = np.ones((len(x), 1)), attributes[data.y_train[known]]
@@ -715,11 +722,12 @@ asked = np.isin(data.y_test, unseen)
 between = (distance[asked][:, unseen].argmin(1) == [unseen.index(k) for k in data.y_test[asked]]).mean()
 among = (distance[asked].argmin(1) == data.y_test[asked]).mean()
 print(f"between the two {between:.3f}, among all ten {among:.3f}")
-claim("told to choose between the two, it is right in nine of ten cases", between > 0.9)
-claim("with all ten to choose from, in fewer than four", among < 0.4)
+claim("told to choose between the two, it is right in more than four of five cases", between > 0.8)
+claim("with all ten to choose from, in fewer than one", among < 0.2)
 
 # %% [markdown]
-# Both numbers are of the same model and the same pictures. Whoever reads "zero-shot accuracy" should ask among which
+# Both numbers are of the same model and the same pictures. That seen classes win over unseen ones is known of larger
+# models, too (Xian and others 2019). Whoever reads "zero-shot accuracy" should ask among which
 # classes, and whether the classes were really never shown: of what stands on the web, a large model has seen most.
 #
 # ### What is said, and what is known
@@ -878,6 +886,8 @@ exercise("18.9").check(choice)
 # - A. Vaswani, N. Shazeer, N. Parmar and others (2017). Attention is all you need. *NeurIPS*.
 # - Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli (2004). Image quality assessment: from error visibility to
 #   structural similarity. *IEEE Transactions on Image Processing* 13.
+# - Y. Xian, C. H. Lampert, B. Schiele and Z. Akata (2019). Zero-shot learning: a comprehensive evaluation of the good,
+#   the bad and the ugly. *IEEE Transactions on Pattern Analysis and Machine Intelligence* 41.
 # - D. L. K. Yamins, H. Hong, C. F. Cadieu and others (2014). Performance-optimized hierarchical models predict neural
 #   responses in higher visual cortex. *PNAS* 111.
 # - K. Zhang, W. Zuo, Y. Chen and others (2017). Beyond a Gaussian denoiser. *IEEE Transactions on Image Processing* 26.

@@ -163,7 +163,7 @@ def vit(
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="vit")
 
 
-def small_cnn(size: int = 32, channels: int = 3, *, widths: tuple[int, ...] = (24, 32, 48, 72), classes: int = 10):
+def small_cnn(size: int = 32, channels: int = 3, *, widths: tuple[int, ...] = (24, 32, 48, 84), classes: int = 10):
     """A CNN of as many parameters as `vit()`: four convolutions with batch normalisation, a mean, logits."""
     inputs = x = keras.Input((size, size, channels))
     for number, width in enumerate(widths, 1):
