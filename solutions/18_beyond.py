@@ -155,8 +155,8 @@ plotting.images(
     {"original": np.hstack(test[:5])} | {name: np.hstack(restored[name][:5]) for name in shown},
     columns=1,
     size=4.5,
-    alt="Five pieces of clothing: clean, noisy, behind the bilateral filter, which blurs, of components, which lose the "
-    "print, and behind the network, which keeps it and leaves some grain.",
+    alt="Five pieces of clothing: clean, noisy, behind the bilateral filter, which blurs, of components, which lose "
+    "the print, and behind the network, which keeps it and leaves some grain.",
 )
 claim("the network gains another half decibel at least", decibel["network"] > rival + 0.5)
 

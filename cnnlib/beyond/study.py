@@ -145,7 +145,7 @@ def on_few(name: str, size: int, rate: float, seed: int, steps: int = STEPS) -> 
 def probe(model: keras.Model) -> float:
     """Test accuracy of a linear classifier on the features of a network, with 500 labels of CIFAR-10."""
     data = datasets.cifar10(LABELS)
-    features = keras.Model(model.inputs, model.get_layer("mean").output)
+    features = keras.Model(model.inputs[0], model.get_layer("mean").output)
     known, new = (outputs(features, colours(x)) for x in (data.x_train, data.x_test))
     return transfer.probe(known, data.y_train, new, data.y_test)
 
@@ -173,7 +173,7 @@ def dense(size: int = 14, channels: int = 1, width: int = 96, classes: int = 10)
     x = layers.Flatten(name="pixels")(inputs)
     for number in (1, 2):
         x = layers.Dense(width, use_bias=False, name=f"dense_{number}")(x)
-        x = layers.BatchNormalization(name=f"bn_{number}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"bn_{number}")(x)
         x = layers.ReLU(name=f"relu_{number}")(x)
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="dense")
 

@@ -169,7 +169,7 @@ def small_cnn(size: int = 32, channels: int = 3, *, widths: tuple[int, ...] = (2
     for number, width in enumerate(widths, 1):
         stride = 2 if number in (2, 3) else 1
         x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False, name=f"conv_{number}")(x)
-        x = layers.BatchNormalization(name=f"bn_{number}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"bn_{number}")(x)
         x = layers.ReLU(name=f"relu_{number}")(x)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="cnn")
@@ -186,7 +186,7 @@ def attention_maps(model: keras.Model, images: np.ndarray) -> np.ndarray:
     blocks = [layer for layer in model.layers if isinstance(layer, layers.MultiHeadAttention)]
     if not blocks:
         raise ValueError(f"the model {model.name!r} has no MultiHeadAttention: give one that vit() made.")
-    before = keras.Model(model.inputs, [layer.input[0] for layer in blocks])
+    before = keras.Model(model.inputs[0], [layer.input[0] for layer in blocks])
     inputs = before.predict_on_batch(images)
     found = [block(y, y, return_attention_scores=True)[1] for block, y in zip(blocks, inputs)]
     return np.stack([ops.convert_to_numpy(scores) for scores in found])

@@ -94,7 +94,7 @@ def test_maps_are_those_of_the_layers_and_rollout_keeps_rows_that_sum_to_one():
     assert maps.shape == (2, 2, 3, 16, 16)
     assert np.allclose(maps.sum(-1), 1, atol=1e-5)
     first = model.get_layer("attention_1")
-    given = keras.Model(model.inputs, first.input[0])(x)
+    given = keras.Model(model.inputs[0], first.input[0])(x)
     _, scores = first(given, given, return_attention_scores=True)
     assert np.allclose(maps[0], ops.convert_to_numpy(scores), atol=1e-6)
     seen = vit.rollout(maps)
