@@ -196,27 +196,7 @@ claim("after 200 steps it is behind 32 components", code["autoencoder"] < code["
 # %%
 photographs = {name: restoration.luma(datasets.photograph(name)) for name in datasets.photograph_names()}
 tests = ("camera", "rocket", "cat")
-low, missing = restoration.crops([x for name, x in photographs.items() if name not in tests], 1600, seed=runtime.seed())
-
-
-def gains(end, steps=300):
-    """What a trained network adds to bicubic enlargement, for each photograph of the test, and its scores."""
-    keras.utils.set_random_seed(runtime.seed())
-    model = restoration.enlarger(end)
-    restoration.fit(model, low, missing, steps=steps, size=16, seed=runtime.seed())
-    added, scores = {}, {}
-    for name in tests:
-        small, inside = restoration.shrunk(photographs[name]), np.s_[None, 4:-4, 4:-4, None]
-        cubic = restoration.bicubic(small)
-        added[name] = ops.convert_to_numpy(model.predict_on_batch(small[None, ..., None]))[0, ..., 0]
-        pair = cubic, np.clip(cubic + added[name], 0, 1)
-        scores[name] = [
-            [f(x[inside], photographs[name][inside])[0] for x in pair] for f in (restoration.psnr, restoration.ssim)
-        ]
-    return added, scores
-
-
-added, scores = gains("shuffle")
+added, scores = study.enlarging("shuffle", photographs, tests, runtime.seed())
 for name, (p, s) in scores.items():
     print(f"{name:7} bicubic {p[0]:.2f} dB, SSIM {s[0]:.3f}; network {approx(p[1], 4)} dB, SSIM {approx(s[1], 3)}")
 gained = np.mean([p[1] - p[0] for p, _ in scores.values()])
@@ -243,14 +223,10 @@ plotting.images(
 # take the grid out.
 
 # %%
-ends = {"shuffle": added, "transposed": gains("transposed")[0]}
+ends = {"shuffle": added, "transposed": study.enlarging("transposed", photographs, tests, runtime.seed())[0]}
 grid = {end: np.mean([segmentation.checkerboard(x) for x in each.values()]) for end, each in ends.items()}
-truth = np.mean(
-    [
-        segmentation.checkerboard(photographs[name] - restoration.bicubic(restoration.shrunk(photographs[name])))
-        for name in tests
-    ]
-)
+missing = [x - restoration.bicubic(restoration.shrunk(x)) for name, x in photographs.items() if name in tests]
+truth = np.mean([segmentation.checkerboard(x) for x in missing])
 print(
     "share that repeats every two pixels:", {end: approx(x, 2) for end, x in grid.items()}, "in truth", approx(truth, 2)
 )
@@ -344,13 +320,9 @@ shown = {
     "mean pictures": (np.tile(means, (10, 1, 1, 1)), labels),
     "test pictures": (test[:100], data.y_test[:100]),
 }
-quality = {}
-for name, (x, y) in shown.items():
-    right = float((study.outputs(lenet, x).argmax(-1) == y).mean())
-    variety = float(np.mean([x[y == k].std(0).mean() for k in range(10)]))
-    nearest = float(np.median([np.sqrt(np.square(data.x_train - one).mean((1, 2, 3)).min()) for one in x[:20]]))
-    quality[name] = right, variety, nearest
-    print(f"{name:14} recognised {approx(right, 2)}, variety {approx(variety, 2)}, nearest {approx(nearest, 2)}")
+quality = {name: diffusion.quality(*pair, lenet, data.x_train) for name, pair in shown.items()}
+for name, each in quality.items():
+    print(f"{name:14} recognised {approx(each[0], 2)}, variety {approx(each[1], 2)}, nearest {approx(each[2], 2)}")
 
 # %%
 samples, few, mean, real = quality.values()
@@ -575,16 +547,7 @@ claim("at 128 it takes 70 times as many", 70 < vit.attention_macs(128, 48) / vit
 
 # %% tags=["nbval-ignore-output"]
 for side in (16, 32):
-    maps = np.zeros((1, side, side, 48), "float32")
-    rows = maps.reshape(1, -1, 48)
-    inputs, places = keras.Input(maps.shape[1:]), keras.Input(rows.shape[1:])
-    convolution = keras.Model(inputs, keras.layers.Conv2D(48, 3, padding="same")(inputs))
-    attention = keras.Model(places, keras.layers.MultiHeadAttention(3, 16)(places, places))
-    seconds = [
-        1 / transfer.per_second(lambda m=m, x=x: m.predict_on_batch(x), 0.3)
-        for m, x in ((convolution, maps), (attention, rows))
-    ]
-    first, second = (approx(1000 * each, 2) for each in seconds)
+    first, second = (approx(1000 / transfer.per_second(step, 0.3), 2) for step in study.steps_of_both(side, 48))
     print(f"{side} x {side} places: convolution {first} ms, attention {second} ms")
 
 # %% [markdown]
@@ -700,18 +663,8 @@ claim("with all labels the features are best, for each seed", (ways["8,000 label
 # **Predict**: how many of their pictures does it tell from each other, and how many if all ten classes are allowed?
 
 # %%
-attributes = np.array(
-    #  upper, long sleeves, legs, open front, shoe, open toe, high shaft
-    [[1, 0, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0], [1, 0, 1, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0]]
-    + [
-        [0, 0, 0, 0, 1, 1, 0],
-        [1, 1, 0, 1, 0, 0, 0],
-        [0, 0, 0, 0, 1, 0, 0],
-        [0, 0, 0, 0, 0, 0, 0],
-        [0, 0, 0, 0, 1, 0, 1],
-    ]
-)
-unseen = [3, 7]
+print(", ".join(study.ATTRIBUTES), "\nsneaker:", study.OF_CLASSES[7])
+attributes, unseen = study.OF_CLASSES, [3, 7]
 known = ~np.isin(data.y_train, unseen)
 x, new = (each.reshape(len(each), -1) for each in (data.x_train[known], test))
 one, y = np.ones((len(x), 1)), attributes[data.y_train[known]]

@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from cnnlib.beyond.vit import patchify, unpatchify
 
-__all__ = ["bundled", "denoising_step", "noised", "sample", "schedule", "train", "unet"]
+__all__ = ["bundled", "denoising_step", "noised", "quality", "sample", "schedule", "train", "unet"]
 
 STEPS = 200
 """Levels of noise of the bundled network, from 0, none, to 200, nothing but noise."""
@@ -165,3 +165,29 @@ def sample(
         states.append(x)
     pictures = np.clip((x + 1) / 2, 0, 1)
     return (pictures, [states[number] for number in keep]) if len(keep) else pictures
+
+
+def quality(
+    pictures: np.ndarray, labels: Sequence[int], classifier: keras.Model, training: np.ndarray, count: int = 20
+) -> tuple[float, float, float]:
+    """What can be said of pictures without an original: are they recognised, do they vary, are they copies?
+
+    Args:
+        pictures: (n, h, w, c) in [0, 1].
+        labels: the class that was asked for, (n,).
+        classifier: logits out, for such pictures.
+        training: the pictures that were learned from.
+        count: for how many of them the nearest picture is looked up.
+
+    Returns:
+        The share whose largest logit is that of its label; the standard deviation of a pixel within a class, a mean
+        over pixels and classes; the median distance of the nearest training picture, as a root of the mean square.
+    """
+    labels = np.asarray(labels)
+    if len(pictures) != len(labels) or not len(labels):
+        raise ValueError(f"{len(pictures)} pictures, {len(labels)} labels: expected as many, and one at least.")
+    logits = ops.convert_to_numpy(classifier.predict_on_batch(pictures))
+    variety = [pictures[labels == label].std(0).mean() for label in np.unique(labels)]
+    rows = training.reshape(len(training), -1)
+    nearest = [np.square(rows - one.ravel()).mean(1).min() ** 0.5 for one in pictures[:count]]
+    return float((logits.argmax(-1) == labels).mean()), float(np.mean(variety)), float(np.median(nearest))

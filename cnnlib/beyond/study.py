@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from cnnlib import datasets, transfer
-from cnnlib.beyond import vit
+from cnnlib.beyond import restoration, vit
 
-__all__ = ["accuracy", "augmented", "colours", "permutation", "rotated", "train"]
+__all__ = [
+    "ATTRIBUTES",
+    "OF_CLASSES",
+    "accuracy",
+    "augmented",
+    "colours",
+    "enlarging",
+    "outputs",
+    "permutation",
+    "rotated",
+    "steps_of_both",
+    "train",
+]
 
 
 def train(
@@ -198,3 +210,70 @@ def permuted(seed: int, size: int = 2000, steps: int = 200, rates=(0.001, 0.003,
                 scores["test"][str(rate)] = accuracy(model, of_new, data.y_test)
                 print(f"seed {seed}, {name}, {order}, {rate}: {scores['test'][str(rate)]:.3f}", flush=True)
     return found
+
+
+# --- enlarging, time, attributes --------------------------------------------------------------------------------------
+
+
+def enlarging(
+    end: str, photographs: Mapping[str, np.ndarray], tests: Sequence[str], seed: int, steps: int = 300
+) -> tuple[dict[str, np.ndarray], dict[str, list[list[float]]]]:
+    """Train an enlarger on all photographs but some, and judge it on these.
+
+    Args:
+        end: of :func:`restoration.enlarger`.
+        photographs: name -> (h, w), of even sides.
+        tests: names of those that are only judged.
+        seed: of weights, parts and their order.
+        steps: of 16 parts each.
+
+    Returns:
+        For each name in `tests` what the network adds to the bicubic enlargement, (h, w), and the scores [PSNR, SSIM],
+        each of bicubic enlargement and of the network, without the outermost four pixels.
+    """
+    kept = [picture for name, picture in photographs.items() if name not in tests]
+    if not kept or not set(tests) <= set(photographs):
+        raise ValueError(
+            f"tests {list(tests)} of {list(photographs)}: expected some of them, and others to learn from."
+        )
+    low, missing = restoration.crops(kept, 1600, seed=seed)
+    keras.utils.set_random_seed(seed)
+    model = restoration.enlarger(end)
+    restoration.fit(model, low, missing, steps=steps, size=16, seed=seed)
+    added, scores = {}, {}
+    for name in tests:
+        small, inside = restoration.shrunk(photographs[name]), np.s_[None, 4:-4, 4:-4, None]
+        cubic = restoration.bicubic(small)
+        added[name] = ops.convert_to_numpy(model.predict_on_batch(small[None, ..., None]))[0, ..., 0]
+        pair = cubic, np.clip(cubic + added[name], 0, 1)
+        scores[name] = [
+            [float(score(x[inside], photographs[name][inside])[0]) for x in pair]
+            for score in (restoration.psnr, restoration.ssim)
+        ]
+    return added, scores
+
+
+def steps_of_both(side: int, width: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A forward pass of a 3 x 3 convolution and of attention over side * side places, as functions to be timed."""
+    maps, places = np.zeros((1, side, side, width), "float32"), np.zeros((1, side * side, width), "float32")
+    grid, row = keras.Input(maps.shape[1:]), keras.Input(places.shape[1:])
+    convolution = keras.Model(grid, layers.Conv2D(width, 3, padding="same")(grid))
+    attention = keras.Model(row, layers.MultiHeadAttention(3, width // 3)(row, row))
+    return lambda: convolution.predict_on_batch(maps), lambda: attention.predict_on_batch(places)
+
+
+ATTRIBUTES = ("upper body", "long sleeves", "legs", "opens in front", "shoe", "open toes", "high shaft")
+OF_CLASSES = np.array(  # which of them the ten classes of Fashion-MNIST have
+    [
+        [1, 0, 0, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 0, 1, 0, 0, 0, 0],
+        [1, 1, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 1, 0],
+        [1, 1, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0, 1],
+    ]
+)

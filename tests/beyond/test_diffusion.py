@@ -84,3 +84,17 @@ def test_the_shipped_network_finds_noise_better_than_a_mean_picture_does():
     found = diffusion.bundled().predict_on_batch([mixed, np.full(50, 100, "int32"), y.astype("int32")])
     rival = (mixed - np.sqrt(share) * means[y]) / np.sqrt(1 - share)
     assert np.square(found - noise).mean() < 0.5 * np.square(rival - noise).mean()
+
+
+def test_quality_is_counted_by_hand():
+    training = np.stack([np.zeros((2, 2, 1)), np.ones((2, 2, 1))]).astype("float32")
+    pictures = np.stack([np.full((2, 2, 1), value) for value in (0.0, 0.5, 1.0, 0.75)]).astype("float32")
+    inputs = keras.Input((2, 2, 1))
+    mean = keras.layers.Flatten()(keras.layers.GlobalAveragePooling2D(keepdims=True)(inputs))
+    classifier = keras.Model(inputs, keras.layers.Concatenate()([0.6 - mean, mean - 0.6]))
+    recognised, variety, nearest = diffusion.quality(pictures, [0, 0, 0, 1], classifier, training)
+    assert recognised == 0.75
+    assert variety == pytest.approx((np.std([0, 0.5, 1]) + 0) / 2)
+    assert nearest == pytest.approx(np.median([0, 0.5, 0, 0.25]))
+    with pytest.raises(ValueError, match="expected as many"):
+        diffusion.quality(pictures, [0], classifier, training)
