@@ -3,7 +3,7 @@
     python tools/measure_beyond.py rates --seeds 0         # the learning rates, tried for one seed only
     python tools/measure_beyond.py efficiency pretext permuted
 
-rates        a CNN and a small vision transformer of as many parameters on 2,000 CIFAR-10 pictures, with three learning
+rates        a CNN and a small vision transformer of as many parameters on 2,000 CIFAR-10 pictures, with four learning
              rates each; accuracy on 1,000 validation pictures. The others take what is best there.
 efficiency   both, trained on 500, 2,000 and 8,000 pictures for as many steps; accuracy on the 2,000 test pictures,
              and of a linear classifier on their features with 500 labels.

@@ -112,7 +112,7 @@ def permutation(x: np.ndarray, seed: int = 0) -> np.ndarray:
 # --- with how little data, and without labels -------------------------------------------------------------------------
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {"CNN": vit.small_cnn, "ViT": vit.vit}
-TRIED = (0.001, 0.003, 0.01)
+TRIED = (0.0003, 0.001, 0.003, 0.01)
 SIZES = (500, 2000, 8000)
 STEPS = 250
 BATCH = 64
