@@ -296,7 +296,7 @@ plotting.images(
     columns=1,
     size=6,
     value_range=(0, 1),
-    alt="Six rows of ten pictures, from noise to clothes: shapes appear first, then details.",
+    alt="Six rows of ten pictures, from noise to textures of cloth in odd shapes.",
 )
 
 # %% [markdown]
@@ -308,16 +308,17 @@ plotting.images(
 #
 # The cheapest rival for a picture of a dress is the mean of all dresses.
 #
-# **Predict**: how many of the ten mean pictures does LeNet-5 recognise?
+# **Predict**: does LeNet-5 recognise more of the samples, or more of the ten mean pictures?
 
 # %%
 lenet = models.LeNet5((28, 28, 1), variant="modern", weights="fashion_mnist")
 labels = np.tile(np.arange(10), 10)
 means = np.stack([data.x_train[data.y_train == k].mean(0) for k in range(10)])
+half_way = diffusion.sample(generator, labels, 20, runtime.seed(), begin=means[labels], level=140)
 shown = {
-    "samples": (drawn, labels),
-    "3 steps": (diffusion.sample(generator, labels, steps=3, seed=runtime.seed()), labels),
-    "mean pictures": (np.tile(means, (10, 1, 1, 1)), labels),
+    "from noise": (drawn, labels),
+    "mean pictures": (means[labels], labels),
+    "from the mean": (half_way, labels),
     "test pictures": (test[:100], data.y_test[:100]),
 }
 quality = {name: diffusion.quality(*pair, lenet, data.x_train) for name, pair in shown.items()}
@@ -325,22 +326,39 @@ for name, each in quality.items():
     print(f"{name:14} recognised {approx(each[0], 2)}, variety {approx(each[1], 2)}, nearest {approx(each[2], 2)}")
 
 # %%
-samples, few, mean, real = quality.values()
-claim("mean pictures are recognised as often as samples, or nearly", mean[0] > samples[0] - 0.15)
-claim("and have no variety at all", mean[1] < 1e-6)
-claim("samples vary at least half as much as test pictures", samples[1] > 0.5 * real[1])
-claim("with 3 steps they vary less than with 25", few[1] < samples[1])
-claim("no copies: they are as far from the training set as half of what test pictures are", samples[2] > 0.5 * real[2])
+noise, mean, between, real = quality.values()
+claim("of the samples from noise not half are recognised, and more of the mean pictures", noise[0] < min(0.5, mean[0]))
+claim("mean pictures have no variety at all", mean[1] < 1e-6)
 
 # %% [markdown]
-# So no one number will do. "Recognised" is won by a constant, and "variety" by noise. Published work uses the Fréchet
+# So this generator fails, and the picture above says at what: cloth has the right texture, and lies in the wrong place.
+# That is decided in the first steps, where there is hardly any picture. A small network that sees a part of the
+# picture at a time, trained for two minutes, is a poor judge of the whole. That is likely the reason. It can be
+# circumvented: begin with the *mean picture*, and so much noise that a fifth of the variance is picture (Meng and others
+# 2022 do so with sketches). These are the rows "from the mean".
+
+# %%
+plotting.images(
+    {"from noise": np.hstack(drawn[:10]), "from the mean": np.hstack(half_way[:10]), "mean": np.hstack(means)},
+    columns=1,
+    size=6,
+    alt="Three rows of ten pictures: patches of cloth in odd shapes, clothes with some faults, and blurred means.",
+)
+claim("begun with the mean, 20 points more are recognised", between[0] > noise[0] + 0.2)
+claim("they vary less than test pictures do, and a third as much at least", real[1] / 3 < between[1] < real[1])
+claim(
+    "no copies: they are farther from the training set than half of what test pictures are", between[2] > 0.5 * real[2]
+)
+
+# %% [markdown]
+# No one number would have told. "Recognised" is won by a constant, "variety" by noise. Published work uses the Fréchet
 # distance of features, FID (Heusel and others 2017), which takes both into account, and needs ten thousands of samples.
 #
-# What fails here: seams and specks in the cloth, sleeves that end nowhere, and the more so the fewer the steps. It
-# is a network of 172,000 parameters, trained for minutes. What else is used: a **GAN** (Goodfellow and others 2014)
-# trains a second network to tell samples from pictures, samples in *one* step, and is known to leave kinds of pictures
-# out. In large systems diffusion runs in the code of an autoencoder (Rombach and others 2022), and words take the
-# place of the class. Where details are *relied* on, remember what a generator does: it draws what is likely.
+# Large networks, trained for weeks, draw what passes for a photograph, from noise alone. What else is used: a **GAN**
+# (Goodfellow and others 2014) trains a second network to tell samples from pictures, samples in *one* step, and is
+# known to leave kinds of pictures out. In large systems diffusion runs in the code of an autoencoder (Rombach and
+# others 2022), and words take the place of the class. Where details are *relied* on, remember what a generator does: it
+# draws what is likely.
 #
 # **So far**: PSNR and SSIM judge what has an original, and the rival is a filter with its best setting. A denoiser,
 # asked again and again, becomes a generator.
@@ -499,7 +517,7 @@ plotting.curves(
     ylabel="test accuracy",
     logx=True,
     markers=True,
-    alt="Two lines that rise with the pictures, the CNN above the ViT everywhere.",
+    alt="Two lines over the number of pictures, the CNN about 0.1 above the ViT everywhere.",
 )
 gap = accuracy["CNN"] - accuracy["ViT"]
 for size, each in zip(study.SIZES, gap):
@@ -507,11 +525,14 @@ for size, each in zip(study.SIZES, gap):
 
 # %%
 claim("the CNN wins with every number of pictures, for every seed", gap.min() > 0)
-claim("its 2,000 pictures are worth more than the ViT's 8,000", accuracy["CNN"][1].mean() > accuracy["ViT"][2].mean())
+claim("with 500 pictures it is ahead of the ViT with 8,000, too", accuracy["CNN"][0].min() > accuracy["ViT"][2].max())
+longer = datasets.weights_card("vit_cifar10")["test_accuracy"]
+claim("but a ViT with 600 steps and not 250 gains 0.05", longer > accuracy["ViT"][2].max() + 0.05)
 
 # %% [markdown]
-# At this size, with these few pictures and steps, the bias is worth a factor of four in data. Do not carry the number
-# elsewhere. And it does not say why: the two differ in more than one thing.
+# What has been measured: of two small networks, which learns more in the same few steps. The CNN does, by about 0.1. What
+# has not: how it ends. With 8,000 pictures 250 steps are two epochs, and the last claim shows that the ViT is not done
+# (it is one run, without a counterpart of the CNN). Nor *why*: the two differ in more than their assumption.
 #
 # ### What it costs
 #
@@ -591,8 +612,8 @@ claim("shuffled, the map keeps less than 0.5 of its order", max(kept[seed] for s
 # The map depends on what was learned, so it passes. To pass says little, as in lesson 10: it does not say that these
 # patches are the *reason* for the answer. (For the dispute see Jain and Wallace 2019, and Wiegreffe and Pinter 2019.)
 #
-# **So far**: attention looks everywhere, knows no places, and pays for each pair. At equal size and with few pictures a
-# CNN is ahead.
+# **So far**: attention looks everywhere, knows no places, and pays for each pair. At equal size, with few pictures and
+# steps, a CNN is ahead.
 #
 # ## Part 5 · Which tool
 #
@@ -747,7 +768,8 @@ exercise("18.9").check(choice)
 # - Squared errors give means, and means are smooth. A generator draws what is likely, which is another thing.
 # - A denoiser that is asked at every level of noise samples pictures. No one number says how good they are.
 # - Attention weighs all places by what is in them. It needs codes of places, and pays for each pair.
-# - With few pictures and at equal size a CNN is ahead. With many, recipes count for more than the kind of layer.
+# - With few pictures and few steps, at equal size, a CNN is ahead. With many, recipes count for more than the kind of
+#   layer.
 # - Labels can be replaced in part: by a made-up task, or by words.
 #
 # ## Explain it
@@ -830,6 +852,8 @@ exercise("18.9").check(choice)
 #   supervision. *ICML*.
 # - R. Rombach, A. Blattmann, D. Lorenz and others (2022). High-resolution image synthesis with latent diffusion models.
 #   *CVPR*.
+# - C. Meng, Y. He, Y. Song and others (2022). SDEdit: guided image synthesis and editing with stochastic differential
+#   equations. *ICLR*.
 # - W. Shi, J. Caballero, F. Huszár and others (2016). Real-time single image and video super-resolution using an
 #   efficient sub-pixel convolutional neural network. *CVPR*.
 # - S. L. Smith, A. Brock, L. Berrada and S. De (2023). ConvNets match vision transformers at scale.

@@ -138,30 +138,42 @@ def bundled() -> keras.Model:
 
 
 def sample(
-    model: keras.Model, labels: Sequence[int], steps: int = 25, seed: int = 0, keep: Sequence[int] = ()
+    model: keras.Model,
+    labels: Sequence[int],
+    steps: int = 25,
+    seed: int = 0,
+    keep: Sequence[int] = (),
+    begin: np.ndarray | None = None,
+    level: int = STEPS,
 ) -> np.ndarray | tuple[np.ndarray, list[np.ndarray]]:
     """Draw a picture for each class number: from noise, in some steps, to pictures in [0, 1].
 
     Args:
         model: of :func:`unet`.
         labels: class numbers, (n,).
-        steps: how often the network is asked; from 1 to `STEPS`.
+        steps: how often the network is asked; from 1 to `level`.
         seed: of the noise.
-        keep: after which steps, counted from 0 (nothing but noise), the states are returned too, in about -1 to 1.
+        keep: after which steps, counted from 0 (the state at the beginning), states are returned too, in about -1 to 1.
+        begin: pictures (n, size, size, 1) in [0, 1] to which noise is added at first (Meng and others 2022, SDEdit).
+        level: of the noise at the beginning; below `STEPS` only with `begin`.
 
     Returns:
         Pictures (n, size, size, 1); with `keep` also a list of states.
     """
     labels = np.asarray(labels, "int32")
-    if labels.ndim != 1 or not 1 <= steps <= STEPS:
-        raise ValueError(f"labels of shape {labels.shape}, {steps} steps: expected (n,), and 1 to {STEPS} steps.")
+    if labels.ndim != 1 or not 1 <= steps <= level <= STEPS:
+        raise ValueError(f"labels of shape {labels.shape}, {steps} steps: expected (n,), and 1 to {level} steps.")
+    if begin is None and level != STEPS:
+        raise ValueError(f"level {level}: below {STEPS} something of a picture is left; give it as begin.")
     shares = schedule()
-    levels = np.linspace(STEPS, 0, steps + 1).round().astype(int)
+    levels = np.linspace(level, 0, steps + 1).round().astype(int)
     x = np.random.default_rng(seed).normal(size=(len(labels), *model.inputs[0].shape[1:])).astype("float32")
+    if begin is not None:
+        x = noised(begin * 2 - 1, shares[level], x)
     states = [x]
-    for level, lower in zip(levels[:-1], levels[1:]):
-        noise = model.predict_on_batch([x, np.full(len(x), level, "int32"), labels])
-        x = denoising_step(x, ops.convert_to_numpy(noise), shares[level], shares[lower]).astype("float32")
+    for now, lower in zip(levels[:-1], levels[1:]):
+        noise = model.predict_on_batch([x, np.full(len(x), now, "int32"), labels])
+        x = denoising_step(x, ops.convert_to_numpy(noise), shares[now], shares[lower]).astype("float32")
         states.append(x)
     pictures = np.clip((x + 1) / 2, 0, 1)
     return (pictures, [states[number] for number in keep]) if len(keep) else pictures
