@@ -323,7 +323,7 @@ shown = {
 }
 quality = {name: diffusion.quality(*pair, lenet, data.x_train) for name, pair in shown.items()}
 for name, each in quality.items():
-    print(f"{name:14} recognised {approx(each[0], 2)}, variety {approx(each[1], 2)}, nearest {approx(each[2], 2)}")
+    print(f"{name:14} recognised ≈ {each[0]:.2f}, variety ≈ {each[1]:.2f}, nearest ≈ {each[2]:.2f}")
 
 # %%
 noise, mean, between, real = quality.values()
@@ -334,8 +334,8 @@ claim("mean pictures have no variety at all", mean[1] < 1e-6)
 # So this generator fails, and the picture above says at what: cloth has the right texture, and lies in the wrong place.
 # That is decided in the first steps, where there is hardly any picture. A small network that sees a part of the
 # picture at a time, trained for two minutes, is a poor judge of the whole. That is likely the reason. It can be
-# circumvented: begin with the *mean picture*, and so much noise that a fifth of the variance is picture (Meng and others
-# 2022 do so with sketches). These are the rows "from the mean".
+# circumvented: begin with the *mean picture*, and so much noise that a fifth of the variance is picture (Meng and
+# others 2022 do so with sketches). These are the rows "from the mean".
 
 # %%
 plotting.images(
@@ -530,9 +530,9 @@ longer = datasets.weights_card("vit_cifar10")["test_accuracy"]
 claim("but a ViT with 600 steps and not 250 gains 0.05", longer > accuracy["ViT"][2].max() + 0.05)
 
 # %% [markdown]
-# What has been measured: of two small networks, which learns more in the same few steps. The CNN does, by about 0.1. What
-# has not: how it ends. With 8,000 pictures 250 steps are two epochs, and the last claim shows that the ViT is not done
-# (it is one run, without a counterpart of the CNN). Nor *why*: the two differ in more than their assumption.
+# What has been measured: of two small networks, which learns more in the same few steps. The CNN does, by about 0.1.
+# What has not: how it ends. With 8,000 pictures 250 steps are two epochs, and the last claim shows that the ViT is not
+# done (it is one run, without a counterpart of the CNN). Nor *why*: the two differ in more than their assumption.
 #
 # ### What it costs
 #
