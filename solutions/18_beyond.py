@@ -637,15 +637,17 @@ for name in ("CNN", "dense"):
         table[name, arranged] = priced[max(valid, key=lambda rate: valid[rate].mean())]
         print(f"{name:5} {arranged:11} {table[name, arranged].mean():.3f}")
 lost = {name: table[name, "as they are"] - table[name, "permuted"] for name in ("CNN", "dense")}
-claim("the CNN loses in every run", lost["CNN"].min() > 0)
-claim("more than ten times what the dense network loses", lost["CNN"].mean() > 10 * abs(lost["dense"].mean()))
-claim(
-    "on mixed pixels the dense network is ahead, for each seed",
-    (table["dense", "permuted"] > table["CNN", "permuted"]).all(),
-)
+claim("mixed pixels cost the CNN less than 0.02", lost["CNN"].mean() < 0.02)
+claim("and the dense network too", abs(lost["dense"]).max() < 0.02)
 
 # %% [markdown]
-# A table is such an input: its columns have no order. There boosted trees are hard to beat (Grinsztajn and others
+# The saying is that a CNN is lost without neighbours. Here it is not. That does not refute the assumption; it says that
+# this CNN has nothing from it *here*: clothes lie in the same place in each picture, and at 14 pixels a network that
+# sees each pixel by itself does as well. (For the CNN the highest rate tried was the best one, so it may have more to
+# give.) If you expect a CNN to be ahead because the inputs are pictures, mix the pixels and train again. What is lost is
+# what neighbourhood was worth.
+#
+# A table is an input whose columns have no order at all. There boosted trees are hard to beat (Grinsztajn and others
 # 2022). So ask before you take a CNN: if I exchanged two inputs, would it be another input to a person, too?
 #
 # ### Without labels
@@ -670,7 +672,13 @@ ways = {
 }
 for name, values in ways.items():
     print(f"{name:18} {values.mean():.3f}, from {values.min():.3f} to {values.max():.3f}")
-claim("with all labels the features are best, for each seed", (ways["8,000 labels"] > ways["turned, no labels"]).all())
+order = list(ways.values())
+claim("on average in this order", all(a.mean() < b.mean() for a, b in zip(order, order[1:])))
+claim("500 labels are worth more than 8,000 turned pictures, for each seed", (order[2] > order[1]).all())
+
+# %% [markdown]
+# So this task, for this network and in 250 steps, is worth little more than random weights. The published gains come
+# from tasks, networks and numbers of pictures that are larger by powers of ten. Measure with your own.
 
 # %% [markdown]
 # ### Classes that were never shown
