@@ -644,8 +644,8 @@ claim("and the dense network too", abs(lost["dense"]).max() < 0.02)
 # The saying is that a CNN is lost without neighbours. Here it is not. That does not refute the assumption; it says that
 # this CNN has nothing from it *here*: clothes lie in the same place in each picture, and at 14 pixels a network that
 # sees each pixel by itself does as well. (For the CNN the highest rate tried was the best one, so it may have more to
-# give.) If you expect a CNN to be ahead because the inputs are pictures, mix the pixels and train again. What is lost is
-# what neighbourhood was worth.
+# give.) If you expect a CNN to be ahead because the inputs are pictures, mix the pixels and train again. What is lost
+# is what neighbourhood was worth.
 #
 # A table is an input whose columns have no order at all. There boosted trees are hard to beat (Grinsztajn and others
 # 2022). So ask before you take a CNN: if I exchanged two inputs, would it be another input to a person, too?
