@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from cnnlib import datasets, transfer
+from cnnlib import datasets, gradients, transfer
 from cnnlib.beyond import restoration, vit
 
 __all__ = [
@@ -244,7 +244,7 @@ def enlarging(
     for name in tests:
         small, inside = restoration.shrunk(photographs[name]), np.s_[None, 4:-4, 4:-4, None]
         cubic = restoration.bicubic(small)
-        added[name] = ops.convert_to_numpy(model.predict_on_batch(small[None, ..., None]))[0, ..., 0]
+        added[name] = ops.convert_to_numpy(model(small[None, ..., None]))[0, ..., 0]
         pair = cubic, np.clip(cubic + added[name], 0, 1)
         scores[name] = [
             [float(score(x[inside], photographs[name][inside])[0]) for x in pair]
@@ -259,7 +259,8 @@ def steps_of_both(side: int, width: int) -> tuple[Callable[[], object], Callable
     grid, row = keras.Input(maps.shape[1:]), keras.Input(places.shape[1:])
     convolution = keras.Model(grid, layers.Conv2D(width, 3, padding="same")(grid))
     attention = keras.Model(row, layers.MultiHeadAttention(3, width // 3)(row, row))
-    return lambda: convolution.predict_on_batch(maps), lambda: attention.predict_on_batch(places)
+    convolve, attend = gradients.forward(convolution), gradients.forward(attention)
+    return lambda: convolve(maps), lambda: attend(places)
 
 
 ATTRIBUTES = ("upper body", "long sleeves", "legs", "opens in front", "shoe", "open toes", "high shaft")

@@ -187,7 +187,7 @@ def attention_maps(model: keras.Model, images: np.ndarray) -> np.ndarray:
     if not blocks:
         raise ValueError(f"the model {model.name!r} has no MultiHeadAttention: give one that vit() made.")
     before = keras.Model(model.inputs[0], [layer.input[0] for layer in blocks])
-    inputs = before.predict_on_batch(images)
+    inputs = before(ops.convert_to_tensor(images))
     found = [block(y, y, return_attention_scores=True)[1] for block, y in zip(blocks, inputs)]
     return np.stack([ops.convert_to_numpy(scores) for scores in found])
 
