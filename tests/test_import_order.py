@@ -24,6 +24,7 @@ ORDER = [
         "models",
         "training",
         "transfer",
+        "beyond",
         "explain",
         "detection",
         "segmentation",
