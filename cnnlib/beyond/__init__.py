@@ -1,0 +1,16 @@
+"""Convolution where it is not about photographs, and what comes after it. Lesson 18.
+
+=========  =========================================================================================================
+`signals`  voices on the telephone: pieces of sound, a spectrogram, networks for both; receptive fields in seconds
+`text`     letters as a signal of 27 channels: which language is it?
+`volumes`  a brain in three dimensions, noise and its ground truth, networks of 2-D and of 3-D convolutions
+`graphs`   adjacency matrices of grids, and a convolution on any graph
+`fields`   terrain that wears down: a time step is a convolution, and what equation a kernel stands for
+=========  =========================================================================================================
+
+A module loads when first used.
+"""
+
+from cnnlib._lazy import exports
+
+__getattr__, __dir__, __all__ = exports(__name__, ("fields", "graphs", "signals", "text", "volumes"), {})
