@@ -86,11 +86,23 @@ def spectrogram(x: np.ndarray, window: int = 256, hop: int = 128, bands: int = 6
 
 
 #: the layers of each network: (filters, kernel, stride)
-LAYERS = {"waveform": ((16, 16, 4), (32, 8, 4), (64, 8, 4)), "spectrogram": ((32, 3, 1), (64, 3, 1))}
+LAYERS = {"waveform": ((16, 16, 4), (32, 8, 4), (64, 8, 4)), "spectrogram": ((32, 3, 1), (64, 3, 1)), "linear": ()}
+EPOCHS = 60
+
+
+def seen(kind: str, *x: np.ndarray) -> list[np.ndarray]:
+    """What the network of that kind is given of sounds (n, samples), standardised by the first: (n, time, channels)."""
+    if kind == "waveform":
+        return [each[..., None] for each in x]
+    spectra = [spectrogram(each) for each in x]
+    return standardised(*([each.mean(1, keepdims=True) for each in spectra] if kind == "linear" else spectra))
+
 
 
 def network(kind: str, shape: tuple[int, int], classes: int = 5, seed: int = 0):
     """1-D convolutions with ReLU, the mean over time, dropout, logits: for a "waveform" or a "spectrogram".
+
+    "linear" has no convolution and no dropout: logits of the mean over time.
 
     Args:
         kind: a key of `LAYERS`.
@@ -107,7 +119,8 @@ def network(kind: str, shape: tuple[int, int], classes: int = 5, seed: int = 0):
     x = inputs = keras.Input(shape)
     for filters, kernel, stride in LAYERS[kind]:
         x = layers.Conv1D(filters, kernel, strides=stride, activation="relu")(x)
-    x = layers.Dropout(0.3)(layers.GlobalAveragePooling1D()(x))
+    x = layers.GlobalAveragePooling1D()(x)
+    x = layers.Dropout(0.3)(x) if LAYERS[kind] else x
     return keras.Model(inputs, layers.Dense(classes)(x))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+EPOCHS = 20
 #: articles of the declaration: 0 is the preamble. What is said in one part is said in no other, in no language.
 PARTS = {"train": range(0, 20), "validation": range(20, 25), "test": range(25, 31)}
 
