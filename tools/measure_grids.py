@@ -3,10 +3,10 @@
     python tools/measure_grids.py                       # all experiments, seeds 0 to 2
     python tools/measure_grids.py voices --seeds 0 1 2 3 4
 
-voices     five telephone voices by quarters of a second: a network on the waveform, one on the spectrogram, and a linear
-           classifier on the mean of the spectrogram over time, each with three learning rates; accuracy on 150
+voices     five telephone voices by quarters of a second: a network on the waveform, one on the spectrogram, and a
+           linear classifier on the mean of the spectrogram over time, each with four learning rates; accuracy on 150
            validation pieces and on 300 test pieces.
-letters    sixteen languages by 32 letters: filters of one, three and five letters, each with three learning rates;
+letters    sixteen languages by 32 letters: filters of one, three and five letters, each with four learning rates;
            accuracy on validation and on test articles.
 volumes    noise taken from a brain: networks of 2-D kernels on slices, with more filters and with neighbours, and of
            3-D kernels, each with three learning rates; decibels in the validation and in the test part.
@@ -25,7 +25,11 @@ from run_experiments import RESULTS
 from cnnlib.beyond import signals, text, volumes
 
 LESSON = "18_beyond"
-RATES = {"waveform": (0.001, 0.003, 0.01), "spectrogram": (0.001, 0.003, 0.01), "linear": (0.01, 0.03, 0.1)}
+RATES = {
+    "waveform": (0.001, 0.003, 0.01, 0.03),
+    "spectrogram": (0.0003, 0.001, 0.003, 0.01),
+    "linear": (0.003, 0.01, 0.03, 0.1),
+}
 
 
 def voices(seed: int) -> dict:
@@ -48,7 +52,7 @@ def letters(seed: int) -> dict:
     found: dict = {part: {} for part in ("validation", "test")}
     pieces = {part: text.snippets(part) for part in ("train", "validation", "test")}
     for kernel in (1, 3, 5):
-        for rate in (0.001, 0.003, 0.01):
+        for rate in (0.003, 0.01, 0.03, 0.1):
             model = text.network(kernel, seed=seed)
             signals.trained(model, pieces["train"].x, pieces["train"].y, rate, text.EPOCHS)
             for part in found:

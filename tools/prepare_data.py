@@ -305,7 +305,9 @@ def packed(**arrays: np.ndarray) -> bytes:
 
 
 LANGUAGES = {  # code: file of the package
-    **{code: code for code in "cat dan eng eus fin fra ind ita nld nob pol spa swe swh".split()},
+    **{code: code for code in ("cat", "dan", "eng", "eus", "fin", "fra", "ind", "ita", "nld", "nob", "pol", "spa")},
+    "swe": "swe",
+    "swh": "swh",
     "deu": "deu_1996",
     "por": "por_PT",
 }

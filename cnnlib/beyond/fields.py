@@ -26,7 +26,7 @@ class Terrain(NamedTuple):
 def terrain(rows: slice = slice(None), columns: slice = slice(None)) -> Terrain:
     """Hills at the Jacksboro fault, Tennessee, 344 x 403 points, from the sample data of Matplotlib.
 
-    The grid is one of degrees: 3 seconds of arc. At 36.6 degrees north these are 93 m to the south and 74 m to the east.
+    The grid is one of degrees: 3 seconds of arc. At 36.6 degrees north these are 93 m to the south, 74 m to the east.
 
     Raises:
         DataError: Matplotlib has other data under this name.
@@ -44,7 +44,9 @@ def terrain(rows: slice = slice(None), columns: slice = slice(None)) -> Terrain:
         )
     middle = np.radians((float(file["ymin"]) + float(file["ymax"])) / 2)
     degrees = float(file["dx"])
-    return Terrain(height[rows, columns].astype("float32"), degrees * _METRES, degrees * _METRES * float(np.cos(middle)))
+    return Terrain(
+        height[rows, columns].astype("float32"), degrees * _METRES, degrees * _METRES * float(np.cos(middle))
+    )
 
 
 def step_kernel(
@@ -65,7 +67,9 @@ def step_kernel(
         raise ValueError(f"dt={dt}, dy={dy}, dx={dx}, diffusivity={diffusivity}: expected positive numbers.")
     kernel = np.zeros((3, 3))
     for axis, (distance, speed) in enumerate(zip((dy, dx), velocity)):
-        line = diffusivity * dt / distance**2 * np.array([1, -2, 1]) - speed * dt / (2 * distance) * np.array([-1, 0, 1])
+        line = diffusivity * dt / distance**2 * np.array([1, -2, 1]) - speed * dt / (2 * distance) * np.array(
+            [-1, 0, 1]
+        )
         if axis == 0:
             kernel[:, 1] += line
         else:
@@ -95,7 +99,9 @@ def fitted_kernel(before: np.ndarray, after: np.ndarray, size: int = 3) -> np.nd
     """
     reach = size // 2
     if before.shape != after.shape or size % 2 == 0 or min(before.shape) < size:
-        raise ValueError(f"fields of {before.shape} and {after.shape}, size {size}: expected the same shape, an odd size.")
+        raise ValueError(
+            f"fields of {before.shape} and {after.shape}, size {size}: expected the same shape, an odd size."
+        )
     seen = np.lib.stride_tricks.sliding_window_view(np.asarray(before, float), (size, size)).reshape(-1, size * size)
     inner = slice(reach, -reach or None)
     mean = float(np.mean(before))  # far from zero a mean of hundreds of metres drowns the differences

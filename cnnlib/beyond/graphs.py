@@ -19,7 +19,7 @@ def shift(height: int, width: int, down: int, right: int) -> sparse.csr_array:
     if height < 1 or width < 1:
         raise ValueError(f"a grid of {height} x {width}: expected 1 or more of each.")
     rows, columns = np.divmod(np.arange(height * width), width)
-    there = (0 <= rows + down) & (rows + down < height) & (0 <= columns + right) & (columns + right < width)
+    there = (rows + down >= 0) & (rows + down < height) & (columns + right >= 0) & (columns + right < width)
     start = np.flatnonzero(there)
     end = (rows + down)[there] * width + (columns + right)[there]
     return sparse.csr_array((np.ones(len(start), "float32"), (start, end)), shape=(height * width,) * 2)

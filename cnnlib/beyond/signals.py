@@ -86,8 +86,8 @@ def spectrogram(x: np.ndarray, window: int = 256, hop: int = 128, bands: int = 6
 
 
 #: the layers of each network: (filters, kernel, stride)
-LAYERS = {"waveform": ((16, 16, 4), (32, 8, 4), (64, 8, 4)), "spectrogram": ((32, 3, 1), (64, 3, 1)), "linear": ()}
-EPOCHS = 60
+LAYERS = {"waveform": ((16, 16, 8), (32, 8, 4), (64, 8, 4)), "spectrogram": ((32, 3, 1), (64, 3, 1)), "linear": ()}
+EPOCHS = 40
 
 
 def seen(kind: str, *x: np.ndarray) -> list[np.ndarray]:
@@ -96,7 +96,6 @@ def seen(kind: str, *x: np.ndarray) -> list[np.ndarray]:
         return [each[..., None] for each in x]
     spectra = [spectrogram(each) for each in x]
     return standardised(*([each.mean(1, keepdims=True) for each in spectra] if kind == "linear" else spectra))
-
 
 
 def network(kind: str, shape: tuple[int, int], classes: int = 5, seed: int = 0):
@@ -142,7 +141,9 @@ def trained(model, x: np.ndarray, y: np.ndarray, rate: float, epochs: int, batch
 
 def predictions(model, x: np.ndarray) -> np.ndarray:
     """The class with the greatest logit, (n,)."""
-    return np.concatenate([np.asarray(model.predict_on_batch(x[i : i + 512])).argmax(-1) for i in range(0, len(x), 512)])
+    return np.concatenate(
+        [np.asarray(model.predict_on_batch(x[i : i + 512])).argmax(-1) for i in range(0, len(x), 512)]
+    )
 
 
 def accuracy(model, x: np.ndarray, y: np.ndarray) -> float:

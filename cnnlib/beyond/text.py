@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
-EPOCHS = 20
+EPOCHS = 12
 #: articles of the declaration: 0 is the preamble. What is said in one part is said in no other, in no language.
 PARTS = {"train": range(0, 20), "validation": range(20, 25), "test": range(25, 31)}
 
@@ -64,7 +64,7 @@ def snippets(part: str = "train", length: int = 32) -> Snippets:
     return Snippets(x, np.repeat(np.arange(len(pieces)), count), names)
 
 
-def network(kernel: int, length: int = 32, classes: int = 16, filters: int = 128, seed: int = 0):
+def network(kernel: int, length: int = 32, classes: int = 16, filters: int = 64, seed: int = 0):
     """One convolution over letters, the greatest response of each filter, logits.
 
     A filter of `kernel` letters is a detector of groups of that many: 27 weights for each place in the group.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 NOISE = 0.1
-STEPS = 200
+STEPS = 150
 #: along axis 2, from back to front. Between the parts lie 8 voxels, 16 mm, of neither.
 PARTS = {"train": slice(8, 56), "validation": slice(64, 78), "test": slice(86, 110)}
 
@@ -98,7 +98,7 @@ def network(kind: str, seed: int = 0, shape: tuple = (None, None, None, 1)):
     return keras.Model(inputs, layers.Subtract()([inputs, noise]))
 
 
-def trained(model, clean: np.ndarray, rate: float, steps: int, seed: int, side: int = 16, batch: int = 8):
+def trained(model, clean: np.ndarray, rate: float, steps: int, seed: int, side: int = 12, batch: int = 8):
     """The model after some steps of Adam on cubes of the volume, with new noise in each.
 
     The rate falls to zero along a cosine. Cubes without any brain are not drawn.

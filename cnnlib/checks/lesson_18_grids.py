@@ -42,6 +42,7 @@ def _listen_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(([(16, 4, 1), (8, 4, 1), (8, 4, 1)], 8000, 2048), about="the network on the waveform")
     yield Case(([(4, 3, 1), (3, 2, 3), (2, 1, 5)], 50, 60), about="strides and dilations")
     yield Case(([(5, 2, 1), (5, 2, 1)], 100, 12), about="a sound that is too short")
+    yield Case(([(5, 2, 1), (5, 2, 1)], 100, 3), about="a sound that is shorter than the first kernel")
     yield Case(([(5, 2, 1), (5, 2, 1)], 100, 13), about="a sound that is just long enough")
     yield Case(([], 100, 7), about="no layer")
     for _ in range(2):
@@ -103,10 +104,10 @@ LISTENS = FunctionExercise(
         ),
         Misconception(
             _listens_with(count=lambda samples, field, jump: math.ceil(samples / jump)),
-            "That is the number with padding \"same\". Without padding an output needs its whole field.",
+            'That is the number with padding "same". Without padding an output needs its whole field.',
         ),
         Misconception(
-            _listens_with(count=lambda samples, field, jump: (samples - field) // jump),
+            _listens_with(count=lambda samples, field, jump: max(0, (samples - field) // jump)),
             "One is missing: the field stands once before it moves.",
         ),
         Misconception(
@@ -193,7 +194,8 @@ STACK = FunctionExercise(
     cases=_stack_cases,
     misconceptions=(
         Misconception(
-            _stack_with(size=lambda n, stride: n // stride), 'Padding "same" rounds *up*: 15 voxels with stride 2 give 8.'
+            _stack_with(size=lambda n, stride: n // stride),
+            'Padding "same" rounds *up*: 15 voxels with stride 2 give 8.',
         ),
         Misconception(
             _stack_with(strides=lambda strides: (1, *strides[1:])), "The stride along the first axis is left out."
@@ -335,7 +337,8 @@ GRAPH = FunctionExercise(
             _divided_by_neighbours, "The sum has the node itself, and the number you divide by has not: count it too."
         ),
         Misconception(
-            _graph_with(mean=lambda e, x: e @ x / len(x)), "The mean is over those that a node listens to, not over all."
+            _graph_with(mean=lambda e, x: e @ x / len(x)),
+            "The mean is over those that a node listens to, not over all.",
         ),
         Misconception(
             _graph_with(mean=lambda e, x: e / e.sum(0) @ x),
@@ -343,7 +346,7 @@ GRAPH = FunctionExercise(
         ),
         Misconception(
             _graph_with(mean=_both_sides),
-            "That is the normalisation of Kipf and Welling, by the roots of both nodes' numbers. Asked is a plain mean.",
+            "That is the normalisation of Kipf and Welling, by the roots of both nodes' numbers. Take a plain mean.",
         ),
         Misconception(_graph_with(last=lambda means, weights: means), "The weights are not used."),
     ),
@@ -432,7 +435,9 @@ EQUATION = FunctionExercise(
             _equation_with(decay=lambda total, dt: (total - 1) / dt),
             "The sign of the decay: a kernel whose weights add up to less than 1 loses something, and r is positive.",
         ),
-        Misconception(_equation_with(decay=lambda total, dt: total / dt), "What stays, 1, is no decay: r dt = 1 - sum."),
+        Misconception(
+            _equation_with(decay=lambda total, dt: total / dt), "What stays, 1, is no decay: r dt = 1 - sum."
+        ),
         Misconception(
             _equation_with(speed=lambda first, distance, dt: first * distance / dt),
             "The sign of the velocity: a layer that takes from the *left* neighbour moves things to the *right*.",
@@ -485,7 +490,7 @@ EQUATION = FunctionExercise(
     hints=(
         "Write u at the neighbour i rows down and j columns to the right as Taylor's series about the middle, and "
         "multiply by the kernel's weight there. What stands before u, before u_x, before u_xx?",
-        "Before u: the sum of all weights, which is 1 - r dt. Before u_x: the sum of weight times j dx, which is -v_x dt.",
+        "Before u: the sum of all weights, which is 1 - r dt. Before u_x: the sum of weight times j dx, that is -v_x dt.",
         "Before u_xx: half of the sum of weight times (j dx)², which is D_x dt. The same for y, with i and dy.",
     ),
     remark="fields.step_kernel goes the other way: from the equation to the kernel.",
