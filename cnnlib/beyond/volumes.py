@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 NOISE = 0.1
-STEPS = 150
+STEPS = 400
 #: along axis 2, from back to front. Between the parts lie 8 voxels, 16 mm, of neither.
 PARTS = {"train": slice(8, 56), "validation": slice(64, 78), "test": slice(86, 110)}
 
