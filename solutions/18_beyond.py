@@ -356,16 +356,15 @@ found = volumes.denoised(model, noise["front"])
 plotting.seeds_by_choice(
     test,
     xlabel="decibels in the test part",
-    alt="Four rows: slices lowest, more filters hardly better, neighbours clearly better, the volume best.",
+    alt="Four rows of dots between 24.5 and 26 dB: slices, with more filters, with neighbours, and the volume.",
 )
 print("rates:", best)
 
 # %%
-claim(
-    "the volume beats slices at the same cost, in every run",
-    (test["volume"] - test["slices, more filters"]).min() > 0.2,
-)
-claim("a slice with its neighbours gets a part of it", (test["slices with neighbours"] - test["slices"]).min() > 0.1)
+lowest = min(min(values) for values in test.values())
+claim("every network beats the best linear kernel of 3x3x3, in every run", lowest > linear["3x3x3"] + 0.1)
+third = (test["volume"] - test["slices with neighbours"]).max()
+claim("the volume is ahead of slices with their neighbours in no run", third < 0.2)
 gained = volumes.psnr(front, found) - volumes.psnr(front, noise["front"])
 claim("a hundred steps of your own network take more than 2.5 dB of noise away", gained > 2.5)
 plotting.images(
@@ -375,8 +374,10 @@ plotting.images(
 )
 
 # %% [markdown]
-# What is gained is smaller than what is paid, and how much it is depends on the task. Where slices are thick, or few
-# are labelled, 2-D with neighbours is what one tries first.
+# The linear kernels said that the third axis is worth more than 1 dB. The networks got no more from it than a first
+# layer gives that looks at the slices beside. Nonlinear 2-D kernels may have found most of it otherwise, or 400 steps
+# are too few for three times the weights; which of the two was not tried. So try the cheaper ones first, and choose on
+# a stretch of the volume that was held back.
 #
 # ### A graph
 #
@@ -521,11 +522,11 @@ print("error a step ahead:", {name: approx(1000 * error, 2) + " mm" for name, er
 # %%
 off = {name: float(np.abs(kernel - true).max()) for name, kernel in learned.items()}
 claim("rough land gives the law, to a thousandth", off["rough land"] < 1e-3)
-claim("both predict their next century to a centimetre", max(ahead.values()) < 0.01)
-claim("and yet smooth land has taught weights that are off by more than 0.1", off["smooth land"] > 0.1)
+claim("both predict their next century to two centimetres", max(ahead.values()) < 0.02)
+claim("and yet weights from smooth land are off a hundred times as far", off["smooth land"] > 100 * off["rough land"])
 used = {name: fields.advanced(hills, learned[name]) - fields.advanced(hills, true) for name in surveys}
-claim("on rough land they err by more than a metre", np.abs(used["smooth land"]).max() > 1)
-claim("where those of rough land err by a decimetre at most", np.abs(used["rough land"]).max() < 0.1)
+claim("on rough land they err by more than half a metre", np.abs(used["smooth land"]).max() > 0.5)
+claim("where those of rough land err by less than a decimetre", np.abs(used["rough land"]).max() < 0.1)
 
 # %% [markdown]
 # A small error says that a kernel does well *on such land*. On a smooth field all nine neighbours say nearly the same,
@@ -588,9 +589,9 @@ def equation(kernel: np.ndarray, dt: float, dy: float, dx: float) -> tuple:
 exercise("18.4").check(equation)
 
 # %% [markdown]
-# **So far**: a third axis makes the work three times as much and pays where slices resemble each other. A graph has no
-# directions, and a 3x3 layer is a graph with nine kinds of edges. A time step is a convolution, with a law in its weights; it is learned
-# only as far as the data show it.
+# **So far**: a third axis makes the work three times as much, and whether it pays has to be measured. A graph has no
+# directions, and a 3x3 layer is a graph with nine kinds of edges. A time step is a convolution, with a law in its
+# weights; it is learned only as far as the data show it.
 #
 # ## Recap
 #

@@ -490,7 +490,7 @@ EQUATION = FunctionExercise(
     hints=(
         "Write u at the neighbour i rows down and j columns to the right as Taylor's series about the middle, and "
         "multiply by the kernel's weight there. What stands before u, before u_x, before u_xx?",
-        "Before u: the sum of all weights, which is 1 - r dt. Before u_x: the sum of weight times j dx, that is -v_x dt.",
+        "Before u: the sum of all weights, which is 1 - r dt. Before u_x: that of weight times j dx, that is -v_x dt.",
         "Before u_xx: half of the sum of weight times (j dx)², which is D_x dt. The same for y, with i and dy.",
     ),
     remark="fields.step_kernel goes the other way: from the equation to the kernel.",
