@@ -6,6 +6,7 @@
 `volumes`  a brain in three dimensions, noise and its ground truth, networks of 2-D and of 3-D convolutions
 `graphs`   adjacency matrices of grids, and a convolution on any graph
 `fields`   terrain that wears down: a time step is a convolution, and what equation a kernel stands for
+`stored`   of stored runs with several rates those of the best one
 =========  =========================================================================================================
 
 A module loads when first used.
@@ -13,4 +14,4 @@ A module loads when first used.
 
 from cnnlib._lazy import exports
 
-__getattr__, __dir__, __all__ = exports(__name__, ("fields", "graphs", "signals", "text", "volumes"), {})
+__getattr__, __dir__, __all__ = exports(__name__, ("fields", "graphs", "signals", "stored", "text", "volumes"), {})

@@ -85,6 +85,17 @@ def spectrogram(x: np.ndarray, window: int = 256, hop: int = 128, bands: int = 6
     return loud.reshape(*loud.shape[:2], bands, -1).mean(-1).astype("float32")
 
 
+def fourier_kernels(window: int) -> np.ndarray:
+    """Cosines and sines under Hann's curve as kernels of a 1-D convolution, float32 (window, 1, window).
+
+    The first half of the filters gives the real parts of the frequencies below half the sampling rate, the second the
+    imaginary parts.
+    """
+    k, t = np.meshgrid(np.arange(window // 2), np.arange(window))
+    waves = np.hanning(window)[:, None] * np.exp(-2j * np.pi * k * t / window)
+    return np.concatenate([waves.real, waves.imag], 1)[:, None].astype("float32")
+
+
 #: the layers of each network: (filters, kernel, stride)
 LAYERS = {"waveform": ((16, 16, 8), (32, 8, 4), (64, 8, 4)), "spectrogram": ((32, 3, 1), (64, 3, 1)), "linear": ()}
 EPOCHS = 40

@@ -1,4 +1,4 @@
-"""Of stored runs with several rates: which rate is best on validation data, and what it reaches on the test. Lesson 18."""
+"""Of stored runs with several rates: which is best on validation data, and what it reaches on the test. Lesson 18."""
 
 from __future__ import annotations
 

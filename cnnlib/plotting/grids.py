@@ -81,6 +81,6 @@ def kernels(kernels: Mapping[str, np.ndarray], *, alt: str, form: str = "{:.2f}"
     most = max(float(np.abs(kernel).max()) for kernel in kernels.values())
     fig, axes = core.figure(min(7.4, 2.3 * len(kernels)), 2.5, len(kernels), squeeze=False)
     for ax, (title, kernel) in zip(axes[0], kernels.items()):
-        core.draw_heatmap(ax, kernel, form=form, cmap="RdBu_r", limits=(-most, most))
+        core.draw_heatmap(ax, np.round(kernel, 6), form=form, cmap="RdBu_r", limits=(-most, most))
         ax.set_title(title, fontsize=9, loc="center", fontweight="normal")
     core.show(fig, alt)

@@ -56,6 +56,12 @@ def test_a_spectrogram_is_the_plain_sum_of_fourier():
         assert found[n, frame, band] == pytest.approx(np.mean(logs), abs=1e-5)
 
 
+def test_kernels_of_fourier_give_its_numbers():
+    x = np.random.default_rng(5).normal(size=16)
+    real, imaginary = np.split(x @ signals.fourier_kernels(16)[:, 0], 2)
+    assert np.allclose(real + 1j * imaginary, np.fft.rfft(x * np.hanning(16))[:8], atol=1e-5)
+
+
 def test_a_tone_is_loud_in_its_band():
     time = np.arange(1024) / signals.RATE
     loud = signals.spectrogram(np.sin(2 * np.pi * 1000 * time)[None], bands=128)[0].mean(0)
