@@ -360,7 +360,7 @@ plotting.images(
 # There is no order: the four differ by about as much as the runs of one of them. The linear kernels said that the
 # third axis is worth more than 1 dB, and the network on the volume, which costs three times as much, got nothing more
 # out of it here. Nonlinear 2-D kernels may have found most of it otherwise, or 400 steps are too few for three times
-# the weights; which of the two was not tried. So try the cheaper ones first, and choose on a stretch that was held back.
+# the weights; which of the two was not tried. So try the cheaper ones first, and choose on what was held back.
 #
 # ### A graph
 #
