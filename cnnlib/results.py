@@ -206,7 +206,7 @@ def load(file: Path) -> dict[str, Any]:
     """Read a file of results: experiment, command, date, setting (device, versions) and runs."""
     # Experiments are named after their lesson (03_rates), or after the tool that makes them without one.
     kind, _, name = file.stem.partition("_")
-    if kind in ("beyond", "deploy", "parallel", "reliability"):
+    if kind in ("beyond", "deploy", "grids", "parallel", "reliability"):
         mend = f"It is made by: python tools/measure_{kind}.py {name}"
     else:
         first = file.stem.partition("_")[0]

@@ -33,7 +33,7 @@ ORDER = [
         "porting",
         "broken",
     ),
-    *("deploy", "parallel", "plotting", "capstone", "exercises", "checks"),
+    *("deploy", "parallel", "beyond", "plotting", "capstone", "exercises", "checks"),
 ]
 RESULTS = {"trace", "training", "transfer", "explain", "segmentation", "models", "datasets"}  # plotting knows none
 

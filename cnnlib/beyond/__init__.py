@@ -1,11 +1,17 @@
-"""Beyond classification: networks that give images, attention against convolution, and which tool to take. Lesson 18.
+"""Convolution where it is not about photographs, and what comes beside and after it. Lesson 18.
 
 =============  =====================================================================================================
+`signals`      voices on the telephone: pieces of sound, a spectrogram, networks for both; receptive fields in seconds
+`text`         letters as a signal of 27 channels: which language is it?
+`volumes`      a brain in three dimensions, noise and its ground truth, networks of 2-D and of 3-D convolutions
+`graphs`       adjacency matrices of grids, and a convolution on any graph
+`fields`       terrain that wears down: a time step is a convolution, and what equation a kernel stands for
 `restoration`  PSNR and SSIM; noise, the filters that a denoiser has to beat; a denoiser, and super-resolution
 `diffusion`    a noise schedule, a small U-Net that tells noise from picture, and sampling with it
 `vit`          patches, attention, a small vision transformer, and a CNN of its size
 `study`        the trainings that the lesson compares: data efficiency, pretraining without labels, permuted pixels
-`tools_`       what a project allows and what a choice breaks
+`tools`        what a project allows and what a choice breaks
+`stored`       of stored runs with several rates those of the best one
 =============  =====================================================================================================
 
 A module loads when first used.
@@ -13,7 +19,8 @@ A module loads when first used.
 
 from cnnlib._lazy import exports
 
-_MODULES: dict[str, tuple[str, ...]] = {}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_MODULES = (
+    *("signals", "text", "volumes", "graphs", "fields", "restoration", "diffusion", "vit", "study", "tools", "stored"),
+)
 
-__getattr__, __dir__, __all__ = exports(__name__, ("restoration", "diffusion", "vit", "study"), _HOME)
+__getattr__, __dir__, __all__ = exports(__name__, _MODULES, {})

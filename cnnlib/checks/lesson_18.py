@@ -1,4 +1,4 @@
-"""The checks of lesson 18, beyond: images out, patches, attention, and the choice of a tool."""
+"""The checks of lesson 18, beyond: images out, patches, attention, and the choice of a tool; grids are beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
+from cnnlib.checks import lesson_18_grids
 from cnnlib.exercises.compare import describe
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, Wrong
 
@@ -521,4 +522,4 @@ TOOL = CheckExercise(
 )
 
 
-EXERCISES = [DECIBELS, STEP, PATCHES, ATTENTION, TOOL]
+EXERCISES = [*lesson_18_grids.EXERCISES, DECIBELS, STEP, PATCHES, ATTENTION, TOOL]

@@ -35,6 +35,7 @@ _TOPICS = (
     "reliability",
     "hardware",
     "parallel",
+    "grids",
 )
 
 __all__ = sorted([*_CORE, "explore"])

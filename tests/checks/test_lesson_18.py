@@ -1,6 +1,6 @@
-"""The exercises of lesson 18: wrong answers as learners write them, and right ones in other styles."""
+"""The exercises 18.5 to 18.9: wrong answers as learners write them, and right ones in other styles."""
 
-from exercise_harness import cell, standard_tests
+from exercise_harness import cell, exercises_of, standard_tests
 
 
 def decibels(
@@ -266,4 +266,9 @@ def attend(x, wq, wk, wv, wo, heads, mask=None):
     ],
 }
 
-globals().update(standard_tests("18", WRONG, EQUIVALENT))
+globals().update(standard_tests("18", WRONG, EQUIVALENT, only=tuple(WRONG)))
+
+
+def test_the_exercises_before_are_in_the_file_beside():
+    """The rest of the lesson, 18.1 to 18.4, is in test_lesson_18_grids.py."""
+    assert set(exercises_of("18")) - set(WRONG) == {"18.1", "18.2", "18.3", "18.4"}

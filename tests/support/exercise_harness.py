@@ -155,6 +155,7 @@ def standard_tests(
     wrong: dict[str, list[tuple[Any, str]]],
     equivalent: dict[str, list[Any]],
     seeds: tuple[int, ...] = SEEDS,
+    only: tuple[str, ...] = (),
 ) -> dict[str, Callable[..., None]]:
     """The tests of one lesson's exercises, by name; see the text of this module.
 
@@ -163,10 +164,11 @@ def standard_tests(
         wrong: for each exercise at least three pairs of a wrong answer and a part of the message it must get.
         equivalent: for each exercise at least one right answer in another style.
         seeds: the draws of cases that each answer is checked with.
+        only: where the tests of a lesson lie in several files, the exercises of this one.
     """
     if "keras" not in sys.modules:
         runtime.setup()
-    exercises = exercises_of(number)
+    exercises = {id: each for id, each in exercises_of(number).items() if not only or id in only}
     ids = list(exercises)
     wrong_answers = [(id, n) for id in ids for n in range(len(wrong.get(id, [])))]
     right_answers = [(id, n) for id in ids for n in range(len(equivalent.get(id, [])))]
