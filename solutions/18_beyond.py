@@ -249,6 +249,7 @@ brain = volumes.brain()
 plotting.images(
     {"from above": brain[:, :, 48].T[::-1], "from the side": brain[52].T[::-1], "from behind": brain[:, 56].T[::-1]},
     alt="Three cuts through a brain: folded grey matter around white matter; left and right look alike.",
+    size=1.7,
 )
 print(f"{brain.shape}: {brain.size:,} voxels")
 
@@ -356,6 +357,7 @@ plotting.images(
     {"noisy": noise["front"][:, 6].T[::-1], "your network": found[:, 6].T[::-1], "truth": front[:, 6].T[::-1]},
     value_range=(0, 1),
     alt="A cut through the front of the brain, with noise, after the network, and as it was; the middle one is smooth.",
+    size=1.7,
 )
 
 # %% [markdown]
@@ -461,6 +463,7 @@ plotting.images(
     {"now": hills, "after 3,000 years": later},
     value_range="shared",
     alt="Two maps of heights; in the second one valleys and ridges are blurred.",
+    size=2.2,
 )
 claim("east and west weigh more than north and south, because they are nearer", true[1, 0] > 1.5 * true[0, 1])
 
@@ -627,6 +630,7 @@ plotting.images(
         f"{name}: {approx(scores[name][0], 3)} dB, SSIM {approx(scores[name][1], 2)}": x[0]
         for name, x in damaged.items()
     },
+    size=1.7,
     alt="A cat three times: the original, a little brighter, and with grain all over.",
 )
 claim("both are within 0.3 dB", abs(scores["brighter"][0] - scores["grainy"][0]) < 0.3)
@@ -729,6 +733,7 @@ plotting.images(
         "bicubic": cubic[where],
         "network": np.clip(cubic + added["camera"], 0, 1)[where],
     },
+    size=1.7,
     alt="The head of the man at the camera: the original, blurred by bicubic enlargement, and sharper by the network.",
 )
 
@@ -804,16 +809,14 @@ exercise("18.6").check(step)
 
 # %%
 generator = diffusion.bundled()
-drawn, states = diffusion.sample(
-    generator, np.tile(np.arange(10), 10), steps=25, seed=runtime.seed(), keep=(0, 5, 10, 15, 20)
-)
+drawn, states = diffusion.sample(generator, np.tile(np.arange(10), 10), steps=25, seed=runtime.seed(), keep=(0, 10, 20))
 plotting.images(
-    {f"{5 * k} steps": np.hstack((state[:10] + 1) / 2) for k, state in enumerate(states)}
+    {f"{10 * k} steps": np.hstack((state[:10] + 1) / 2) for k, state in enumerate(states)}
     | {"25 steps": np.hstack(drawn[:10])},
     columns=1,
-    size=6,
+    size=4.2,
     value_range=(0, 1),
-    alt="Six rows of ten pictures, from noise to textures of cloth in odd shapes.",
+    alt="Four rows of ten pictures, from noise to textures of cloth in odd shapes.",
 )
 
 # %% [markdown]
@@ -856,7 +859,7 @@ claim("mean pictures have no variety at all", mean[1] < 1e-6)
 plotting.images(
     {"from noise": np.hstack(drawn[:10]), "from the mean": np.hstack(half_way[:10]), "mean": np.hstack(means)},
     columns=1,
-    size=6,
+    size=4.2,
     alt="Three rows of ten pictures: patches of cloth in odd shapes, clothes with some faults, and blurred means.",
 )
 claim("begun with the mean, 20 points more are recognised", between[0] > noise[0] + 0.2)

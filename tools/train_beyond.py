@@ -4,7 +4,7 @@
     python tools/train_beyond.py vit --steps 600
 
 diffusion   from the 10,000 bundled pictures of Fashion-MNIST; the lesson samples from it.
-vit         from the 8,000 bundled pictures of CIFAR-10, at the rate that data/results/beyond_rates.json has as the best;
+vit         from the 8,000 bundled pictures of CIFAR-10, at the rate that is best in data/results/beyond_rates.json;
             the lesson looks at its attention.
 
 The cards say with which command, and what came out.

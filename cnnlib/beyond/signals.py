@@ -6,6 +6,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
+from keras import ops
 
 RATE = 8000  # samples a second
 #: class -> (file, what one hears); the first two are one person
@@ -153,7 +154,7 @@ def trained(model, x: np.ndarray, y: np.ndarray, rate: float, epochs: int, batch
 def predictions(model, x: np.ndarray) -> np.ndarray:
     """The class with the greatest logit, (n,)."""
     return np.concatenate(
-        [np.asarray(model.predict_on_batch(x[i : i + 512])).argmax(-1) for i in range(0, len(x), 512)]
+        [ops.convert_to_numpy(model(x[i : i + 512], training=False)).argmax(-1) for i in range(0, len(x), 512)]
     )
 
 

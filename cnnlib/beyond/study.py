@@ -76,9 +76,9 @@ def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray, size: int = 500) 
 
 
 def outputs(model: keras.Model, x: np.ndarray, size: int = 500) -> np.ndarray:
-    """What a network gives for all images, some at a time."""
-    parts = [model.predict_on_batch(x[start : start + size]) for start in range(0, len(x), size)]
-    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
+    """What a network gives for all images, some at a time; called and not compiled, as it is asked once."""
+    parts = (ops.convert_to_numpy(model(x[start : start + size], training=False)) for start in range(0, len(x), size))
+    return np.concatenate(list(parts))
 
 
 def augmented(x: np.ndarray, rng: np.random.Generator, shift: int = 3) -> np.ndarray:
