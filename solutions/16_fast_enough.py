@@ -686,8 +686,8 @@ claim("but they leave a quarter of the work", cut[0]["half of the channels"]["MA
 # ### A teacher
 #
 # **Distillation** (Hinton and others 2015) trains a small network, the **student**, on the *probabilities* of a large
-# one: a lorry that is a little like a car says more than its label. A **temperature** $T$ makes them softer: the
-# logits of both are divided by it, before the softmax and in the loss.
+# one: a lorry that is a little like a car says more than its label. A temperature $T$ (lesson 15) makes them softer:
+# the logits of both are divided by it, before the softmax and in the loss.
 #
 # But soft targets help by themselves, so there are two rivals: labels, and **smoothed labels**, which give a tenth to
 # all classes alike. Stored: a VGG of a quarter of the width, 2,500 images, and the small VGG as the teacher. Each way
@@ -712,7 +712,8 @@ print(f"the teacher itself {taught['teacher'].mean():.3f}, with {taught['weights
 claim("the student has fewer than a tenth of the teacher's weights", (taught["weights"]["student"] < 28_874).all())
 
 # %% [markdown]
-# A gain that is no more than its spread is none. What remains of the teacher's gain over smoothed labels is what its
+# A gain that is no more than its spread is none. (For all three the higher of the two rates tried was the better one,
+# so each may have more in it.) What remains of the teacher's gain over smoothed labels is what its
 # probabilities say about *this* image. (The teacher has learnt from 50,000 images, the student's 2,500 among them.)
 #
 # **So far**: int8 is a scale and a zero point, best per channel, with a range from calibration; it costs these

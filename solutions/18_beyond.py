@@ -445,7 +445,7 @@ exercise("18.3").check(graph_mean)
 # ### A grid of physics
 #
 # Hills wear down: soil creeps from where the ground is higher than around to where it is lower. In the simplest model
-# the height $u$ changes by **diffusion**,
+# the height $u$ changes by *diffusion*,
 #
 # $$\frac{\partial u}{\partial t} = D \left( \frac{\partial^2 u}{\partial x^2} + \frac{\partial^2 u}{\partial y^2}
 # \right),$$
@@ -690,7 +690,7 @@ claim("the network gains another half decibel at least", decibel["network"] > ri
 #
 # ### Through a narrow place
 #
-# An **autoencoder** is trained to give back its input, through a layer of few numbers, the **code**. What it cannot
+# An **autoencoder** is trained to give back its input, through a layer of few numbers, the *code*. What it cannot
 # put into the code is lost; so it has to find out what pictures have in common. With linear layers and a squared error
 # the best there is are the principal components again (Baldi and Hornik 1989). So the cheap rival has the same number
 # of components as the code has numbers: 32.
@@ -761,8 +761,8 @@ claim("what a trained network adds repeats more than twice as much as the truth"
 #
 # ### From noise alone
 #
-# A **generative** network makes pictures that nobody has given it. **Diffusion** (Ho and others 2020) needs nothing
-# but a denoiser. Mix a picture $x_0$ with normal noise $\varepsilon$, so that the picture has the share $a$ of the
+# A **generative** network makes pictures that nobody has given it. A **diffusion network** (Ho and others 2020) needs
+# nothing but a denoiser. Mix a picture $x_0$ with normal noise $\varepsilon$, so that the picture has the share $a$ of the
 # variance:
 #
 # $$x = \sqrt{a}\; x_0 + \sqrt{1-a}\;\varepsilon$$
@@ -885,8 +885,8 @@ claim(
 #
 # **What does a transformer do better, and what does it cost?**
 #
-# A convolution looks at neighbours, with the same weights everywhere. **Attention** lets each place decide, from what
-# is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and others 2020), cuts an image
+# A convolution looks at neighbours, with the same weights everywhere. **Self-attention** lets each place decide, from
+# what is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and others 2020), cuts an image
 # into patches, makes a row of numbers of each, and does little else than attention and dense layers.
 
 
@@ -937,14 +937,14 @@ exercise("18.7").check(put_together)
 # %% [markdown]
 # ### Attention
 #
-# Each patch $i$ has a row of numbers $x_i$, and three products of it: a **query** $q_i$, what it looks for, a **key**
-# $k_i$, what it offers, and a **value** $v_i$, what it gives. It looks at all patches $j$ by how well keys fit its
+# Each patch $i$ has a row of numbers $x_i$, and three products of it: a *query* $q_i$, what it looks for, a *key*
+# $k_i$, what it offers, and a *value* $v_i$, what it gives. It looks at all patches $j$ by how well keys fit its
 # query, and takes the weighted mean of their values:
 #
 # $$w_{ij} = \mathrm{softmax}_j\left(\frac{q_i \cdot k_j}{\sqrt{d}}\right), \qquad z_i = \sum_j w_{ij}\, v_j$$
 #
-# with $d$ the width of the queries. **Heads** do this side by side, each in columns of its own, and a last product
-# mixes what they found. With a **mask** some pairs are forbidden: their weight is 0, and the others sum to 1.
+# with $d$ the width of the queries. **Attention heads** do this side by side, each in columns of its own, and a last product
+# mixes what they found. With a *mask* some pairs are forbidden: their weight is 0, and the others sum to 1.
 #
 # ### Exercise 18.8 · Attention
 #
