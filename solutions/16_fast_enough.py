@@ -144,7 +144,7 @@ for name, timing in took.items():
 # it must win. Count operations first: a real FFT of $n$ numbers takes about $2.5\, n \log_2 n$.
 
 
-# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+# %%
 def operations(kernel, size=64, channels=16):
     """Of im2col and of FFT, for one image of size x size, as many channels out as in."""
     direct = 2 * size**2 * kernel**2 * channels**2
@@ -158,6 +158,7 @@ predicted = [fft / direct for direct, fft in map(operations, sizes)]
 first = next(size for size, ratio in zip(sizes, predicted) if ratio < 1)
 claim("by operations, FFT wins from a kernel of 5 on", first == 5)
 
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
 ratio = []
 for size in sizes:
     a = rng.normal(size=(1, 64 + size - 1, 64 + size - 1, 16)).astype("float32")

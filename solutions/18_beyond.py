@@ -22,7 +22,7 @@
 # - build attention, count what it costs, and compare it with convolution at equal size
 # - pick a tool for a project from its facts, and say when a CNN is the wrong one
 #
-# **Before this**: [10 What the network sees](../notebooks/10_what_the_network_sees.ipynb),
+# **Before this**: [10 Seeing what a CNN sees](../notebooks/10_seeing_what_a_cnn_sees.ipynb),
 # [12 Semantic segmentation](../notebooks/12_semantic_segmentation.ipynb) · **Reading** 80 min ·
 # **Exercises** 70 min
 #
@@ -337,7 +337,7 @@ claim("one linear kernel gains more than 1 dB from the third axis", linear["3x3x
 #
 # **Predict**: the order of the four.
 
-# %%
+# %% jupyter={"source_hidden": true}
 best, test = stored.chosen("grids_volumes")
 model = volumes.trained(volumes.network("volume", runtime.seed()), train, 0.003, 100, runtime.seed())
 found = volumes.denoised(model, noise["front"])
@@ -518,7 +518,7 @@ claim("where those of rough land err by less than a decimetre", np.abs(used["rou
 # A network may also take *longer* steps than the bound allows: it only has to see far enough. Ten steps in one
 # reach ten points far. How large must the kernel be?
 
-# %%
+# %% jupyter={"source_hidden": true}
 ten = fields.advanced(hills, true, 10)
 sizes = [3, 5, 7, 9]
 inner = np.s_[10:-10, 10:-10]
@@ -762,8 +762,8 @@ claim("what a trained network adds repeats more than twice as much as the truth"
 # ### From noise alone
 #
 # A **generative** network makes pictures that nobody has given it. A **diffusion network** (Ho and others 2020) needs
-# nothing but a denoiser. Mix a picture $x_0$ with normal noise $\varepsilon$, so that the picture has the share $a$ of the
-# variance:
+# nothing but a denoiser. Mix a picture $x_0$ with normal noise $\varepsilon$, so that the picture has the share $a$ of
+# the variance:
 #
 # $$x = \sqrt{a}\; x_0 + \sqrt{1-a}\;\varepsilon$$
 #
@@ -830,7 +830,7 @@ plotting.images(
 #
 # **Predict**: does LeNet-5 recognise more of the samples, or more of the ten mean pictures?
 
-# %%
+# %% jupyter={"source_hidden": true}
 lenet = models.LeNet5((28, 28, 1), variant="modern", weights="fashion_mnist")
 labels = np.tile(np.arange(10), 10)
 means = np.stack([data.x_train[data.y_train == k].mean(0) for k in range(10)])
@@ -886,8 +886,8 @@ claim(
 # **What does a transformer do better, and what does it cost?**
 #
 # A convolution looks at neighbours, with the same weights everywhere. **Self-attention** lets each place decide, from
-# what is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and others 2020), cuts an image
-# into patches, makes a row of numbers of each, and does little else than attention and dense layers.
+# what is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and others 2020), cuts an
+# image into patches, makes a row of numbers of each, and does little else than attention and dense layers.
 
 
 # %%
@@ -943,8 +943,8 @@ exercise("18.7").check(put_together)
 #
 # $$w_{ij} = \mathrm{softmax}_j\left(\frac{q_i \cdot k_j}{\sqrt{d}}\right), \qquad z_i = \sum_j w_{ij}\, v_j$$
 #
-# with $d$ the width of the queries. **Attention heads** do this side by side, each in columns of its own, and a last product
-# mixes what they found. With a *mask* some pairs are forbidden: their weight is 0, and the others sum to 1.
+# with $d$ the width of the queries. **Attention heads** do this side by side, each in columns of its own, and a last
+# product mixes what they found. With a *mask* some pairs are forbidden: their weight is 0, and the others sum to 1.
 #
 # ### Exercise 18.8 · Attention
 #
@@ -1019,7 +1019,7 @@ claim("with codes the scores change", changes[True] > 10 * changes[False] and ch
 #
 # **Predict**: which wins with 500 pictures, which with 8,000, and does the distance shrink?
 
-# %%
+# %% jupyter={"source_hidden": true}
 networks = {name: make() for name, make in study.NETWORKS.items()}
 for name, model in networks.items():
     print(f"{name}: {model.count_params():,} parameters, {trace(model).total_macs / 1e6:.1f} million multiplications")
@@ -1059,7 +1059,7 @@ claim("but a ViT with 600 steps and not 250 gains 0.05", longer > accuracy["ViT"
 # multiplications, the first for queries, keys, values and the last product, the second for scores and means. A
 # convolution of 3 x 3 takes $9 s^2 d^2$: in proportion to the pixels, and not to their square.
 
-# %%
+# %% jupyter={"source_hidden": true}
 keras.utils.set_random_seed(0)
 inputs = keras.Input((64, 48))
 counted = trace(keras.Model(inputs, keras.layers.MultiHeadAttention(3, 16)(inputs, inputs))).total_macs
@@ -1099,7 +1099,7 @@ for side in (16, 32):
 # course. **Rollout** (Abnar and Zuidema 2020) multiplies the weights of its three blocks: what each patch of the end
 # has seen of each patch of the image. Its mean over patches is one map for each picture.
 
-# %%
+# %% jupyter={"source_hidden": true}
 learned = vit.vit()
 datasets.load_weights(learned, "vit_cifar10")
 pictures, shown = study.colours(cifar.x_test[:40]), cifar.x_test[:40]
@@ -1144,7 +1144,7 @@ claim("shuffled, the map keeps less than 0.5 of its order", max(kept[seed] for s
 #
 # **Predict**: what happens to each of the two?
 
-# %%
+# %% jupyter={"source_hidden": true}
 runs = results.Experiment("beyond_permuted").stored
 table = {}
 for name in ("CNN", "dense"):
@@ -1178,7 +1178,7 @@ claim("and the dense network too", abs(lost["dense"]).max() < 0.02)
 #
 # **Predict**: put the four in order.
 
-# %%
+# %% jupyter={"source_hidden": true}
 pretext, cnn = results.Experiment("beyond_pretext").stored, compared["CNN"]
 ways = {
     "random weights": pretext["random"],
@@ -1304,15 +1304,6 @@ exercise("18.9").check(choice)
 #
 # Perhaps the rooms and the microphones. Each voice has one, so nothing in these data separates them. A test with the
 # same people on other microphones would. Here the split was by prompt, not by recording session: it cannot tell either.
-#
-# </details>
-#
-# **Would you take a `Conv3D` for a film of 64 frames in which you look for a gesture?**
-#
-# <details><summary>Model answer</summary>
-#
-# Begin with a 2-D network for each frame and a mean or a 1-D convolution over time, which costs a third and can start
-# from weights that know photographs. Where motion itself is the sign, kernels along time pay. Compare at the same cost.
 #
 # </details>
 #

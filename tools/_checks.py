@@ -429,8 +429,8 @@ def only_times_are_ignored(notebook: NotebookNode) -> list[str]:
 
 
 def house_numbers(notebook: NotebookNode) -> list[str]:
-    """Cells short enough to read, and prose that leads: within loose bounds."""
-    lengths = [_lines(cell.source) for _, cell in code_cells(notebook)]
+    """Cells short enough to read, and prose that leads: within loose bounds. Code that is collapsed does not count."""
+    lengths = [_lines(cell.source) for _, cell in code_cells(notebook) if not is_hidden(cell)]
     words = sum(len(cell.source.split()) for _, cell in markdown(notebook))
     total = sum(lengths)
     complaints = _outside("cells", len(notebook.cells), *CELLS) + _outside("lines of code", total, *CODE_LINES)

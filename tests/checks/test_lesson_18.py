@@ -2,6 +2,9 @@
 
 from exercise_harness import cell, exercises_of, standard_tests
 
+from cnnlib.exercises import source
+from cnnlib.exercises.replay import lesson
+
 
 def decibels(
     start: str = "a, b = np.asarray(images, float), np.asarray(originals, float)",
@@ -271,4 +274,6 @@ globals().update(standard_tests("18", WRONG, EQUIVALENT, only=tuple(WRONG)))
 
 def test_the_exercises_before_are_in_the_file_beside():
     """The rest of the lesson, 18.1 to 18.4, is in test_lesson_18_grids.py."""
-    assert set(exercises_of("18")) - set(WRONG) == {"18.1", "18.2", "18.3", "18.4"}
+    path = lesson("18").path
+    before = ["18.1", "18.2", "18.3", "18.4"]
+    assert list(source.titles(path)) == source.checked_ids(path) == list(exercises_of("18")) == [*before, *WRONG]

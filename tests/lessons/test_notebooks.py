@@ -341,6 +341,14 @@ BROKEN = [
 ]
 
 
+def test_code_that_is_collapsed_does_not_count_as_long(sound):
+    long_cells(sound)
+    assert _checks.house_numbers(sound)
+    for cell in code(sound):
+        cell.metadata["jupyter"] = {"source_hidden": True}
+    assert not [each for each in _checks.house_numbers(sound) if "code cell" in each]
+
+
 @pytest.mark.parametrize(
     ("check", "damage", "complaint"), BROKEN, ids=[f"{check.__name__}-{i}" for i, (check, *_) in enumerate(BROKEN)]
 )
