@@ -581,7 +581,7 @@ claim("the higher the bar, the lower", whole.ap50 > whole.ap75 > 0 and whole.ap5
 # And what did the shorter trainings come to? The stored runs made all three lengths, with three seeds, and so their own
 # weights; this run made the shortest.
 
-# %%
+# %% jupyter={"source_hidden": true}
 numbers = [judged_by_coco(found) for found in by_steps.values()]
 by_length.keep(scores={"AP50": [each.ap50 for each in numbers], "AP": [each.ap for each in numbers]})
 plotting.live_over_stored(
@@ -754,7 +754,7 @@ crowns = Experiment("11_crowns")
 if crowns.pick(stored=True, live=False):
     crowns.keep(ap50=short_recipe())
 
-# %%
+# %% jupyter={"source_hidden": true}
 short = crowns.stored["ap50"]
 plotting.seed_spread(
     {},

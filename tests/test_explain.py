@@ -242,7 +242,7 @@ def test_scores_before_the_last_activation_are_explained(end):
         found = explain.grad_cam(squashed, pictures, 1)
     np.testing.assert_allclose(found, explain.grad_cam(plain, pictures, 1), atol=1e-7)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # said once
+        warnings.simplefilter("error", UserWarning)  # said once
         np.testing.assert_allclose(explain.saliency(squashed, pictures, 1), explain.saliency(plain, pictures, 1))
     assert squashed.predict_on_batch(pictures).max() <= 1
 
