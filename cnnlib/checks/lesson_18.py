@@ -284,10 +284,13 @@ def _patch_cases(rng: np.random.Generator) -> Iterator[Case]:
         (1, 5, 4, 1, 1),
         (2, 4, 4, 3, 4),
     ):
-        images = rng.permutation(n * height * width * channels).reshape(n, height, width, channels)
+        images = 0.5 + rng.permutation(n * height * width * channels).reshape(n, height, width, channels)
         about = f"{n} of {height} x {width} pixels, {channels} channels"
         yield Case((_cut(images, patch), patch, height, width), about=about)
     yield Case((np.zeros((2, 8, 4)), 2, 4, 4), raises=ValueError, about="eight patches for four places")
+    yield Case((np.zeros((1, 2, 8)), 2, 4, 4), raises=ValueError, about="two patches for four places")
+    yield Case((np.zeros((1, 1, 48)), 4, 6, 4), raises=ValueError, about="6 rows in patches of 4")
+    yield Case((np.zeros((1, 1, 48)), 4, 4, 6), raises=ValueError, about="6 columns in patches of 4")
     yield Case((np.zeros((5, 4, 4)), 2, 5, 4), raises=ValueError, about="5 pixels in patches of 2")
     yield Case((np.zeros((4, 4, 6)), 2, 4, 4), raises=ValueError, about="6 numbers in a patch of 2 x 2")
 
