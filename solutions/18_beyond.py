@@ -16,7 +16,7 @@
 # **Your data are no photographs, your answer is no class, or somebody says that convolutions are over. What now?**
 #
 # When you have worked through this page you can
-# - take convolution to signals, text, volumes and graphs, and say what carries over
+# - take convolution to signals, text, volumes, graphs and fields of physics, and say what carries over
 # - judge images that come out of a network, and name the cheap rival that it has to beat
 # - sample from a diffusion network, and say what its samples are and are not
 # - build attention, count what it costs, and compare it with convolution at equal size
@@ -28,8 +28,8 @@
 #
 # | part | question | minutes |
 # |---|---|--:|
-# | 1 Signals and text | What is convolution along one axis? | 30 |
-# | 2 Volumes, graphs and grids of numbers | What if there are three axes, or none? | 30 |
+# | 1 Signals and text | What changes when there is only one axis? | 30 |
+# | 2 Volumes, graphs and grids of numbers | And with three axes, with none, or with physics? | 30 |
 # | 3 Networks that give images | What if the answer is a picture? | 30 |
 # | 4 Attention against convolution | What does a transformer do better, and what does it cost? | 30 |
 # | 5 Which tool | What do you take, and when is a CNN the wrong choice? | 30 |
@@ -120,16 +120,19 @@ claim(
     "in every run the spectrogram beats the waveform, by 0.15 or more",
     (test["spectrogram"] - test["waveform"]).min() > 0.15,
 )
-claim("and so does a line through the mean spectrum", (test["linear"] - test["waveform"]).min() > 0.12)
+claim("and so does a linear classifier on the mean spectrum", (test["linear"] - test["waveform"]).min() > 0.12)
 measured(
-    "the network on the spectrogram is better than the line by", (test["spectrogram"] - test["linear"]).mean(), digits=2
+    "the network on the spectrogram is better than the linear classifier by",
+    (test["spectrogram"] - test["linear"]).mean(),
+    digits=2,
 )
 claim("your run is above the waveform, too", live > test["waveform"].max())
 
 # %% [markdown]
-# With 400 pieces, what you know about sound is worth more than a network that has to find it out. That is likely a
-# matter of data: networks on waveforms are trained on hours of it. And most of what the spectrogram's network knows, a
-# line knows: which voice it is can be told from its mean spectrum.
+# With 400 pieces, what you know about sound is worth more than a network that has to find it out. (Each had 40 epochs;
+# only the rate was chosen.) That is likely a matter of data: networks on waveforms are trained on hours of it. And most
+# of what the spectrogram's network knows, the linear classifier knows: which voice it is can be told from its mean
+# spectrum.
 #
 # One more thing. The five voices are four people: the same woman speaks English and Spanish.
 #
@@ -141,21 +144,27 @@ her = np.isin(truth, [0, 1])
 wrong = her & (guessed != truth)
 between = float(np.isin(guessed[wrong], [0, 1]).mean())
 measured("pieces of hers that get the wrong language:", wrong.sum())
+claim("most of her pieces get the right language", wrong.sum() < 0.45 * her.sum())
 measured("of these the share that is given to her other language:", between, digits=2)
 claim("more than a blind guess among the four wrong answers would give, 1/4", between > 0.35)
 
 # %% [markdown]
+# Mostly it does: most of her pieces get the right one of her two "voices". So what it hears is not only who speaks;
+# language or recording give her away, and which of them was not tried. Of the mistakes more than a quarter go
+# to her other language. That alone would not prove that the network hears *her*: another woman's voice is also nearer
+# to hers than a man's.
+#
 # ### How long does it listen?
 #
-# A kernel of 3 taps is 0.4 ms of a waveform at 8,000 samples a second, and 46 ms of the spectrogram: two steps of
-# 128 samples and a window of 256. So ask of a network on a signal how many *seconds* it sees. The recurrence is that of
+# A kernel of 3 taps is 0.4 ms of a waveform at 8,000 samples a second, and 64 ms of the spectrogram: two steps of 128
+# samples and a window of 256. So ask of a network on a signal how many *seconds* it sees. The recurrence is that of
 # lesson 02, with one axis.
 #
 # ### Exercise 18.1 · How long does it listen?
 #
 # `layers` has (kernel, stride, dilation) for each layer, none of them padded; `rate` is samples in a second. Return
 # three numbers: the seconds that *one* output sees, where n samples last n / rate seconds; the seconds between two
-# neighbouring outputs; and how many outputs there are for a sound of so many `samples`.
+# neighbouring outputs; and how many outputs there are for a sound of so many `samples`, 0 if it is too short for one.
 
 
 # %%
@@ -241,8 +250,8 @@ claim("counting is better than every network here, in every run", counted[chosen
 #
 # **And with three axes, with none, or with physics?**
 #
-# Magnetic resonance gives a **volume**: numbers at voxels, here of 2 mm. This one is the average of 152 heads. A
-# `Conv3D` slides a kernel along three axes.
+# Magnetic resonance gives a **volume**: numbers at voxels, here of 2 mm. This one is the average of 152 heads (Fonov
+# and others 2009). A `Conv3D` slides a kernel along three axes.
 
 # %%
 brain = volumes.brain()
@@ -290,7 +299,7 @@ claim("that is as much as 248 colour images of 224 pixels", kept // (4 * 3 * 224
 # `shape` is (depth, height, width, channels) of one volume. `layers` has for each layer a kernel and strides, of three
 # numbers each, and the number of filters. Padding is "same", and each filter has a bias. Return four things: the shape
 # of the output, the parameters, the multiply-accumulates of the forward pass (biases do not count), and the bytes in
-# float32 of what a backward pass keeps: the input and the output of every layer.
+# float32 of what a backward pass keeps: the volume itself and the output of every layer, each once.
 
 
 # %%
@@ -318,7 +327,7 @@ exercise("18.2").check(stack)
 #
 # Noise differs from slice to slice, and the brain hardly does: a neighbour above knows something of a voxel. First
 # without a network. The best *linear* kernel for this noise is the solution of one equation (least squares on the
-# training part).
+# training part). Errors are given in decibels, PSNR (part 3): 3 more is half the squared error.
 
 # %%
 train, valid, front = (volumes.region(brain, part) for part in ("train", "validation", "test"))
@@ -361,17 +370,18 @@ plotting.images(
 )
 
 # %% [markdown]
-# There is no order: the four differ by about as much as the runs of one of them. The linear kernels said that the
-# third axis is worth more than 1 dB, and the network on the volume, which costs three times as much, got nothing more
-# out of it here. Nonlinear 2-D kernels may have found most of it otherwise, or 400 steps are too few for three times
-# the weights; which of the two was not tried. So try the cheaper ones first, and choose on what was held back.
+# In the test part there is no order: the four differ by about as much as the runs of one of them. In the validation
+# part, where rates were chosen, neighbours and volume were ahead of slices in every run, by 0.1 to 0.6 dB; in the front
+# of the brain nothing was left of that. The linear kernels had more than 1 dB from the third axis. Nonlinear 2-D
+# kernels may find most of it otherwise, or the 400 steps that each was trained are too few; neither was tried, and for
+# slices the highest rate tried was the best. So try the cheaper ones first.
 #
 # ### A graph
 #
 # Now take the grid away. A **graph** has nodes and, for each, a list of neighbours: atoms and bonds, people and
-# friendships, stations and rails. Its **adjacency matrix** has $A_{ij} = 1$ if node $i$ listens to node $j$. There
-# is no left, right or third neighbour, and every node has another number of them. What can be computed all the same
-# is a mean over the neighbours:
+# friendships, stations and rails. Its **adjacency matrix** has $A_{ij} = 1$ if node $i$ listens to node $j$. There is
+# no left, right or third neighbour, and every node has another number of them. What can be computed all the same is a
+# mean over the neighbours (Hamilton and others 2017):
 #
 # $$y_i = W_0\,x_i + W_1 \frac{1}{|N(i)|} \sum_{j \in N(i)} x_j$$
 #
@@ -398,8 +408,8 @@ claim("at the border it is not: there are fewer neighbours", not np.allclose(by_
 
 # %% [markdown]
 # So a 3x3 layer is more than a graph convolution: it has a weight of its own for each *direction*. Give the graph nine
-# kinds of edges, "the one to the left" and so on, with a matrix each, and it is a 3x3 layer to the last number, border
-# included.
+# kinds of edges, "the one to the left" and so on, with a matrix each (Schlichtkrull and others 2018), and it is a 3x3
+# layer to the last number, border included.
 #
 # What is bought by giving directions up: names of nodes do not matter. Give the nodes other numbers, and the output is
 # the same with other numbers. A layer on a grid has no such freedom.
@@ -417,15 +427,18 @@ claim("renaming nodes renames the output", np.allclose(renamed, by_graph.reshape
 shuffled = ops.convert_to_numpy(ops.conv(nodes[order].reshape(maps.shape), kernel, padding="same")).reshape(-1, 4)
 claim("shuffled pixels through a 3x3 layer give another result", not np.allclose(shuffled, by_layer[order], atol=0.1))
 mirrored = graphs.graph_convolution(graph, maps[:, :, ::-1].reshape(-1, 3), own, near).reshape(by_graph.shape)
-claim("and no weights let it tell left from right", np.allclose(mirrored, by_graph[:, ::-1], atol=1e-4))
+claim(
+    "and its output is mirrored with its input: left and right are alike to it",
+    np.allclose(mirrored, by_graph[:, ::-1], atol=1e-4),
+)
 
 # %% [markdown]
 # ### Exercise 18.3 · A convolution without a grid
 #
-# The smallest form has one matrix: each node takes the mean over itself and those it listens to, and the mean goes
-# through `weights`. `adjacency` (n, n) has zeros and ones, and row i says to whom node i listens; it need not be
-# symmetric, some nodes may listen to nobody, and some have a 1 on the diagonal already. Each node counts itself exactly
-# once. `x` is (n, channels), `weights` (channels, filters).
+# The smallest form has one matrix (near to Kipf and Welling 2017): each node takes the mean over itself and those it
+# listens to, and the mean goes through `weights`. `adjacency` (n, n) has zeros and ones, and row i says to whom node i
+# listens; it need not be symmetric, some nodes may listen to nobody, and some have a 1 on the diagonal already. Each
+# node counts itself exactly once. `x` is (n, channels), `weights` (channels, filters).
 
 
 # %%
@@ -506,6 +519,8 @@ off = {name: float(np.abs(kernel - true).max()) for name, kernel in learned.item
 claim("rough land gives the law, to a thousandth", off["rough land"] < 1e-3)
 claim("both predict their next century to two centimetres", max(ahead.values()) < 0.02)
 claim("and yet weights from smooth land are off a hundred times as far", off["smooth land"] > 100 * off["rough land"])
+exact = fields.fitted_kernel(surveys["smooth land"], fields.advanced(surveys["smooth land"], true))
+claim("without the 5 cm smooth land gives the law, too", np.abs(exact - true).max() < 1e-6)
 used = {name: fields.advanced(hills, learned[name]) - fields.advanced(hills, true) for name in surveys}
 claim("on rough land they err by more than half a metre", np.abs(used["smooth land"]).max() > 0.5)
 claim("where those of rough land err by less than a decimetre", np.abs(used["rough land"]).max() < 0.1)
@@ -542,6 +557,9 @@ claim(
 )
 
 # %% [markdown]
+# The whole reach is 21 points. Nine do for a tenth of a metre, because the outer weights are tiny. (The kernel was
+# fitted and judged on the same land.)
+#
 # ### Exercise 18.4 · Which equation is it?
 #
 # You found a kernel in somebody's trained layer. It maps a field to the field `dt` seconds later; rows are `dy` metres
@@ -551,7 +569,8 @@ claim(
 # $$u(t + \Delta t) = u + \Delta t \left( - r\,u - v_y u_y - v_x u_x + D_y u_{yy} + D_x u_{xx} \right)$$
 #
 # Return $r$, the pair $(v_y, v_x)$ and the pair $(D_y, D_x)$. As in Keras, `kernel[0, 0]` is the weight of the
-# neighbour to the north-west. The kernel is square, with an odd side, not always 3.
+# neighbour to the north-west. The kernel is square, with an odd side, not always 3. What the equation has no place for,
+# the mixed term and higher ones, is left out.
 
 
 # %%
@@ -580,14 +599,14 @@ exercise("18.4").check(equation)
 # **What if the answer is a picture?**
 #
 # Lesson 12 gave a class to each pixel. Give it a *value* instead, with the squared error as the loss, and the same
-# networks remove noise, sharpen, colour or enlarge. First you need a number for how good a picture is.
+# networks remove noise, sharpen, colour or enlarge. The decibels of part 2 come first: how good is a picture?
 #
 # **PSNR**, the peak signal-to-noise ratio, is the mean squared error on a scale that people like:
 #
 # $$\mathrm{PSNR} = 10 \log_{10} \frac{P^2}{\mathrm{MSE}}\ \text{dB}$$
 #
 # with the peak $P$, the greatest value that a pixel *can* have. Half the error, as a root of the mean square, is 6 dB
-# more. Three traps are in this one line, and published tables have fallen into each.
+# more. Three traps are in this one line. The exercise has all of them.
 #
 # ### Exercise 18.5 · Decibels
 #
@@ -685,8 +704,8 @@ plotting.images(
 claim("the network gains another half decibel at least", decibel["network"] > rival + 0.5)
 
 # %% [markdown]
-# It beats them, by about a decibel and not by ten. A table that shows the network beside the noisy picture only would
-# have said five.
+# It beats them, by about a decibel. A table that shows the network beside the noisy picture only would have said more
+# than four.
 #
 # ### Through a narrow place
 #
@@ -708,14 +727,14 @@ claim("after 200 steps it is behind 32 components", code["autoencoder"] < code["
 
 # %% [markdown]
 # That is no argument against autoencoders, which have hardly begun to learn here. It is one for the rival: it costs one
-# decomposition of a matrix, and without it 17 dB would have looked like something.
+# decomposition of a matrix, and without it 16 dB would have looked like something.
 #
 # ### Enlarge
 #
-# **Super-resolution** makes two by two pixels of each. The rival has been in every image program since the nineties:
-# bicubic interpolation. The network computes only what is to be *added* to it: three convolutions on the small
-# picture, of which the last has four channels, laid out as two by two pixels (**pixel shuffle**, Shi and others 2016).
-# It learns from seven photographs of the course, and is judged on three others.
+# **Super-resolution** makes two by two pixels of each. The rival is in every image program: bicubic interpolation. The
+# network computes only what is to be *added* to it: three convolutions on the small picture, of which the last has four
+# channels, laid out as two by two pixels (**pixel shuffle**, Shi and others 2016). It learns from seven photographs of
+# the course, and is judged on three others.
 
 # %%
 photographs = {name: restoration.luma(datasets.photograph(name)) for name in datasets.photograph_names()}
@@ -768,8 +787,8 @@ claim("what a trained network adds repeats more than twice as much as the truth"
 # $$x = \sqrt{a}\; x_0 + \sqrt{1-a}\;\varepsilon$$
 #
 # and train a network to find $\varepsilon$ in $x$, at every level from $a = 1$, a picture, to $a \approx 0$, nothing
-# but noise. To sample begin with noise. Let the network guess the noise, work out the picture that this leaves, and
-# go to a *little* less noise. Repeat.
+# but noise. To sample begin with noise. Let the network guess the noise, work out the picture that this leaves, and go
+# to a *little* less noise. Repeat. (This step is that of Song and others 2021.)
 
 # %%
 shares = diffusion.schedule()
@@ -823,8 +842,8 @@ plotting.images(
 # ### Are they any good?
 #
 # For pictures that nobody has drawn before there is no original, and so no PSNR. Take three numbers. Does LeNet-5
-# (lesson 04) see the class that was asked for? How much do pictures of one class vary, compared with real ones? And
-# how far is the nearest picture of the training set: are they copies?
+# (lesson 04) see the class that was asked for? How much do pictures of one class vary, compared with real ones? And how
+# far is the nearest training picture, in the median of twenty: are they copies for the most part?
 #
 # The cheapest rival for a picture of a dress is the mean of all dresses.
 #
@@ -865,12 +884,14 @@ plotting.images(
 claim("begun with the mean, 20 points more are recognised", between[0] > noise[0] + 0.2)
 claim("they vary less than test pictures do, and a third as much at least", real[1] / 3 < between[1] < real[1])
 claim(
-    "no copies: they are farther from the training set than half of what test pictures are", between[2] > 0.5 * real[2]
+    "half of those looked up are no copies: their median distance is more than half of that of test pictures",
+    between[2] > 0.5 * real[2],
 )
 
 # %% [markdown]
-# No one number would have told. "Recognised" is won by a constant, "variety" by noise. Published work uses the Fréchet
-# distance of features, FID (Heusel and others 2017), which takes both into account, and needs ten thousands of samples.
+# No one number would have told. By "recognised" a constant beats the samples from noise, and by "variety" these beat
+# real pictures. Published work uses the Fréchet distance of features, FID (Heusel and others 2017), which takes both
+# into account, and needs ten thousands of samples.
 #
 # Large networks, trained for weeks, draw what passes for a photograph, from noise alone. What else is used: a **GAN**
 # (Goodfellow and others 2014) trains a second network to tell samples from pictures, samples in *one* step, and is
@@ -885,9 +906,10 @@ claim(
 #
 # **What does a transformer do better, and what does it cost?**
 #
-# A convolution looks at neighbours, with the same weights everywhere. **Self-attention** lets each place decide, from
-# what is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and others 2020), cuts an
-# image into patches, makes a row of numbers of each, and does little else than attention and dense layers.
+# A convolution looks at neighbours, with the same weights everywhere. **Self-attention** (Vaswani and others 2017) lets
+# each place decide, from what is there, which other places to look at. A **vision transformer**, ViT (Dosovitskiy and
+# others 2020), cuts an image into patches, makes a row of numbers of each, and does little else than attention and
+# dense layers.
 
 
 # %%
@@ -949,8 +971,8 @@ exercise("18.7").check(put_together)
 # ### Exercise 18.8 · Attention
 #
 # `x` is (n, d); `wq`, `wk`, `wv` and `wo` are (d, d). Head 0 has the first d / heads columns of queries, keys and
-# values, head 1 the next. `mask` is (n, n), true where the place of the row may look at that of the column; each may
-# look somewhere. Scores can be large.
+# values, head 1 the next; the width in the formula is that of one head. `mask` is (n, n), true where the place of the
+# row may look at that of the column; each may look somewhere. Scores can be large.
 
 
 # %%
@@ -1015,7 +1037,7 @@ claim("with codes the scores change", changes[True] > 10 * changes[False] and ch
 #
 # A CNN of four convolutions and a ViT of three blocks, of as many parameters, learn CIFAR-10 from 500, 2,000 and 8,000
 # pictures. All take 250 steps of 64 pictures, shifted and mirrored, with Adam. The highest learning rate of each was
-# the best of three on validation pictures, tried with 2,000 pictures and for one seed only. Three seeds.
+# the best of four on validation pictures, tried with 2,000 pictures and for one seed only. Three seeds.
 #
 # **Predict**: which wins with 500 pictures, which with 8,000, and does the distance shrink?
 
@@ -1046,9 +1068,11 @@ longer = datasets.weights_card("vit_cifar10")["test_accuracy"]
 claim("but a ViT with 600 steps and not 250 gains 0.05", longer > accuracy["ViT"][2].max() + 0.05)
 
 # %% [markdown]
-# What has been measured: of two small networks, which learns more in the same few steps. The CNN does, by about 0.1.
-# What has not: how it ends. With 8,000 pictures 250 steps are two epochs, and the last claim shows that the ViT is not
-# done (it is one run, without a counterpart of the CNN). Nor *why*: the two differ in more than their assumption.
+# What has been measured: of two small networks, which learns more in the same few steps. The CNN does, by about 0.1,
+# and the distance does not shrink: from 2,000 pictures to 8,000 the ViT gains nothing in 250 steps, so pictures are not
+# what it lacks there. What has not: how it ends. With 8,000 pictures 250 steps are two epochs, and the last claim shows
+# that the ViT is not done (it is one run, without a counterpart of the CNN). Nor *why*: the two differ in more than
+# their assumption.
 #
 # ### What it costs
 #
@@ -1080,7 +1104,9 @@ plotting.curves(
 )
 cheaper = [s for s in range(1, 200) if vit.attention_macs(s, 48) <= vit.convolution_macs(s, 48)]
 claim("up to 10 places a side attention is the cheaper one", max(cheaper) == 10)
-claim("at 128 it takes 70 times as many", 70 < vit.attention_macs(128, 48) / vit.convolution_macs(128, 48) < 80)
+claim(
+    "at 128 it takes more than 70 times as many", 70 < vit.attention_macs(128, 48) / vit.convolution_macs(128, 48) < 80
+)
 
 # %% tags=["nbval-ignore-output"]
 for side in (16, 32):
@@ -1094,10 +1120,10 @@ for side in (16, 32):
 #
 # ### Where does it look?
 #
-# The weights of attention can be drawn, and often are, as an explanation. Lesson 10 has a test for that: does the map
-# change if the network forgets what it has learned? A ViT like the one above, trained a little longer, comes with the
-# course. **Rollout** (Abnar and Zuidema 2020) multiplies the weights of its three blocks: what each patch of the end
-# has seen of each patch of the image. Its mean over patches is one map for each picture.
+# The weights of attention can be drawn, and often are, as an explanation. Lesson 10 has a test for that (Adebayo and
+# others 2018): does the map change if the network forgets what it has learned? A ViT like the one above, trained a
+# little longer, comes with the course. **Rollout** (Abnar and Zuidema 2020) multiplies the weights of its three blocks:
+# what each patch of the end has seen of each patch of the image. Its mean over patches is one map for each picture.
 
 # %% jupyter={"source_hidden": true}
 learned = vit.vit()
@@ -1125,8 +1151,9 @@ print({name: approx(x, 2) for name, x in kept.items()})
 claim("shuffled, the map keeps less than 0.5 of its order", max(kept[seed] for seed in range(3)) < 0.5)
 
 # %% [markdown]
-# The map depends on what was learned, so it passes. To pass says little, as in lesson 10: it does not say that these
-# patches are the *reason* for the answer. (For the dispute see Jain and Wallace 2019, and Wiegreffe and Pinter 2019.)
+# The map depends on what was learned, so it passes, not by much: local contrast, which knows no network, has as much in
+# common with it as the shuffled ones. To pass says little, as in lesson 10: it does not say that these patches are the
+# *reason* for the answer. (For the dispute see Jain and Wallace 2019, and Wiegreffe and Pinter 2019.)
 #
 # **So far**: attention looks everywhere, knows no places, and pays for each pair. At equal size, with few pictures and
 # steps, a CNN is ahead.
@@ -1139,8 +1166,8 @@ claim("shuffled, the map keeps less than 0.5 of its order", max(kept[seed] for s
 #
 # A convolution assumes that neighbouring inputs belong together. Break just that: put the pixels of all pictures into
 # one other order, the same for all. Nothing is lost, each picture can be restored. A CNN and a network of two dense
-# layers learned 2,000 pictures of clothes, as they are and so mixed, for three seeds, each time with the rate of three
-# that was best on validation pictures.
+# layers learned 2,000 pictures of clothes, of 14 pixels a side, as they are and so mixed, for three seeds, each time
+# with the rate of three that was best on validation pictures.
 #
 # **Predict**: what happens to each of the two?
 
@@ -1158,10 +1185,10 @@ claim("and the dense network too", abs(lost["dense"]).max() < 0.02)
 
 # %% [markdown]
 # The saying is that a CNN is lost without neighbours. Here it is not. That does not refute the assumption; it says that
-# this CNN has nothing from it *here*: clothes lie in the same place in each picture, and at 14 pixels a network that
-# sees each pixel by itself does as well. (For the CNN the highest rate tried was the best one, so it may have more to
-# give.) If you expect a CNN to be ahead because the inputs are pictures, mix the pixels and train again. What is lost
-# is what neighbourhood was worth.
+# this CNN has nothing from it *here*, likely because clothes lie in the same place in each picture; at 14 pixels a
+# network that sees each pixel by itself does as well. (For the CNN the highest rate tried was the best one, so it may
+# have more to give.) If you expect a CNN to be ahead because the inputs are pictures, mix the pixels and train again.
+# What is lost is what neighbourhood was worth.
 #
 # A table is an input whose columns have no order at all. There boosted trees are hard to beat (Grinsztajn and others
 # 2022). So ask before you take a CNN: if I exchanged two inputs, would it be another input to a person, too?
@@ -1189,12 +1216,13 @@ ways = {
 for name, values in ways.items():
     print(f"{name:18} {values.mean():.3f}, from {values.min():.3f} to {values.max():.3f}")
 order = list(ways.values())
-claim("on average in this order", all(a.mean() < b.mean() for a, b in zip(order, order[1:])))
+claim("8,000 labels are worth more than 500, on average", order[3].mean() > order[2].mean())
 claim("500 labels are worth more than 8,000 turned pictures, for each seed", (order[2] > order[1]).all())
 
 # %% [markdown]
-# So this task, for this network and in 250 steps, is worth little more than random weights. The published gains come
-# from tasks, networks and numbers of pictures that are larger by powers of ten. Measure with your own.
+# So this task, for this network and in 250 steps, is not clearly worth more than random weights: in one of three runs
+# it was worth nothing. (Its rate was the one that was best with labels.) The published gains come from larger networks
+# and far longer training. Measure with your own.
 #
 # ### Classes that were never shown
 #
@@ -1220,7 +1248,7 @@ between = (distance[asked][:, unseen].argmin(1) == [unseen.index(k) for k in dat
 among = (distance[asked].argmin(1) == data.y_test[asked]).mean()
 print(f"between the two {between:.3f}, among all ten {among:.3f}")
 claim("told to choose between the two, it is right in more than four of five cases", between > 0.8)
-claim("with all ten to choose from, in fewer than one", among < 0.2)
+claim("with all ten to choose from, in fewer than one of five", among < 0.2)
 
 # %% [markdown]
 # Both numbers are of the same model and the same pictures. That seen classes win over unseen ones is known of larger
@@ -1230,7 +1258,7 @@ claim("with all ten to choose from, in fewer than one", among < 0.2)
 # ### What is said, and what is known
 #
 # - *A transformer needs 14 million images.* In its paper ViT beat a ResNet after ImageNet-21k, 14 million, or JFT, 300
-#   million, and lost on 1.3 million. A year later **DeiT** (Touvron and others 2021) trained a ViT on the 1.3 million
+#   million, and lost on 1.3 million. Soon after, **DeiT** (Touvron and others 2021) trained a ViT on the 1.3 million
 #   alone, with stronger augmentation and a CNN as a teacher. It was the recipe, in large part.
 # - *Convolutions are over.* ConvNeXt (Liu and others 2022; lesson 07) took over the recipes, and is on a par with Swin.
 #   Trained at the same scale, CNNs and ViTs came out alike (Smith and others 2023).
@@ -1254,8 +1282,11 @@ claim("with all ten to choose from, in fewer than one", among < 0.2)
 # ### Exercise 18.9 · Pick the tool
 #
 # `tools.PROJECTS` has seven projects, `tools.TOOLS` eight tools. Make `choice` a dictionary: name of the project ->
-# name of the tool. The check names the fact that a choice breaks; `tools.review("churn", "pretrained CNN")` does so,
-# too.
+# name of the tool. Count as broken: weights from photographs where pictures are like none on the web (wafers, sonar,
+# tomography); fewer than about 500 labels of each class for random weights, 20 for pretrained ones, 50 after
+# self-supervision, which also wants many pictures without labels; more than half a billion operations on a battery or a
+# boat (a MobileNetV2 has 0.3, a ResNet-50 4, a ViT-B 18). The check names the fact that a choice breaks;
+# `tools.review("churn", "pretrained CNN")` does so, too.
 
 # %%
 for name, project in tools.PROJECTS.items():
@@ -1286,14 +1317,17 @@ exercise("18.9").check(choice)
 # ## Recap
 #
 # - Convolution is for inputs whose neighbours belong together: along one axis, in a plane, in a volume, along the edges
-#   of a graph. Where they do not, it is the wrong tool.
+#   of a graph. Where they do not, it has nothing to gain from that. Mix the inputs and train again: what is lost is
+#   what neighbourhood was worth.
+# - What is known of a signal, a spectrum or counts of groups, can beat what little data teach. A law is learned only as
+#   far as the data show it.
 # - A picture that comes out is judged against its original, beside a filter with its best setting.
 # - Squared errors give means, and means are smooth. A generator draws what is likely, which is another thing.
 # - A denoiser that is asked at every level of noise samples pictures. No one number says how good they are.
 # - Attention weighs all places by what is in them. It needs codes of places, and pays for each pair.
 # - With few pictures and few steps, at equal size, a CNN is ahead. With many, recipes count for more than the kind of
 #   layer.
-# - Labels can be replaced in part: by a made-up task, or by words.
+# - Labels can be replaced in part, by words. A made-up task may do it, too; the small one here did not.
 #
 # ## Explain it
 #
@@ -1332,8 +1366,8 @@ exercise("18.9").check(choice)
 #
 # <details><summary>Model answer</summary>
 #
-# From random weights and at this size, a CNN is ahead: the assumption about neighbours stands in for data. With
-# weights from other pictures either may win, so the question is which weights fit X-ray pictures of welds, and what the
+# From random weights, with few steps and at equal size, a CNN was ahead on CIFAR-10; that is no measurement on welds.
+# With weights from other pictures either may win, so the question is which weights fit pictures of welds, and what the
 # device has room for. Try both on one validation set, each with a rate of its own, three seeds, beside a linear model
 # on frozen features. That takes a day, and then you know.
 #

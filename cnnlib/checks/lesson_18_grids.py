@@ -228,6 +228,10 @@ STACK = FunctionExercise(
             "The input is missing: the backward pass of the first kernel needs it.",
         ),
         Misconception(
+            _stack_with(kept=lambda numbers: sum(numbers) + sum(numbers[1:-1])),
+            "A map between two layers is the output of one and the input of the next: it is kept once.",
+        ),
+        Misconception(
             _stack_with(kept=max), "That is the largest array. The backward pass needs all of them: add them up."
         ),
         Misconception(_stack_with(kept=lambda numbers: numbers[-1]), "That is the last array only."),

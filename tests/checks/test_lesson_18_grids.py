@@ -119,6 +119,7 @@ WRONG = {
         (stacked(macs="np.prod(sides) * taps * filters"), "multiplies all *channels*"),
         (stacked(channels="channels"), "are this layer's filters"),
         (stacked(kept="[]"), "The input is missing"),
+        (stacked(result="4 * (sum(kept) + sum(kept[1:-1]))"), "it is kept once"),
         (stacked(result="4 * max(kept)"), "That is the largest array"),
         (stacked(result="4 * kept[-1]"), "the last array only"),
         (stacked(result="sum(kept)"), "Each takes 4 bytes"),
