@@ -30,7 +30,7 @@ _MODULES = {
     "pruning": ("without_channels", "without_weights", "zipped_bytes"),
     "quantisation": ("Int8", "Scheme", "fold_batch_norm", "quantisation_errors", "scheme"),
     "roofline": ("Machine", "intensities", "machine"),
-    "runners": ("Runner", "UnsupportedOperator", "load", "operators"),
+    "runners": ("Runner", "UnsupportedOperator", "load", "missing_kernel", "operators"),
     "timing": ("Timing", "compare", "latency"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

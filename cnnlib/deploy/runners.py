@@ -71,6 +71,30 @@ class Runner:
         return np.concatenate(found)
 
 
+# What backends raise where a processor has no code for an operation in a precision.
+_NO_KERNEL = ("AbortedError", "InternalError", "NotImplementedError", "UnimplementedError", "XlaRuntimeError")
+
+
+def missing_kernel(run: Runner, images: np.ndarray) -> str:
+    """Why a network cannot be computed on this processor, in the words of the backend; "" if it can. Lesson 16.
+
+    Precisions of 16 bits have kernels on some processors only, and a backend says so at the first call.
+
+    Args:
+        run: the network.
+        images: a few, (n, height, width, channels).
+    """
+    try:
+        run.predict(images)
+    except Exception as error:  # each backend has its own
+        said = str(error)
+        if type(error).__name__ not in _NO_KERNEL and "not implemented for" not in said:
+            raise
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        return next((line for line in lines if "could not" in line or "not implemented" in line), lines[0])
+    return ""
+
+
 def load(source: keras.Model | str | Path, runtime: str | None = None, threads: int | None = None) -> Runner:
     """A `Runner` of a Keras model or an exported file.
 

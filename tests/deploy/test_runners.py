@@ -209,3 +209,25 @@ def test_openvino(model, tmp_path):
 def test_openvino_int8(model, tmp_path):
     small = deploy.export(model, tmp_path / "b.xml", precision="int8", calibration=IMAGES)
     assert np.abs(deploy.load(small.path).predict(IMAGES) - model.predict(IMAGES, verbose=0)).max() < 0.2
+
+
+class AbortedError(Exception):
+    """As TensorFlow's, for a processor without the kernel."""
+
+
+def test_a_kernel_that_a_processor_lacks_is_told_and_other_errors_are_not_hidden():
+    images = np.zeros((2, 4, 4, 1), "float32")
+
+    def fails(error):
+        def run(images):
+            raise error
+
+        return deploy.Runner("fails", run, None)
+
+    assert deploy.missing_kernel(deploy.Runner("works", lambda images: images, None), images) == ""
+    lacking = AbortedError("Graph execution error:\n\nStatus: 3, message: could not create a primitive")
+    assert deploy.missing_kernel(fails(lacking), images) == "Status: 3, message: could not create a primitive"
+    said = "\"conv\" not implemented for 'BFloat16'"
+    assert deploy.missing_kernel(fails(RuntimeError(said)), images) == said
+    with pytest.raises(ZeroDivisionError):
+        deploy.missing_kernel(fails(ZeroDivisionError("a fault")), images)
