@@ -236,19 +236,11 @@ def settings(path: Path = SETTINGS) -> Settings:
 # --- terms ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Term:
-    """A term at the place that defines it."""
+class Placed:
+    """What stands in a block of a page."""
 
-    name: str
     page: Page
     block: int  # number of the block in the page
-    definition: str  # markdown, the term still in bold
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return stems(self.name)
 
     @property
     def place(self) -> Block:
@@ -257,6 +249,21 @@ class Term:
     @property
     def link(self) -> str:
         return link_to(self.page, self.place)
+
+
+@dataclass(frozen=True)
+class Term(Placed):
+    """A term at the place that defines it."""
+
+    name: str
+    page: Page
+    block: int
+    definition: str  # markdown, the term still in bold
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return stems(self.name)
 
     @property
     def id(self) -> str:
@@ -387,7 +394,7 @@ def _announced(one: Page, number: int) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Placed):
     """A displayed formula, with the sentence that leads to it and the one that names its symbols, where there are."""
 
     text: str
@@ -395,14 +402,6 @@ class Formula:
     block: int
     before: str
     after: str
-
-    @property
-    def place(self) -> Block:
-        return self.page.blocks[self.block]
-
-    @property
-    def link(self) -> str:
-        return link_to(self.page, self.place)
 
 
 def formulas_of(one: Page) -> list[Formula]:
