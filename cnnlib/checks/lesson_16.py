@@ -409,12 +409,18 @@ def _wrapped(x):
     return (np.round(np.asarray(x) / scale) + zero_point + 1).astype(np.int64).astype(np.int8), scale, zero_point
 
 
+def _unclipped(x):
+    scale, zero_point = _quantise(x)[1:]
+    return (np.round(np.asarray(x) / scale) + zero_point).astype(np.int64).astype(np.int8), scale, zero_point
+
+
 def _quantise_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((np.array([-1.0, 0.0, 0.5, 1.55]),), about="both signs")
     yield Case((np.array([0.0, 1.0, 2.0, 2.55]),), about="from 0 on, as behind a ReLU")
     yield Case((np.array([2.0, 3.0, 5.1]),), about="all above 0")
     yield Case((np.array([-5.1, -3.0, -2.0]),), about="all below 0")
     yield Case((np.zeros((2, 3)),), about="only zeros")
+    yield Case((np.array([-1.5, 0.0, 253.5]),), about="a highest value that rounds up, as the zero point does")
     for shape in ((3, 4), (2, 3, 2), (40,)):
         yield Case((rng.normal(rng.uniform(-1, 1), rng.uniform(0.5, 3), shape),), about="random values")
     yield Case((np.array([1.0, np.nan]),), raises=ValueError, about="a value is NaN")
@@ -451,6 +457,10 @@ QUANTISE = FunctionExercise(
             _quantise_with(point=int), "The zero point is rounded, not cut off: `round(-128 - low / scale)`."
         ),
         Misconception(_quantise_with(point=lambda value: value), "The zero point is a whole number: round it."),
+        Misconception(
+            _unclipped,
+            "The highest value and the zero point may both round up, to 128, which int8 takes for -128: clip.",
+        ),
         Misconception(_wrapped, "A value falls off one end and comes out at the other. Clip to -128 and 127 first."),
         Misconception(
             _quantise_with(refuse=False), "NaN and infinity have no place among 256 numbers: raise a `ValueError`."
@@ -518,6 +528,7 @@ def _profile_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((example, "BatchNormalization", 2), about="the same, the normalisation")
     yield Case((example, "BatchNormalization", math.inf), about="the normalisation costs nothing any more")
     yield Case((example, "Conv2D", 1), about="a factor of 1")
+    yield Case((example, "Add", 2), raises=ValueError, about="a type that no layer has, first in the alphabet")
     yield Case((example, "Conv2D", 0.5), about="a factor of a half: they get slower")
     types = ("Conv2D", "DepthwiseConv2D", "Dense", "ReLU")
     for _ in range(3):
@@ -628,6 +639,8 @@ def _budget_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         ([_option("a", 0.9, 4, 3.0), _option("b", 0.9, 1, 4.0)], 10.0, 900.0), about="equal accuracies, one in a batch"
     )
+    yield Case(([_option("near", 0.9, 1, 33.2)], 30.0, 40.0), about="33.2 ms where a picture comes every 33.3 ms")
+    yield Case(([_option("pair", 0.9, 2, 10.0)], 30.0, 43.2), about="a wait of 43.3 ms, a budget of 43.2 ms")
     yield Case(([large], 10.0, 5.0), about="nothing fits")
     yield Case(([], 10.0, 5.0), about="no options")
     for _ in range(4):

@@ -209,6 +209,7 @@ def winograd_tile(tile, kernel):
             quantise(q="(np.round(x / scale) + zero_point + 1).astype(np.int64).astype(np.int8)"),
             "comes out at the other",
         ),
+        (quantise(q="(np.round(x / scale) + zero_point).astype(np.int64).astype(np.int8)"), "may both round up"),
         (quantise(before="pass"), "have no place among 256 numbers"),
         (quantise(scale="(high - low) / 255 if high > low else float('nan')"), "and you divide by it"),
         (quantise(result="q, zero_point, scale"), "The scale comes before the zero point"),
