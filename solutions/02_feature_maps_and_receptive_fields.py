@@ -113,7 +113,7 @@ claim("with random weights only about half of them are", 0.4 < (maps_of(untraine
 # ### The shape, row by row
 #
 # Before you build a network, write down its **shape table**: one row for each layer, height by width by channels.
-# Most mistakes of building show there. `trace` prints the table of a finished model, and more columns to which you will
+# Mistakes of building show there. `trace` prints the table of a finished model, and more columns to which you will
 # come.
 
 
@@ -209,8 +209,8 @@ exercise("02.1").check(repaired)
 # keeps the largest number under the window, **average pooling** the mean. Windows of 2x2 in steps of 2 do not
 # overlap: three numbers of four go. Work out both by hand before you run the cell.
 #
-# In lesson 01 a layer handed its gradient back to its input. The cell also shows what pooling hands back if the gradient
-# that arrives is 1 for each window: `input_gradient` computes what each pixel gets.
+# In lesson 01 a layer handed its gradient back to its input. The cell also shows what pooling hands back if the
+# gradient that arrives is 1 for each window: `input_gradient` computes what each pixel gets.
 
 # %%
 numbers = np.array([[1, 3, 1, 2], [2, 4, 0, 1], [0, 1, 5, 1], [2, 1, 2, 2]], dtype="float32")
@@ -264,18 +264,15 @@ changes = {kind: {name: change(pool, image) for name, pool in poolings.items()} 
 for kind, by_pooling in changes.items():
     print(f"{kind:>12}: ", *(f"{name} {np.mean(by_pooling[name][0]):.3f}  " for name in poolings))
 ratio = {kind: each["max pooling"][0] / each["average pooling"][0] for kind, each in changes.items()}
-claim(
-    "white spikes move the maximum two to five times as far, on each photograph",
-    ((ratio["1 % white"] > 2) & (ratio["1 % white"] < 5)).all(),
-)
-claim("black ones move it less than half as far", (ratio["1 % black"] < 0.5).all())
-claim("noise moves it more than twice as far", (ratio["noise of 0.1"] > 2).all())
-claim("and always upwards", all(changes["noise of 0.1"]["max pooling"][1] > 0.05))
+white = ratio["1 % white"]
+claim("white spikes move a maximum almost four times as far as a mean", white.min() > 3.5 and white.max() < 4)
+claim("black ones less than a third as far", (ratio["1 % black"] < 1 / 3).all())
+claim("and noise more than twice as far", (ratio["noise of 0.1"] > 2).all())
+claim("and upwards: all of this on each photograph", all(changes["noise of 0.1"]["max pooling"][1] > 0.05))
 
 # %% [markdown]
 # A maximum passes every spike that is bright, at full height, and drops every one that is dark. An average dampens
-# both, to a quarter. Noise lifts a maximum, since it is the luckiest of four. In a network the difference matters less
-# than here: a convolution stands before the pooling, and may learn to smooth.
+# both, to a quarter. Noise lifts a maximum, since it is the luckiest of four.
 #
 # ### Exercise 02.2 · Pool by hand, and back
 #
@@ -308,7 +305,7 @@ exercise("02.2").check({"largest": largest, "average": average, "overall": overa
 #
 # How many weights do 1,000 classes need, each way?
 
-# %%
+# %% jupyter={"source_hidden": true}
 flat = arithmetic.dense_parameters(7 * 7 * 512, 1000, bias=False)
 averaged = arithmetic.dense_parameters(512, 1000, bias=False)
 claim("flattened: 25,088,000 weights", flat == 25_088_000)
@@ -323,7 +320,7 @@ claim("and a flattened head fits one image size only", not fits)
 # %% [markdown]
 # The flattened head learns 49 times what a cat's ear is worth, once for each place. The averaged head assumes that an
 # ear is worth the same everywhere, and takes images of *any* size. It throws away where the ear was. A box around the
-# cat (lesson 11) needs to know. Which of the two is more accurate, you train at the end of part 3.
+# cat (lesson 11) needs to know. Which of the two is more accurate, you see at the end of part 3.
 #
 # **So far**: max pooling keeps whether, average pooling how much, and both forget where. Backward, the largest pixel
 # gets all of the gradient, or each its share.
@@ -369,8 +366,9 @@ claim("five layers of zeros spoil five columns at either end", differ == [*range
 # the border one pixel further in.
 #
 # Next, the stride. A layer with stride 2 takes every second place. Which ones, the even or the odd, is decided by the
-# frame of the picture and not by the cat. Pooling in steps of 2 has the same fault, and in one dimension you can see it
-# with bare eyes: a row of stripes, and the same row one pixel later, each behind max pooling with window 2 and stride 2.
+# frame of the picture and not by the cat. Pooling in steps of 2 has the same fault, and in one dimension you can see
+# it with bare eyes: a row of stripes, and the same row one pixel later, each behind max pooling with window 2 and
+# stride 2.
 
 # %%
 strided = stack_of(1, padding="valid", strides=2)
@@ -384,17 +382,17 @@ print("stripes        ", stripes[0], "->", before, "\none pixel later", stripes[
 claim("the stripes come out as 0, 1, 0, 1, and one pixel later as 1, 1, 1, 1", (before, after) == ([0, 1] * 2, [1] * 4))
 
 # %% [markdown]
-# Moving by 1 would have to move the maps by *half* a place, and there is no half place. A detail finer than the new grid turns into something else, depending on where the grid happens to lie. This is
-# **aliasing**, known from wagon wheels in films that turn backwards. The cure is as old: *blur before you subsample*.
-# Zhang (2019) split max pooling in two, a maximum at every place and then every second place, and put a small blur
-# between them: **blur pooling**. The blur here is two averages of two, one after the other, which weigh three
-# neighbours 1, 2, 1.
+# Moving by 1 would have to move the maps by *half* a place, and there is no half place. A detail finer than the new
+# grid turns into something else, depending on where the grid happens to lie. This is **aliasing**, known from wagon
+# wheels in films that turn backwards. The cure is as old: *blur before you subsample*. Zhang (2019) split max pooling
+# in two, a maximum at every place and then every second place, and put a small blur between them: **blur pooling**.
+# The blur here is two averages of two, one after the other, which weigh three neighbours 1, 2, 1.
 #
 # Measure it on ten photographs: edge maps, as in lesson 01, halved in four ways. After a move by one pixel we expect at
 # each place the mean of the two neighbours that it now lies between. How far off is what comes?
 #
-# And what of it reaches the answer? Slide the window over the photograph of the cat, 32 steps of one pixel, and ask Lite0
-# each time. (`softmax`, which lesson 03 explains, turns its scores into probabilities.)
+# And what of it reaches the answer? Slide the window over the photograph of the cat, 32 steps of one pixel, and ask
+# Lite0 each time. (`softmax`, which lesson 03 explains, turns its scores into probabilities.)
 
 # %%
 sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype="float32")
@@ -433,11 +431,8 @@ plotting.bars(
     form="{:.0f} %",
 )
 stride, largest_of, mean_of, blurred = errors.values()
-claim(
-    "on each photograph a bare stride is off the most, then max pooling",
-    ((stride > largest_of) & (largest_of > mean_of)).all(),
-)
-claim("on each, blur pooling is off by less than half as much as max pooling", (blurred < largest_of / 2).all())
+claim("on each photograph a bare stride is off the most", (stride > np.maximum(largest_of, mean_of)).all())
+claim("and blur pooling the least, at most two thirds as much as max pooling", (blurred < 2 / 3 * largest_of).all())
 
 wide_photo = datasets.photograph("cat", size=256)[16:240]
 windows = [efficientnet_lite.preprocess(wide_photo[:, step : step + 224]) for step in range(33)]
@@ -460,8 +455,9 @@ claim("one pixel can change the probability by more than 4 points", jumps.max() 
 claim("while the window moves, two breeds of cat take turns", len(winners) == 2)
 
 # %% [markdown]
-# Blurring repairs part of the damage, not all of it. You would hardly see a difference between two neighbouring windows. Near a tie the network's answer changes. In a video
-# this is a label that flickers. A score for it is easy to compute.
+# Blurring repairs part of the damage, not all of it. You would hardly see a difference between two neighbouring windows
+# of the cat, and yet the network's answer changes near a tie. In a video this is a label that flickers. A score for it
+# is easy to compute.
 #
 # ### Exercise 02.3 · Shift consistency
 #
@@ -493,16 +489,16 @@ exercise("02.3").check(shift_consistency)
 # %% [markdown]
 # ### Train them
 #
-# A convolution with stride 2 halves the map without any pooling, and computes only the quarter of the places that
-# it keeps. Many networks since 2015 do that. So why pool? Train the alternatives side by side on CIFAR-10, its pictures
+# A convolution with stride 2 halves the map without any pooling, and computes only the quarter of the places that it
+# keeps. Many networks since 2015 do that. So why pool? Train the alternatives side by side on CIFAR-10, its pictures
 # reduced to 16 by 16 pixels so that it takes seconds. Three have the same weights, and the halving is the only
 # difference. A stride computes less, so a fourth network spends what it saves on a third more filters. A fifth is the
-# one with max pooling and a *flattened* head, of which a rule says that it *overfits* more (lesson 03), that is, is worse
-# on new pictures than on those it was trained on.
+# one with max pooling and a *flattened* head, of which a rule says that it *overfits* more (lesson 03), that is, is
+# worse on new pictures than on those it was trained on.
 #
-# (What a loss, a learning rate, an epoch and validation data are is told in lesson 03. All that counts here: each network
-# was trained at two learning rates, and the one that was better on validation data was measured once on test data. These
-# are stored runs of three seeds.)
+# (What a loss, a learning rate, an epoch and validation data are is told in lesson 03. All that counts here: each
+# network was trained at two learning rates, and the one that was better on validation data was measured once on test
+# data. These are stored runs of three seeds.)
 #
 # **Predict**: averaged or flattened, which head is more accurate on new pictures after training on 6,000?
 
@@ -606,13 +602,71 @@ if heads.pick(stored=True, live=False):
             unseen[name][str(count)] = accuracy_of(trained, x_test, cifar.y_test)
     heads.keep(seen=seen, unseen=unseen)
 
-TRAINFIGURES
+runs = halving.stored
+mean = {kind: (runs["accuracy"][kind].mean(), runs["steady"][kind].mean()) for kind in builders}
+plotting.live_among_stored(
+    {
+        "accuracy on new pictures, in %": (runs["accuracy"], {}),
+        "same class after a move by one pixel, in %": (runs["steady"], {}),
+    },
+    alt="Accuracy and steadiness of four networks in percent, mean of three stored runs. "
+    + " ".join(f"{kind}: {right:.0f} and {same:.0f}." for kind, (right, same) in mean.items()),
+)
+more = runs["accuracy"]["max pooling"] - runs["accuracy"]["stride"]
+claim("max pooling is more accurate than a stride with one seed, less with another", more.min() < -1 and more.max() > 1)
+steady = runs["steady"].columns()
+strides = np.maximum(steady["stride"], steady["stride, wider"])
+claim(
+    "with each seed max pooling is steadier than both strides, by 2 points or more",
+    (steady["max pooling"] - strides > 2).all(),
+)
+claim("and blur pooling steadier than that, by 7 or more", (steady["blur pooling"] - steady["max pooling"] > 7).all())
+
+rows = [
+    {f"{head}, {n} pictures": run["unseen"][head][n] for n in ("1000", "6000") for head in run["unseen"]}
+    for run in heads.stored
+]
+falls = [
+    {name: run["seen"][name.split(",")[0]][name.split()[1]] - right for name, right in row.items()}
+    for run, row in zip(heads.stored, rows)
+]
+plotting.live_among_stored(
+    {"accuracy on new pictures, in %": (rows, {}), "points more on training pictures": (falls, {})},
+    alt="Two heads after training on 1,000 and on 6,000 pictures, three stored runs each. With 1,000 both are right about "
+    "41 percent of new pictures, with 6,000 the flattened head about 53, the averaged one 46. On training pictures the "
+    "flattened head is far better than on new ones, the averaged one a little.",
+)
+averaged, flattened = (
+    {n: np.array([row[f"{head}, {n} pictures"] for row in rows]) for n in ("1000", "6000")}
+    for head in ("averaged", "flattened")
+)
+reveal("02.d", "flattened" if flattened["6000"].mean() > averaged["6000"].mean() else "averaged")
+claim(
+    "with 6,000 pictures the flattened head is more accurate, by 5 to 9 points",
+    ((flattened["6000"] - averaged["6000"] > 5) & (flattened["6000"] - averaged["6000"] < 9)).all(),
+)
+claim("with 1,000 there is no difference to speak of", (np.abs(flattened["1000"] - averaged["1000"]) < 1).all())
+gap = {
+    head: np.array([[fall[f"{head}, {n} pictures"] for n in ("1000", "6000")] for fall in falls])
+    for head in ("averaged", "flattened")
+}
+claim(
+    "it falls off at least 2.5 times as much from known pictures to new ones",
+    (gap["flattened"] > 2.5 * gap["averaged"]).all(),
+)
 
 # %% [markdown]
-TRAINTEXT
+# In accuracy no way of halving wins: from seed to seed max pooling is two points above the stride or two below. In
+# steadiness the order is the same with each seed: the strides, then max pooling, then blur pooling. The last two differ in
+# the blur alone, so it is the blur that steadies. The price is work: the pooled networks compute all the places that a
+# stride skips, and spending that work on more filters did not make a stride steadier than max pooling.
+#
+# The rule about heads is right and misleads. The flattened head does overfit more, and with 6,000 pictures it is still
+# the more accurate one. What overfits more need not be worse. (Both had the same number of epochs, which need not be
+# the best one for each.)
 #
 # **So far**: zero padding, strides and pooling break equivariance, and blurring before subsampling repairs part of it.
-# HALVING_RECAP
+# Accuracy did not tell how to halve, steadiness did. A head that overfits more may still be the better one.
 #
 # ## Part 4 · What a unit sees
 #
@@ -630,7 +684,6 @@ predict("02.e", "How many pixels does a unit see through three layers of 3?", un
 plotting.receptive_stack([3, 3, 3])
 field = arithmetic.receptive_field([3, 3, 3])
 reveal("02.e", field.size, exact=True)
-claim("three layers of 3 see 7 pixels, not 9", field.size == 7)
 three, one = (n * arithmetic.conv_parameters(k, 64, 64, bias=False) for n, k in ((3, 3), (1, 7)))
 claim("with 27/49 of the weights of one layer of 7", three / one == 27 / 49)
 plotting.stack_explorer()
@@ -654,7 +707,7 @@ plotting.stack_explorer()
 # memory: you counted them in lesson 01. The last three columns are what a unit *sees*, its *jump*, and the *start*,
 # the position of the first unit's centre.
 
-# %%
+# %% jupyter={"source_hidden": true}
 vgg = trace(keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3)))
 print(vgg)
 last = vgg["block5_pool"]
@@ -747,13 +800,26 @@ plotting.curves(
     logx=True,
     logy=True,
     markers=True,
-    alt=GROWTH_ALT,
+    alt="Spread of the response against the number of layers, on logarithmic axes. Half the theoretical field rises "
+    "from 2 to 32 pixels. The three other lines lie close together and rise half as steeply, from 1 to 5 or 6.",
 )
 
-GROWTHCLAIMS
+spreads = {"linear": random_linear, "relu": random_relu}
+claim(
+    "from 8 layers to 32 the spread doubles, with and without ReLU",
+    all((np.abs(s[:, 4] / s[:, 2] - 2) < 0.2).all() for s in spreads.values()),
+)
+misfit = {kind: runs["misfits"][kind][:, 2:] for kind in spreads}
+claim(
+    "with ReLU a single unit is a bell to 17 % of its peak, without to 30 %",
+    misfit["relu"].max() < 0.17 and misfit["linear"].max() < 0.30,
+)
 
 # %% [markdown]
-GROWTHTEXT
+# From 8 layers on the root holds: four times the layers, twice the spread, with and without ReLU. So the deeper a
+# network with random weights, the smaller the *share* of its field that it uses. The bell holds less well. One unit of a
+# random network is a ragged bell, and only weights that are all 1 make it smooth.
+#
 #
 # And what does training do to it? Take the unit in the middle of a block of Lite0, once with random weights and once
 # with the trained ones, on ten photographs.
@@ -840,8 +906,8 @@ exercise("02.4").check(effective_field)
 # that no border gives a hint.
 #
 # Two networks, each of three layers of 3x3, with the same 1,266 weights. One has dilation 1 everywhere, the other
-# dilations 1, 2 and 4. The maximum over all places decides. Each learns from 800 pictures in which the dots are 9 pixels
-# apart, at the better of two learning rates, and is asked about 1,000 new ones.
+# dilations 1, 2 and 4. The maximum over all places decides. Each learns from 800 pictures in which the dots are 9
+# pixels apart, at the better of two learning rates, and is asked about 1,000 new ones.
 #
 # **Predict**: how often is the one right that sees 7 pixels?
 
@@ -932,8 +998,7 @@ doubling = [(3, 1, 2**n) for n in range(4)]
 plotting.receptive_stack(doubling)
 claim("dilations 1, 2, 4, 8 see 31 pixels", arithmetic.receptive_field(doubling).size == 31)
 claim("fifteen plain layers see as far", arithmetic.receptive_field([3] * 15).size == 31)
-seven = [(3, 1, 2**n) for n in range(7)]
-deeper = [arithmetic.receptive_field(seven[:depth]).size for depth in (5, 6, 7)]
+deeper = [arithmetic.receptive_field([(3, 1, 2**n) for n in range(depth)]).size for depth in (5, 6, 7)]
 claim("each further layer doubles the field: 63, 127, 255", deeper == [63, 127, 255])
 
 # %% [markdown]
@@ -1002,16 +1067,17 @@ exercise("02.6").check(layers_to_see)
 # behind the first two and ends in an averaged head; 224x224x3 goes through 64, 128 and 256. Write down the last shapes
 # before you read the tables.
 #
-# *ResNet-50.* In a network with branches each path has a field of its own, and where paths join, the larger one counts. `trace`
-# walks every path. Below are the layers that change something; `resnet` itself has all 177.
+# *ResNet-50.* In a network with branches each path has a field of its own, and where paths join, the larger one
+# counts. `trace` walks every path. Below are the layers that change something; `resnet` itself has all 177.
 #
 # You will read 3.86 G multiply-accumulates for ResNet-50, and also 4.1 G. A later variant has as many: it moves the
 # stride of each **stage**, the blocks that work at one resolution, from its first 1x1 to the 3x3 behind it. Both are
 # called ResNet-50: ask which one before you compare.
 #
-# *Moved, turned, magnified.* It is often said that the deeper a layer, the less it minds where things are. Move ten photographs by 8 pixels, turn
-# them by 10 degrees, and magnify them by a tenth. How far do the maps change, as a share of the distance to the maps
-# of *another* photograph? Without that comparison, layers of different sizes and sparsity cannot be compared.
+# *Moved, turned, magnified.* It is often said that the deeper a layer, the less it minds where things are. Move ten
+# photographs by 8 pixels, turn them by 10 degrees, and magnify them by a tenth. How far do the maps change, as a
+# share of the distance to the maps of *another* photograph? Without that comparison, layers of different sizes and
+# sparsity cannot be compared.
 #
 # On none of the photographs does the change fall from layer to layer. It first grows, from the first layer to the
 # second, since fine edges miss each other. From there it falls, and even the last maps move a quarter of the way to
@@ -1097,12 +1163,14 @@ claim("where it still is a quarter of the distance to another photograph", means
 # %% [markdown]
 # ## Recap
 #
-# - A network trades *where* for *what*: Lite0 turns 224x224 places with 3 numbers into 7x7 places with 1,280, nine
-#   tenths of them zero.
+# - A network trades *where* for *what*: Lite0 turns 224x224 places with 3 numbers into 7x7 places with 1,280, about
+#   nine tenths of them zero.
 # - Write the shape table first. A wrong padding often raises no error; it makes another network.
 # - Max pooling keeps whether, average pooling how much, and both forget where. Backward, the largest pixel gets all of
-#   the gradient, or each pixel its share. HEADS_RECAP2
-# - Convolution is equivariant until padding, stride or pooling break it. HALVING_RECAP2
+#   the gradient, or each pixel its share. A flattened head overfits more than an averaged one, and may still be the more
+#   accurate.
+# - Convolution is equivariant until padding, stride or pooling break it. Blurring before subsampling repairs part of
+#   it, and makes a trained network steadier.
 # - $r \leftarrow r + d (k-1) j$, then $j \leftarrow j s$. Strides and growing dilations make the field grow
 #   exponentially, plain layers only linearly. VGG-16 sees 212 pixels, ResNet-50 483.
 # - EFFECTIVE_RECAP
@@ -1138,9 +1206,9 @@ claim("where it still is a quarter of the distance to another photograph", means
 #
 # No. A convolution without padding and stride is translation *equivariant*: its maps move with the input. Global
 # pooling of such maps would be invariant, as far as nothing leaves the picture. Zero padding marks the border, and
-# stride or pooling by s leaves equivariance only for moves by multiples of s, because of aliasing. Lite0 has five such
-# halvings, and its answer changes with a move of one pixel. Blurring before subsampling makes a network steadier without
-# making it invariant.
+# stride or pooling by s leaves equivariance only for moves by multiples of s, because of aliasing. Lite0 has five
+# such halvings, and its answer changes with a move of one pixel. Blurring before subsampling makes a network steadier
+# without making it invariant.
 #
 # </details>
 #
