@@ -548,8 +548,12 @@ def fitted(build, rate, x, y, epochs):
     return network
 
 
+def classes_of(network, x):
+    return ops.convert_to_numpy(network(x, training=False)).argmax(axis=-1)
+
+
 def accuracy_of(network, x, y):
-    return 100 * float(np.mean(network.predict(x, batch_size=500, verbose=0).argmax(axis=-1) == y))
+    return 100 * float(np.mean(classes_of(network, x) == y))
 
 
 def best_of(rates, build, x, y, x_validation, y_validation, epochs):
@@ -588,7 +592,7 @@ if halving.pick(stored=True, live=False):
     for kind, build in builders.items():
         trained = cifar_best(build)
         accuracy[kind] = accuracy_of(trained, x_test, cifar.y_test)
-        steady[kind] = accuracy_of(trained, here, trained.predict(there, batch_size=500, verbose=0).argmax(axis=-1))
+        steady[kind] = accuracy_of(trained, here, classes_of(trained, there))
     halving.keep(accuracy=accuracy, steady=steady)
 
 # The recording of the stored runs: heads by training pictures.
@@ -633,8 +637,8 @@ falls = [
 plotting.live_among_stored(
     {"accuracy on new pictures, in %": (rows, {}), "points more on training pictures": (falls, {})},
     alt="Two heads after training on 1,000 and on 6,000 pictures, three stored runs each. With 1,000 both are right "
-    "about 41 percent of new pictures, with 6,000 the flattened head about 53, the averaged one 46. On training pictures the "
-    "flattened head is far better than on new ones, the averaged one a little.",
+    "about 41 percent of new pictures, with 6,000 the flattened head about 53, the averaged one 46. On training pictures "
+    "the flattened head is far better than on new ones, the averaged one a little.",
 )
 averaged, flattened = (
     {n: np.array([row[f"{head}, {n} pictures"] for row in rows]) for n in ("1000", "6000")}

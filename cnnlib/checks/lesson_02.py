@@ -129,7 +129,7 @@ SHAPE_BUG = CheckExercise(
 )
 
 
-# 02.2 Pool by hand, and back -------------------------------------------------------------------------------------------
+# 02.2 Pool by hand, and back ------------------------------------------------------------------------------------------
 
 
 def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
@@ -243,7 +243,7 @@ POOL_BY_HAND = ValueExercise(
     hints=(
         "Draw a cross through the middle of the grid. Each quarter is one window.",
         "The upper left window holds 3, 0, 1 and 4.",
-        "For `back`, let one pixel of a window grow by 0.1. Does the maximum grow? Twelve of the sixteen numbers are 0.",
+        "For `back`, let one pixel of a window grow by 0.1. Does the maximum grow? Twelve of the sixteen are 0.",
     ),
 )
 
