@@ -637,8 +637,8 @@ falls = [
 plotting.live_among_stored(
     {"accuracy on new pictures, in %": (rows, {}), "points more on training pictures": (falls, {})},
     alt="Two heads after training on 1,000 and on 6,000 pictures, three stored runs each. With 1,000 both are right "
-    "about 41 percent of new pictures, with 6,000 the flattened head about 53, the averaged one 46. On training pictures "
-    "the flattened head is far better than on new ones, the averaged one a little.",
+    "about 41 percent of new pictures, with 6,000 the flattened head about 53, the averaged one 46. On training "
+    "pictures the flattened head is far better than on new ones, the averaged one a little.",
 )
 averaged, flattened = (
     {n: np.array([row[f"{head}, {n} pictures"] for row in rows]) for n in ("1000", "6000")}
@@ -660,17 +660,20 @@ claim(
 )
 
 # %% [markdown]
-# In accuracy no way of halving wins: from seed to seed max pooling is two points above the stride or two below. In
-# steadiness the order is the same with each seed: the strides, then max pooling, then blur pooling. The last two
-# differ in the blur alone, so it is the blur that steadies. The price is work: the pooled networks compute all the
-# places that a stride skips, and spending that work on more filters did not make a stride steadier than max pooling.
+# In accuracy the plain stride and max pooling take turns: from seed to seed max pooling is two points above or two
+# below. It is ahead of the wider stride and of blur pooling with each of the three seeds, by about a point, which is
+# less than one stride differs from another with another seed. In steadiness the order is clear: the strides, then max
+# pooling, then blur pooling. The last two differ in the blur alone, so it is the blur that steadies. The price is
+# work: the pooled networks compute all the places that a stride skips, and spending that work on more filters did not
+# make a stride steadier than max pooling.
 #
 # The rule about heads is right and misleads. The flattened head does overfit more, and with 6,000 pictures it is still
 # the more accurate one. What overfits more need not be worse. (Both had the same number of epochs, which need not be
 # the best one for each.)
 #
-# **So far**: zero padding, strides and pooling break equivariance, and blurring before subsampling repairs part of it.
-# Accuracy did not tell how to halve, steadiness did. A head that overfits more may still be the better one.
+# **So far**: zero padding, strides and pooling break equivariance, and blurring before subsampling repairs part of
+# it. How a network halves decided its steadiness more than its accuracy. A head that overfits more may still be the
+# better one.
 #
 # ## Part 4 · What a unit sees
 #
@@ -1023,7 +1026,8 @@ claim("and dots 9 apart widen it", (change["9"] > 0.05).all())
 # learn, likely because few paths lead there.
 #
 # What does training do to the effective field here? Behind dots 3 apart the unit's response is a little narrower than
-# before training, behind dots 9 apart a little wider. So training need not narrow the view. The task has a say.
+# before training, behind dots 9 apart a little wider. (Dots 14 apart, which one of the three runs did not learn,
+# moved it either way.) So training need not narrow the view. The task has a say.
 #
 # ### Seeing far without paying
 #
