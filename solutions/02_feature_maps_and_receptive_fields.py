@@ -868,6 +868,7 @@ for block in stored[0]:
 ratios = np.array([stored[block]["trained"] / stored[block]["random weights"] for block in stored[0]])
 claim("in each block, against each of three random draws, training has more than halved it", ratios.max() < 0.5)
 claim("and so it is here", side["trained"] < 0.6 * side["random weights"])
+reveal("02.f", "smaller" if side["trained"] < side["random weights"] else "larger")
 
 # %% [markdown]
 # Here training *narrows* the view, to less than half, in three blocks of Lite0. Luo et al. saw the opposite in the
