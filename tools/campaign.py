@@ -290,10 +290,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--lesson", action="append", help="number or name; may be given more than once")
     parser.add_argument("--name", action="append", help="of weights: a network of tools/train_weights.py")
-    parser.add_argument(
-        "--source", type=Path, metavar="PACKAGES", help="of weights: folder of the packages with images"
-    )
-    parser.add_argument("--epochs", type=int, help="of weights: fewer than the recipe has")
+    parser.add_argument("--source", type=Path, metavar="PACKAGES", help="of weights: folder of the packages of images")
+    parser.add_argument("--epochs", type=int, help="of weights: instead of those of the recipe")
+    parser.add_argument("--images", type=int, help="of weights: train on the first images only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--backend", action="append", choices=BACKENDS, help="may be given more than once")
     parser.add_argument("--profile", default="cpu", choices=["smoke", "cpu", "gpu"], help="of experiments")
