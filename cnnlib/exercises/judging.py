@@ -27,6 +27,7 @@ FACTOR = 1.25
 NEAR, FAR = (math.log(times) / math.log(FACTOR) for times in (2, 10))  # in tolerances: 3.1 and 10.3
 FARTHEST = 100.0  # of a guess that has no ratio to the result: another sign, or nothing where something is
 _HALF_A_POINT = 0.5
+_LARGEST = 1.7e308  # whole numbers beyond it have no float
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -92,7 +93,9 @@ def number_of(value: Any) -> float | int | None:
     """The value as one Python number, tensors of every backend included; None if it is none."""
     if isinstance(value, (bool, str)) or value is None:
         return None
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
+        return value if abs(value) < 10**15 else float(min(max(value, -_LARGEST), _LARGEST))
+    if isinstance(value, float):
         return value
     array = as_numeric(plain(value))
     if array is None or array.size != 1 or array.dtype.kind not in "iuf":
@@ -168,8 +171,8 @@ def _how_far(question: Question, guess: float, value: float) -> str:
         return f"{distance} point{'s' if distance != '1' else ''} {side}"
     if question.within is not None or guess * value <= 0:
         return f"{distance}{_unit(question.unit)} {side}"
-    ratio = guess / value
-    ratio = ratio if ratio > 1 else 1 / ratio
+    small, large = sorted((abs(guess), abs(value)))
+    ratio = large / small
     side = "too high" if abs(guess) > abs(value) else "too low"
     return f"{shown(ratio, digits=2)} times {side}" if math.isfinite(ratio) else side
 

@@ -58,6 +58,7 @@ def test_a_count_that_must_be_exact():
         (NUMBER, 100, 1100, "far off, 11 times too low"),
         (NUMBER, 300, 200, "near, 1.5 times too high"),
         (NUMBER, 5, 20, "off, 4 times too low"),
+        (NUMBER, 1e-300, 1e300, "far off, too low"),
         (NUMBER, 1, -1, "far off, 2 too high"),
         (Question("?", unit="points", within=1), -2, 3, "off, 5 points too low"),
         (Question("?", unit="%"), 150, 300, "near, 2 times too low"),
@@ -118,7 +119,8 @@ def test_any_two_numbers_have_a_verdict(guess, value, unit, within):
 @pytest.mark.parametrize(
     ("said", "number"),
     [("40", 40), (" 40 % ", 40), ("40%", 40), ("1,000", 1000), ("1 000 000", 1_000_000), ("0,3", 0.3), ("-2.5", -2.5),
-     ("\u22123", -3), ("3e6", 3e6), (".5", 0.5), (7, 7), (np.float32(0.5), 0.5), ("1_000", 1000)],
+     ("\u22123", -3), ("3e6", 3e6), (".5", 0.5), (7, 7), (np.float32(0.5), 0.5), ("1_000", 1000),
+     (10**400, 1.7e308)],
 )  # fmt: skip
 def test_numbers_are_read_as_people_write_them(said, number):
     assert read(SHARE, said) == (number, "")
