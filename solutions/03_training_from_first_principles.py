@@ -557,7 +557,8 @@ exercise("03.3").check(rate)
 #
 # **Which of the well-known remedies earns its place?**
 #
-# The baseline is what you have: SGD with momentum, ReLU, the same rate in each step. Each of these changes one thing.
+# The baseline (lesson 04), with which each change is compared, is what you have: SGD with momentum, ReLU, the same rate
+# in each step. Each of these changes one thing.
 #
 # **RMSProp** divides each weight's step by the root of its recent mean square gradient $s$, so that each weight has a
 # step size of its own. With a share $\rho$ of the past, usually 0.9:
