@@ -578,7 +578,9 @@ def _adam_cases(rng: np.random.Generator) -> Iterator[Case]:
     pair = [[np.array([3.0]), np.array([4.0])], [np.array([0.3]), np.array([0.4])]]
     yield Case((two, pair, 0.1), {"clip": 1.0}, about="two weights, gradients of length 5 and 0.5, clipped to 1")
     yield Case((two, pair[::-1], 0.1), {"clip": 1.0}, about="gradients of length 0.5 and 5, clipped to 1")
-    yield Case((weights, run, 0.03), {"clip": 2.0}, about="three arrays, clipped to 2")
+    yield Case((two, pair, 0.1), {"clip": 2.0}, about="gradients of length 5 and 0.5, clipped to 2")
+    uneven = [[g * scale for g in step] for step, scale in zip(run, (1.0, 0.1, 2.0, 0.2, 1.0))]
+    yield Case((weights, uneven, 0.03), {"clip": 2.0}, about="three arrays, clipped to 2")
     nothing = [[np.zeros(1), np.zeros(1)], *pair]
     yield Case((two, nothing, 0.1), {"clip": 1.0}, about="a first gradient of length 0, with clip")
 
