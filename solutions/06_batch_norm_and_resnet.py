@@ -396,8 +396,8 @@ reveal("06.d", noise[0] / noise[4])
 # | group | each image and group of channels | height, width, the channels of the group |
 #
 # So group normalisation with one group is layer normalisation, and with as many groups as channels it is instance
-# normalisation, which takes the contrast out of each map. (In transformers and ConvNeXt, layer normalisation averages
-# over the channels of one place alone.)
+# normalisation, which takes the contrast out of each map. (ConvNeXt, lesson 07, averages over the channels of each
+# place alone.)
 #
 # The test of small batches: a small network on Fashion-MNIST, with one or the other, for batches of 2 up to 64. All see
 # the same 1,024 pictures twice, and the learning rate is proportional to the batch. Here you train the two with batches
@@ -568,7 +568,7 @@ claim("with 20 layers more the maps are the same", np.allclose(deeper, shallow))
 # The same depths, the same pictures, the same steps: train the one of 20 layers for three
 # epochs. The stored runs have all, for five.
 
-# %% jupyter={"source_hidden": true}
+# %%
 layer_counts, epochs = depth.pick(stored=(("8", "20", "44"), 5), live=(("20",), 3))
 residual = {n: accuracy_by_epoch(int(n), True, epochs) for n in layer_counts}
 depth.keep(residual=residual)
@@ -589,7 +589,7 @@ measured(
 )
 claim("with shortcuts 20 layers know at least 5 points more after three epochs", gain > 5)
 
-# %%
+# %% jupyter={"source_hidden": true}
 tops = {n: stored["residual"][n][:, -1] for n in ends}
 for n, values in tops.items():
     measured(f"stored runs, {n} layers: plain", np.mean(ends[n]), "%", digits=2)
