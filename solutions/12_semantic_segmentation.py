@@ -495,7 +495,7 @@ claim("in no seed is a loss 3 points off the curve", max(np.abs(each).max() for 
 #
 # ### Three classes, and a real network
 #
-# Eleven weights are few. So give the U-Net three classes: background, the inside of a nucleus, and its **rim**, the
+# Eleven weights are few. So give the U-Net three classes: background, the inside of a nucleus, and its rim, the
 # outermost pixels. The rim is the rare class. The networks learn from columns 0 to 223; the rate of each loss, of
 # 0.003, 0.01 and 0.03, was chosen by the mean IoU in columns 240 to 319 with one seed, and is 0.01 for all. You train
 # the one with plain cross-entropy, and the stored runs have the others.
