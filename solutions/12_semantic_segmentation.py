@@ -705,9 +705,8 @@ claim("and the average precision gains 5 points or more", quality[1] > quality[0
 # and others 2019).
 #
 # One mask, one Dice, and two counts: a bridge of two pixels costs nothing in Dice and a whole nucleus in the count, and
-# where one nucleus has a dent, splitting makes two of it. Look at the two counts again: that of the components may be
-# *nearer*. What is joined and what is invented cancel there, so a count can be right by accident. The average precision
-# asks nucleus by nucleus, and there splitting wins. Measure what you need.
+# where one nucleus has a dent, splitting makes two of it. What is joined and what is invented cancel in a count, so it
+# can be right by accident. The average precision asks nucleus by nucleus. Measure what you need.
 #
 # ### Exercise 12.5 · From mask to count
 #
