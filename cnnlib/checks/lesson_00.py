@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, ValueExercise
-from cnnlib.exercises.outcome import Outcome, Result
 
 # 00.1 The shape of a batch --------------------------------------------------------------------------------------------
 
@@ -98,35 +97,18 @@ def _image_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((image(2, 3, height, width),), raises=ValueError, about="a batch of images")
 
 
-class _InFloat32(FunctionExercise):
-    """A function that must return float32. The type is looked at last, when all values are right."""
-
-    def _try(self, answer, cases, sandbox):
-        attempts, changed = super()._try(answer, cases, sandbox)
-        self._came = [attempt.value for attempt, case in zip(attempts, cases) if case.raises is None]
-        return attempts, changed
-
-    def _check(self, answer: object, rng: np.random.Generator) -> Result:
-        self._came: list = []
-        result = super()._check(answer, rng)
-        other = [value for value in self._came if getattr(value, "dtype", None) != np.float32]
-        if result.outcome != Outcome.RIGHT or not other:
-            return result
-        came = f"an array of {other[0].dtype}" if isinstance(other[0], np.ndarray) else "a list"
-        rows = [("Came", came), ("Expected", "an array of float32"), ("Likely", _ABOUT_TYPE)]
-        return self._result(Outcome.WRONG, "All values are right, but not their type.", rows)
-
-
 _ABOUT_TYPE = (
     "Whole numbers divided by a whole number become float64, twice the memory of float32 for digits that no camera "
     'has. `.astype("float32")` sets the type of an array, and the course keeps its images in it.'
 )
 
-TO_CONVENTION = _InFloat32(
+TO_CONVENTION = FunctionExercise(
     "00.2",
     "An image from elsewhere",
     reference=_to_convention,
     cases=_image_cases,
+    result_type="float32",
+    about_type=_ABOUT_TYPE,
     misconceptions=(
         Misconception(
             _model(lambda image: image.reshape(*image.shape[1:], image.shape[0]) / 255),

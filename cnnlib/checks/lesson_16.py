@@ -432,6 +432,9 @@ QUANTISE = FunctionExercise(
     "Quantise a tensor",
     reference=quantise,
     cases=_quantise_cases,
+    result_type=("int8", None, None),
+    about_type="The numbers fit into a byte each and still take as many as before: what int8 saves is saved by "
+    "`.astype(np.int8)`, after the clip.",
     misconceptions=(
         Misconception(
             _quantise_with(ends=lambda x: (float(x.min()), float(x.max()))),

@@ -39,6 +39,9 @@ class FunctionExercise(Exercise):
         rtol, atol: tolerance for numbers that are not whole.
         compare: ``compare(came, expected)`` instead of a comparison within the tolerance: True, False, or raise
             :class:`Wrong`. Both are plain data: tensors are arrays, tuples are lists.
+        result_type: the type of the array that comes back, as NumPy names it ("float32"); of a function with several
+            results one for each, None for any. It is looked at last, when all values are right.
+        about_type: what to say where the type is another.
     """
 
     reference: Callable[..., Any] = field(kw_only=True)
@@ -47,6 +50,8 @@ class FunctionExercise(Exercise):
     rtol: float = field(default=1e-5, kw_only=True)
     atol: float = field(default=1e-6, kw_only=True)
     compare: Callable[[Any, Any], bool] | None = field(default=None, kw_only=True)
+    result_type: str | tuple[str | None, ...] | None = field(default=None, kw_only=True)
+    about_type: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +76,9 @@ class FunctionExercise(Exercise):
         first = next((number for number, fault in enumerate(faults) if fault), None)
         notes = [*_changed_notes(changed), *errors.notes(sandbox)]
         if first is None:
+            other = self._other_type(cases, attempts)
+            if other:
+                return self._result(Outcome.WRONG, "All values are right, but not their type.", other, notes=notes)
             return self._result(Outcome.RIGHT, f"It is right in all {len(cases)} cases that were tried.", notes=notes)
         case, attempt = cases[first], attempts[first]
         rows = [("Tried", code(self._call(answer, case)) + (f" ({case.about})" if case.about else ""))]
@@ -148,6 +156,25 @@ class FunctionExercise(Exercise):
             return self._compared(attempt, expected, sandbox)
         said = difference(attempt.value, expected.value, self.rtol, self.atol)
         return _difference_rows(attempt.value, expected.value, said) if said else []
+
+    def _other_type(self, cases: list[Case], attempts: list[Attempt]) -> list[tuple[str, str]]:
+        """The rows that say which result has another type than it should; empty if all are as they should be."""
+        if self.result_type is None:
+            return []
+        several = isinstance(self.result_type, tuple)
+        for case, attempt in zip(cases, attempts):
+            if case.raises is not None:
+                continue
+            values = list(attempt.value) if several else [attempt.value]
+            for number, (value, wanted) in enumerate(zip(values, self.result_type if several else [self.result_type])):
+                if wanted is None or getattr(value, "dtype", None) == np.dtype(wanted):
+                    continue
+                which = f"result {number + 1} is " if several else ""
+                came = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else describe(value, 60)
+                came = "a list" if isinstance(value, list) else came
+                rows = [("Came", which + came), ("Expected", f"{which}an array of {np.dtype(wanted)}")]
+                return rows + ([("Likely", self.about_type)] if self.about_type else [])
+        return []
 
     def _compared(self, attempt: Attempt, expected: _Reaction, sandbox: Sandbox) -> list[tuple[str, str]]:
         compare = self.compare

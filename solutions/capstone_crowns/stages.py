@@ -46,9 +46,9 @@ capstone.baseline(project)
 capstone.training(
     project,
     [
-        capstone.Candidate("frozen features", rates=(0.0003, 0.001, 0.003, 0.01), epochs=15),
-        capstone.Candidate("last blocks", rates=(0.0003, 0.001, 0.003), epochs=4),
-        capstone.Candidate("from scratch", rates=(0.001, 0.003, 0.01), epochs=15),
+        capstone.Candidate("frozen features", rates=(0.001, 0.003, 0.01, 0.03, 0.1), epochs=15),
+        capstone.Candidate("last blocks", rates=(0.0001, 0.0003, 0.001), epochs=4),
+        capstone.Candidate("from scratch", rates=(0.01, 0.03, 0.1), epochs=15),
     ],
     seeds=(0, 1, 2),
 )

@@ -184,6 +184,9 @@ def winograd_tile(tile, kernel):
         (fold(kernel="kernel"), "The kernel is as it was"),
     ],
     "16.5": [
+        (quantise(q="np.clip(np.round(x / scale) + zero_point, -128, 127)"), "what int8 saves is saved by"),
+        (quantise(q="np.clip(np.round(x / scale) + zero_point, -128, 127).astype(int)"), "an array of int64"),
+        (quantise(q="np.clip(np.round(x / scale) + zero_point, -128, 127).astype(int).tolist()"), "is a list"),
         (quantise(ends="x.min(), x.max()"), "0 must lie within the range"),
         (quantise(ends="-np.abs(x).max(), np.abs(x).max()"), "yours is the same on both sides of 0"),
         (quantise(scale="(high - low) / 256 if high > low else 1.0"), "have 255 steps between them"),

@@ -200,3 +200,29 @@ def test_a_comparison_of_its_own():
     result = exercise.check(lambda x: 5)
     assert (result.row("Wrong"), result.row("Came"), result.row("Expected")) == ("A list is needed.", "`5`", "a list")
     assert result.row("Likely") == "A loop gives numbers one by one."
+
+
+def test_the_type_of_the_result_is_looked_at_when_all_values_are_right():
+    exercise = doubled(result_type="float32", about_type="Half the memory.", rtol=1e-4)
+    assert exercise.check(lambda x: (2 * x).astype("float32")).outcome == RIGHT
+    result = exercise.check(lambda x: 2 * x)
+    assert result.outcome == WRONG
+    assert "All values are right, but not their type." in result.message
+    assert [result.row(name) for name in ("Came", "Expected", "Likely")] == [
+        "an array of float64",
+        "an array of float32",
+        "Half the memory.",
+    ]
+    assert exercise.check(lambda x: (2 * x).tolist()).row("Came") == "a list"
+    assert "their type" not in exercise.check(lambda x: (3 * x).astype("float32")).message  # the values come first
+
+
+def test_each_of_several_results_has_a_type_of_its_own_or_any():
+    exercise = doubled(reference=lambda x: (np.sign(x), 2.0), result_type=("int8", None))
+    assert exercise.check(lambda x: (np.sign(x).astype("int8"), 2)).outcome == RIGHT
+    assert exercise.check(lambda x: [np.sign(x).astype("int8"), np.float32(2)]).outcome == RIGHT
+    result = exercise.check(lambda x: (np.sign(x), 2.0))
+    assert (result.row("Came"), result.row("Expected")) == (
+        "result 1 is an array of float64",
+        "result 1 is an array of int8",
+    )
