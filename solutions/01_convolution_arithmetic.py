@@ -20,9 +20,17 @@
 # - compute what a convolution layer returns, by hand and from scratch in NumPy
 # - give the size of its output for any kernel, stride, padding and dilation, and the pixels it never reads
 # - count the weights and the multiply-accumulates of ordinary, 1x1, grouped, depthwise and transposed layers
-# - derive the gradient of a kernel, and train one with it
+# - derive the gradients of a kernel and of an input, and train a kernel
 #
-# **Before this**: [00 Start here](../notebooks/00_start_here.ipynb) · **Reading** 40 min · **Exercises** 60 min
+# **Before this**: [00 Start here](../notebooks/00_start_here.ipynb) · **Reading** 40 min · **Exercises** 75 min
+#
+# | part | question | minutes |
+# |---|---|--:|
+# | 1 A window that slides | What does a convolution layer compute? | 15 |
+# | 2 Where the window stands | How large is the output, and what is never read? | 28 |
+# | 3 What a layer costs | Where are the weights, and where is the work? | 28 |
+# | 4 How a kernel learns | How does a loss reach a weight that is used everywhere? | 26 |
+# | 5 Backwards | How does it reach the pixels? | 18 |
 #
 # [← 00 Start here](../notebooks/00_start_here.ipynb) · [Course map](../README.md) ·
 # [02 Feature maps and receptive fields →](../notebooks/02_feature_maps_and_receptive_fields.ipynb)
@@ -33,40 +41,41 @@ from cnnlib import runtime
 runtime.setup(lesson="01")
 
 # %%
-import time
-
 import keras
 import numpy as np
 from scipy import signal
 
-from cnnlib import arithmetic, claim, datasets, exercise, gradients, plotting, reference
-from cnnlib.claims import measured
+from cnnlib import arithmetic, claim, datasets, exercise, gradients, plotting, predict, reference, reveal
 
 # %% [markdown]
-# ## A dense layer reads a photograph
+# ## Part 1 · A window that slides
+#
+# **What does a convolution layer compute?**
 #
 # A photograph of 224 by 224 pixels in three colours is a block of 150,528 numbers. In a **dense layer** every
 # **unit**, one number of the output, reads all numbers of the input, and has a **weight** for each: a number that it
-# is multiplied by. 64 units are few: the first layer of VGG and of ResNet has 64 filters.
+# is multiplied by.
 #
-# **Predict**: how many weights do 64 dense units need? And 64 filters that each look through a window of 3 by 3
-# pixels?
+# The first layer of ResNet makes 802,816 numbers of the photograph: 64 pictures of 112 by 112. It needs 9,472 numbers
+# for that.
+#
+# **Predict**: how many would a dense layer need that returns as many?
+
+# %%
+predict("01.a", "How many billion weights does a dense layer have from 150,528 to 802,816 numbers?", unit="billion")
 
 # %%
 coffee = datasets.photograph("coffee", size=224) / 255.0
-dense = arithmetic.dense_parameters(coffee.size, units=64)
-conv = arithmetic.conv_parameters(kernel=3, in_channels=3, out_channels=64)
-grey_to_1000 = arithmetic.dense_parameters(224 * 224, units=1000, bias=False)
-
-claim(f"{coffee.size:,} inputs to 64 dense units cost {dense:,} weights", dense == 9_633_856)
-claim(f"a 3x3 convolution over 3 channels to 64 filters costs {conv:,}", conv == 1_792)
-claim("224x224 grey pixels to 1,000 units cost 50,176,000, biases apart", grey_to_1000 == 50_176_000)
+dense = arithmetic.dense_parameters(coffee.size, units=112 * 112 * 64)
+conv = arithmetic.conv_parameters(kernel=7, in_channels=3, out_channels=64)
+reveal("01.a", round(dense / 1e9), exact=True)
+claim(f"{dense:,} weights against {conv:,}", (dense, conv) == (120_847_089_664, 9_472))
 
 # %% [markdown]
 # The bill is not the worst of it. Shuffle the pixels of every photograph in the same way: you can no longer tell a
 # cup from a cat.
 #
-# **Predict**: what does a dense layer lose?
+# What does a dense layer lose?
 
 # %%
 rng = np.random.default_rng(0)
@@ -83,8 +92,7 @@ as_before = np.allclose(coffee.ravel() @ weights, shuffled @ weights[order])
 claim("a dense layer whose weights are shuffled too answers exactly as before", as_before)
 
 # %% [markdown]
-# Nothing. To a dense layer both pictures are the same problem, so it must learn from examples what you know
-# beforehand:
+# Nothing. To a dense layer both pictures are the same problem, so it must learn from examples what you know beforehand:
 #
 # - *locality*: pixels that belong together lie together;
 # - *translation*: a cup is a cup wherever it stands.
@@ -92,24 +100,27 @@ claim("a dense layer whose weights are shuffled too answers exactly as before", 
 # A **convolution layer** has locality and translation built in: each output looks through a small window, and all
 # windows share one set of weights, the **kernel**. The rest of this page is about that one idea.
 #
-# ## A window that slides
-#
 # Take an image of 5 by 5 zeros and ones, and a kernel of 3 by 3. Lay the kernel on the top left corner, multiply the
 # nine pairs of numbers, add them up: that is the first output. Move one pixel to the right, and again.
 #
-# **Predict**: count the first output yourself before you run the cell.
-
-# %%
-image = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
-kernel = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
-plotting.sliding_window(image, kernel, stops=[(0, 0), (0, 1), (2, 2)])
-
-# %% [markdown]
+# ```
+# image      1 1 1 0 0     kernel   1 0 1
+#            0 1 1 1 0              0 1 0
+#            0 0 1 1 1              1 0 1
+#            0 0 1 1 0
+#            0 1 1 0 0
+# ```
+#
 # As a formula, with image $x$, kernel $w$ of $K_h \times K_w$ numbers and output $y$:
 #
 # $$y_{i,j} = \sum_{u=0}^{K_h - 1} \sum_{v=0}^{K_w - 1} x_{i+u,\;j+v} \; w_{u,v}$$
 #
-# $i, j$ say where the window stands, $u, v$ run inside it. In code the formula is two loops around a sum:
+# $i, j$ say where the window stands, $u, v$ run inside it. In code the formula is two loops around a sum.
+#
+# **Predict**: count the first output yourself.
+
+# %%
+predict("01.b", "What is the first output?", within=0)
 
 
 # %%
@@ -122,12 +133,14 @@ def slide(image, kernel):
     return output
 
 
-claim("the first output is 4", slide(image, kernel)[0, 0] == 4)
+image = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]])
+kernel = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
+plotting.sliding_window(image, kernel, stops=[(0, 0), (0, 1), (2, 2)])
+reveal("01.b", slide(image, kernel)[0, 0], exact=True)
 claim("a window of 3 stops 3 times on 5 pixels: the output is 3x3", slide(image, kernel).shape == (3, 3))
-slide(image, kernel)
 
 # %% [markdown]
-# ## Where the name comes from
+# ### Where the name comes from
 #
 # Throw two dice. How likely is a sum of 7? Go through the ways: 1 and 6, 2 and 5, 3 and 4, … While the first die
 # goes *up*, the second must go *down*. With the chances $f$ and $g$ of the two dice, the chance of a sum $n$ is
@@ -136,27 +149,12 @@ slide(image, kernel)
 # $$(f * g)(n) = \sum_m f(m) \, g(n - m) \qquad\text{and for continuous}\ f, g: \qquad
 # (f * g)(t) = \int f(\tau) \, g(t - \tau) \, d\tau$$
 #
-# The minus sign is the **flip** of a convolution: one of the two functions is read backwards. The integral is for
-# spinners that stop anywhere between 0 and 1. Two of them sum to $t$ with density $t$ up to 1, then $2 - t$: a
-# triangle.
-
-# %%
-die = np.full(6, 1 / 6)
-sums = np.convolve(die, die)  # chances of 2, 3, ..., 12
-claim("two dice show 7 with chance 6/36", np.isclose(sums[5], 6 / 36))
-
-step = 0.001
-spinner = np.ones(1000)  # density 1 on [0, 1]
-density = np.convolve(spinner, spinner) * step  # the integral as a sum of thin slices
-t = step * np.arange(1, 2000)
-claim("two spinners give a triangle with its peak at 1", np.allclose(density, np.minimum(t, 2 - t)))
-
-# %% [markdown]
-# In an image the flip runs along both axes: it turns the kernel by 180 degrees. `slide` has no flip. A convolution
-# without the flip is properly called **cross-correlation**. The first kernel looks the same upside down and hides the
-# difference. The next one does not.
+# The minus sign is the **flip** of a convolution: one of the two functions is read backwards. In an image the flip runs
+# along both axes: it turns the kernel by 180 degrees. `slide` has no flip. A convolution without the flip is properly
+# called **cross-correlation**. The first kernel looks the same upside down and hides the difference. The next one does
+# not.
 #
-# **Predict**: which of SciPy's two functions does `keras.ops.conv` agree with?
+# Which of the two is `keras.ops.conv`?
 
 
 # %%
@@ -167,26 +165,25 @@ def keras_conv(image, kernel):
 
 
 corner = np.array([[0, 1, 2], [0, 0, 3], [0, 0, 0]])
-correlation = signal.correlate2d(image, corner, mode="valid")
 convolution = signal.convolve2d(image, corner, mode="valid")
-layer = keras_conv(image, corner)
-claim("keras.ops.conv is a cross-correlation", np.allclose(layer, correlation))
-claim("it is not the convolution of mathematics", not np.allclose(layer, convolution))
+correlation = signal.correlate2d(image, corner, mode="valid")
+claim("keras.ops.conv is a cross-correlation", np.allclose(keras_conv(image, corner), correlation))
 flipped = slide(image, np.flip(corner))
 claim("convolution is cross-correlation with the flipped kernel", np.array_equal(flipped, convolution))
 
 # %% [markdown]
 # All deep-learning libraries leave the flip out and keep the name. It does no harm, because kernels are *learnt*:
-# where one definition learns $w$, the other learns $w$ turned by 180 degrees and returns the same numbers. Near the
-# end of this page you train both and see.
+# where one definition learns $w$, the other learns $w$ turned by 180 degrees and returns the same numbers. In part 4
+# you train both and see. It matters when you type in a kernel from a book on image processing, and on the way back
+# through a layer, where the flip turns up again.
 #
-# It matters twice: when you type in a kernel from a book on image processing, and on the way back through a layer,
-# where the flip turns up again.
-#
-# ## One matrix product instead of two loops
+# ### One matrix product instead of two loops
 #
 # Python loops are slow, and a GPU is made for matrix products. **im2col** ("image to columns") copies every window
-# into a row of a matrix. One product with the kernel, written as a column, then gives all outputs at once.
+# into a row of a matrix. One product with the kernel, written as a column, then gives all outputs at once. (How fast
+# the three ways are on your machine stands at the end of part 5.)
+#
+# What does it cost in memory, for a photograph and windows of 7 by 7?
 
 
 # %%
@@ -203,97 +200,33 @@ def slide_fast(image, kernel):
 
 plotting.window_matrix(image, kernel)
 claim("the product gives the same 9 outputs", (slide_fast(image, kernel) == slide(image, kernel)).all())
-
-# %% [markdown]
-# On a photograph the three ways agree. What differs is the time.
-#
-# **Predict**: how much faster than the loops is the product? And what does it cost in memory, with a window of 7x7?
-
-# %%
 grey = coffee.mean(axis=-1)
-blur = np.full((7, 7), 1 / 49)
-methods = {"loops": slide, "im2col and one product": slide_fast, "keras.ops.conv": keras_conv}
-results = [method(grey, blur) for method in methods.values()]
-claim("all three agree to 1e-5", all(np.abs(result - results[0]).max() < 1e-5 for result in results))
-copies = unroll(grey, blur.shape).size / grey.size
+copies = unroll(grey, (7, 7)).size / grey.size
 claim("the matrix of windows is 46 times as large as the photograph", round(copies) == 46)
 
-# %% tags=["nbval-ignore-output"]
-for name, method in methods.items():
-    start = time.perf_counter()
-    method(grey, blur)
-    measured(name, 1000 * (time.perf_counter() - start), "ms")
-
 # %% [markdown]
-# These are the times of the machine that you sit at. The loops stay the definition, and the fast ways are checked
-# against them.
-#
-# ## Kernels made by hand
-#
-# Before kernels were learnt they were designed. Averaging neighbours blurs. Subtracting the left neighbours from the
-# right ones answers to vertical edges: that is the Sobel kernel for $x$, and its transpose is the one for $y$.
-#
-# **Predict**: the rim of the cup is a ring. Which parts of it does Sobel x see? And what does it make of an even
-# grey?
-
-# %%
-sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-kernels = {
-    "blur": np.full((5, 5), 1 / 25),
-    "sharpen": np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
-    "Sobel x": sobel,
-    "Sobel y": sobel.T,
-    "emboss": np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]),
-}
-filtered = {name: slide_fast(grey, weights) for name, weights in kernels.items()}
-plotting.filter_gallery(grey, kernels, filtered)
-
-even = np.full((9, 9), 0.6)
-claim("where the weights sum to 1 an even grey stays", np.allclose(slide(even, kernels["blur"]), 0.6))
-claim("where they sum to 0 it disappears", np.allclose(slide(even, sobel), 0))
-negative = slide_fast(grey, np.flip(sobel))
-claim("the flipped Sobel gives the negative picture", np.allclose(negative, -filtered["Sobel x"]))
-
-# %% [markdown]
-# Sobel x sees the left and the right of the rim, with opposite signs, and is blind at its top and bottom. Trained
-# networks find such kernels by themselves: the first layer of AlexNet is full of edges and colour spots. In lesson
-# 02 you look at what such a layer sees.
-#
-# ## Many channels: a filter is a cube
+# ### Many channels: a filter is a cube
 #
 # A photograph has three channels. A **filter** has one kernel for each channel of its input, a **slice**: together
 # they are a cube of $K_h \times K_w \times C_\text{in}$ numbers. Each slice slides over its channel, and the results
 # are *added*. What one filter returns is one **feature map**, with one number for each place where its window stood,
-# whatever the number of channels.
+# whatever the number of channels. This filter takes red for it, and green and blue against it.
 #
-# This filter takes red for it, and green and blue against it.
+# A layer has many filters and stacks their feature maps. All its numbers form one array. Keras orders it
+# $(K_h, K_w, C_\text{in}, C_\text{out})$, PyTorch $(C_\text{out}, C_\text{in}, K_h, K_w)$.
+#
+# Weights of the shape (16, 3, 3, 3) arrive from PyTorch. `reshape(3, 3, 3, 16)` gives the shape that Keras wants. Does
+# it give the right layer?
 
 # %%
 redness = np.zeros((3, 3, 3))  # (kh, kw, channels in)
 redness[:, :, 0] = 1 / 9
 redness[:, :, 1:] = -1 / 18
 responses = np.stack([slide_fast(coffee[:, :, c], redness[:, :, c]) for c in range(3)], axis=-1)
-feature_map = responses.sum(axis=-1)
-plotting.channel_sum(coffee, redness, responses, feature_map)
-
-row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
-red, green, blue = coffee[row + 1, column + 1]  # the middle of the window
-claim("the window that answers most has more red than green and blue together", red > green + blue)
+plotting.channel_sum(coffee, redness, responses, responses.sum(axis=-1))
 claim("a grey image gives 0", abs(np.sum(redness * 0.6)) < 1e-12)
 
-# %% [markdown]
-# A layer has many filters and stacks their feature maps. All its numbers form one array. Keras orders it
-# $(K_h, K_w, C_\text{in}, C_\text{out})$, PyTorch $(C_\text{out}, C_\text{in}, K_h, K_w)$.
-#
-# **Predict**: weights of the shape (16, 3, 3, 3) arrive from PyTorch. `reshape(3, 3, 3, 16)` gives the shape that
-# Keras wants. Does it give the right layer?
-
 # %%
-layer = keras.layers.Conv2D(filters=16, kernel_size=3)
-maps = layer(coffee[None].astype("float32"))
-claim("Keras holds 16 filters as (3, 3, 3, 16)", tuple(layer.kernel.shape) == (3, 3, 3, 16))
-claim("and returns 16 feature maps of 222x222", tuple(maps.shape) == (1, 222, 222, 16))
-
 torch_weights = rng.normal(size=(16, 3, 3, 3))  # (Cout, Cin, kh, kw)
 window = coffee[:3, :3]
 wanted = np.sum(window.transpose(2, 0, 1) * torch_weights[5])  # what filter 5 answers to it
@@ -306,84 +239,74 @@ claim("reshape scrambles them", not np.isclose(np.sum(window * poured[:, :, :, 5
 # No error, no warning, and a network that guesses. A shape that fits proves little: check one number by hand, as
 # here.
 #
-# ## Pixels that nobody looks at
+# **So far**: a convolution layer slides one small kernel over all places and adds up over the channels, without the
+# flip that its name has. It needs thousands of weights where a dense layer needs billions.
+#
+# ## Part 2 · Where the window stands
+#
+# **How large is the output, and what is never read?**
 #
 # The **stride** $S$ is the number of pixels between two stops. A window of 3 that moves in steps of 2 over 7 pixels
 # stops three times: at 0, 2 and 4. Over 8 pixels it *also* stops three times. The eighth pixel is never read.
-
-# %%
-plotting.coverage(8, kernel=3, stride=2)
-outputs = [arithmetic.output_size(size, kernel=3, stride=2) for size in (7, 8)]
-claim("7 and 8 pixels give the same 3 outputs", outputs == [3, 3])
-claim("of the 8 pixels one is never read", arithmetic.covered(8, kernel=3, stride=2) == 7)
-
-# %% [markdown]
-# **Padding** adds $P$ pixels at each end of the input, usually zeros. With it, the number of stops is
 #
-# $$O = \left\lfloor \frac{W + 2P - K}{S} \right\rfloor + 1$$
-#
-# $W$ is the size of the input, $K$ that of the kernel, and $\lfloor\;\rfloor$ the *floor*: round down. It is the
-# floor that drops pixels, and nothing warns you.
-#
-# **Predict**: of 224 pixels, how many are lost to a 7-wide window with stride 2 and no padding?
-
-# %%
-for size, kernel_size, padding, stride, expected in [(5, 3, 0, 1, 3), (5, 3, 1, 1, 5), (7, 3, 0, 2, 3)]:
-    output = arithmetic.output_size(size, kernel_size, stride, padding)
-    claim(f"W={size}, K={kernel_size}, P={padding}, S={stride} gives {expected}", output == expected)
-
-plotting.coverage(224, kernel=7, stride=2)
-lost = 224 - arithmetic.covered(224, kernel=7, stride=2)
-claim("a 7-wide window with stride 2 never reads the last of 224 pixels", lost == 1)
-claim("with padding 3 it reads them all", arithmetic.covered(224, 7, stride=2, padding=3) == 224)
-
-# %% [markdown]
-# One row and one column of every photograph, in the very first layer. ResNet begins with such a window and pads by 3
-# for this reason.
-#
-# One more knob: with a **dilation** of $D$ the taps of the kernel stand $D$ pixels apart, so that $K$ taps span
-# $D(K-1) + 1$ pixels. With that in the place of $K$, the formula is complete for dilation $D$ as well:
+# **Padding** adds $P$ pixels at each end of the input, usually zeros. With a **dilation** of $D$ the taps of the kernel
+# stand $D$ pixels apart, so that $K$ taps span $D(K-1) + 1$ pixels. The number of stops is
 #
 # $$O = \left\lfloor \frac{W + 2P - D(K-1) - 1}{S} \right\rfloor + 1$$
 #
-# Turn the knobs below. **Predict** each output size before the picture shows it, and look for settings that lose
-# many pixels. What do stride 2 and dilation 2 do together?
+# $W$ is the size of the input, $K$ that of the kernel, and $\lfloor\;\rfloor$ the *floor*: round down. It is the
+# floor that drops pixels, and nothing warns you. ResNet begins with a window of 7 and pads by 3 for this reason.
+#
+# Below are knobs to turn. Look for settings that lose many pixels. What do stride 2 and dilation 2 do together?
+#
+# **Predict**: of 224 pixels in a row, how many are lost to that window with stride 2 and no padding?
 
 # %%
+predict("01.c", "How many of the 224 pixels of a row are never read?", within=0)
+
+# %%
+plotting.coverage(224, kernel=7, stride=2)
+reveal("01.c", 224 - arithmetic.covered(224, kernel=7, stride=2), exact=True)
+claim("with padding 3 it reads them all", arithmetic.covered(224, 7, stride=2, padding=3) == 224)
+claim("7 and 8 pixels give the same 3 outputs", [arithmetic.output_size(n, 3, stride=2) for n in (7, 8)] == [3, 3])
+
 thumbnail = grey.reshape(14, 16, 14, 16).mean(axis=(1, 3))  # 14 x 14 pixels, each the mean of 16 x 16
 plotting.layer_explorer(thumbnail)
-claim("14 pixels, kernel 3, stride 2: 6 outputs", arithmetic.output_size(14, 3, stride=2) == 6)
 half = arithmetic.covered(14, kernel=3, stride=2, dilation=2)
-claim("with dilation 2 as well, half of the 14 are never read", half == 7)
+claim("with stride 2 and dilation 2, half of the 14 are never read", half == 7)
 
 # %% [markdown]
 # ### Exercise 01.1 · Output size
 #
-# Write the formula as a function of whole numbers. A dilated kernel that is wider than the padded input has no place
-# to stand: raise a `ValueError` then. One that fits exactly has one place.
+# ●●○ · 10 min
 #
-# For example, `output_size(8, 3, stride=2)` is 3, and `output_size(8, 3, dilation=2)` is 4.
+# The floor makes different inputs equal: 7 and 8 pixels both give 3 outputs. Turn the formula round. Given the number
+# of `outputs` and the layer, return the smallest and the largest input size that gives it, `(smallest, largest)`. An
+# input has at least one pixel. Raise a `ValueError` if `outputs` is smaller than 1, or if no input gives as few.
+#
+# For example, `input_sizes(3, 3, stride=2)` is `(7, 8)`, and `input_sizes(1, 1, padding=1)` does not exist: one pixel
+# with padding 1 has three outputs already.
 #
 # Stuck? Run `exercise("01.1").hint()` in a new cell, and again for the next hint.
 
 
 # %%
-def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Number of outputs along one axis; ValueError if the dilated kernel does not fit."""
+def input_sizes(outputs: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> tuple[int, int]:
+    """(smallest, largest) input size with that many outputs; ValueError if there is none."""
     ### BEGIN SOLUTION
-    span = dilation * (kernel - 1) + 1
-    padded = size + 2 * padding
-    if span > padded:
-        raise ValueError(f"a kernel that spans {span} pixels does not fit into {padded}")
-    return (padded - span) // stride + 1
+    smallest = (outputs - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding
+    largest = smallest + stride - 1
+    if outputs < 1 or largest < 1:
+        raise ValueError(f"no input has {outputs} outputs")
+    return max(smallest, 1), largest
     ### END SOLUTION
 
 
 # %%
-exercise("01.1").check(output_size)
+exercise("01.1").check(input_sizes)
 
 # %% [markdown]
-# ## What `same` and `valid` mean
+# ### What `same` and `valid` mean
 #
 # Keras offers padding by name. `"valid"` adds nothing. `"same"` adds as many zeros as it takes for
 # $O = \lceil W / S \rceil$ outputs ($\lceil\;\rceil$ rounds up), in all
@@ -392,56 +315,33 @@ exercise("01.1").check(output_size)
 #
 # and shares them between both ends. If the total is odd, the extra zero goes to the *end*.
 #
-# **Predict**: a 3-wide window with stride 2 on 224 pixels. How many zeros go before, how many after? PyTorch code
-# pads one on each side. Do the two give the same output?
+# **Predict**: a 3-wide window moves over 224 pixels with stride 2. PyTorch code pads one pixel on each side, Keras has
+# `"same"`. Both return 112 numbers. Are they the same numbers?
 
 # %%
-w = rng.normal(size=(3, 3, 3, 1))
-x = coffee[None]
+predict("01.d", "Are they the same numbers?", choices=["yes", "no"])
+
+# %%
+w, x = rng.normal(size=(3, 3, 3, 1)), coffee[None]
 same = keras.ops.conv(x.astype("float32"), w.astype("float32"), strides=2, padding="same")
 same = keras.ops.convert_to_numpy(same)
 both_sides = reference.conv2d(x, w, stride=2, padding=1)
-claim("'same' puts no zero before and one after", arithmetic.same_padding(224, kernel=3, stride=2) == (0, 1))
-claim("both layers return 112x112", same.shape == both_sides.shape == (1, 112, 112, 1))
-
-all_stops = reference.conv2d(x, w, stride=1, padding=1)
-claim("padding on both sides stops at the even places", np.allclose(both_sides, all_stops[:, 0::2, 0::2]))
-claim("Keras's 'same' stops at the odd ones", np.allclose(same, all_stops[:, 1::2, 1::2], atol=1e-4))
+reveal("01.d", np.allclose(same, both_sides, atol=1e-4))
+every_stop = reference.conv2d(x, w, stride=1, padding=1)
+claim("padding on both sides stops at the even places", np.allclose(both_sides, every_stop[:, 0::2, 0::2]))
+claim("Keras's 'same' stops at the odd ones", np.allclose(same, every_stop[:, 1::2, 1::2], atol=1e-4))
 
 # %% [markdown]
 # The same shape, and every window one pixel further on. Weights that were trained with one convention and run with
 # the other lose **accuracy**, the share of right answers, layer by layer, and no error tells you. Implementations of
 # ResNet and MobileNet in Keras therefore pad explicitly before a strided layer.
 #
-# An even kernel has the same trouble without a stride. It has no middle pixel, so `"same"` cannot be even-handed.
-#
-# **Predict**: eight layers average over 2x2 pixels, with `"same"` padding. Where does a dot in the middle end up?
-
-# %%
-drift = {}
-for kernel_size in (2, 3):
-    dot = np.zeros((1, 33, 33, 1))
-    dot[0, 16, 16, 0] = 1
-    mean = np.full((kernel_size, kernel_size, 1, 1), 1 / kernel_size**2)
-    for _ in range(8):
-        dot = reference.conv2d(dot, mean, padding="same")
-    drift[f"eight layers of {kernel_size}x{kernel_size}"] = dot[0, :, :, 0]
-
-plotting.images(
-    drift,
-    value_range="each",
-    size=2.0,
-    alt="A dot, spread by eight averaging layers. 3x3 kernels leave it in the middle, 2x2 kernels "
-    "move it to the top left.",
-)
-rows = np.arange(33)[:, None]
-centres = [np.sum(rows * spot) / np.sum(spot) for spot in drift.values()]
-claim("2x2 layers move the dot from row 16 to row 12, 3x3 layers do not", np.allclose(centres, [12, 16]))
-
-# %% [markdown]
-# Half a pixel a layer. This is why kernels are odd.
+# An even kernel has the same trouble without a stride: it has no middle pixel. With `"same"` each layer of 2x2 moves
+# the picture by half a pixel to the top left. This is why kernels are odd.
 #
 # ### Exercise 01.2 · The padding of same
+#
+# ●●○ · 10 min
 #
 # Return the zeros `(before, after)` that `"same"` adds along one axis. The window may be even, strided or dilated,
 # and it can be so small that no zeros are needed. Raise a `ValueError` if an argument is smaller than 1.
@@ -465,79 +365,37 @@ def same_padding(size: int, kernel: int, stride: int = 1, dilation: int = 1) -> 
 exercise("01.2").check(same_padding)
 
 # %% [markdown]
-# ## What to invent beyond the border
+# ### What happens at the border
 #
-# Padding makes pixels up. **Zero padding** paints the border black, **reflect padding** mirrors the picture,
-# **replicate padding** repeats its last pixel. Each leaves its mark. Below, the photograph is padded by 16 pixels and
-# then averaged over 33x33.
+# Without padding, a 3x3 window reads the pixels of the border less often than the others. The pixel in the corner lies
+# in the window of *one* place, the middle of a side in three, an inner pixel in nine. So what lies at the border counts
+# for less, and for less again with every layer.
 #
-# **Predict**: an all-white image is averaged over 3x3 with zero padding. What is the value in its corner?
+# Padding gives it more windows, and makes pixels up for that. **Zero padding** paints the border black, **reflect
+# padding** mirrors the picture, **replicate padding** repeats its last pixel. Each leaves its mark. What does an
+# average over 3x3 make of the corner of an all-white image?
 
 # %%
-modes = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}  # NumPy's names
-padded = {mode: np.pad(grey, 16, mode=name) for mode, name in modes.items()}
-average = np.full((33, 33), 1 / 33**2)
-blurred = {f"{mode}, averaged": signal.oaconvolve(padded[mode], average, mode="valid") for mode in modes}
-plotting.images(
-    padded | blurred,
-    columns=3,
-    size=2.0,
-    alt="The photograph padded with zeros (a black frame), by reflection (the saucer doubled in a mirror) "
-    "and by replication (streaks), and the average of each: only the zeros darken the border.",
-)
-
-# %%
-nine = np.full((3, 3), 1 / 9)
+reads = signal.convolve2d(np.ones((7, 7)), np.ones((3, 3)))  # each of 7 x 7 windows hands a 1 to its nine pixels
+claim("corner, side and inside are read 1, 3 and 9 times", (reads[0, 0], reads[0, 4], reads[4, 4]) == (1, 3, 9))
+nine, modes = np.full((3, 3), 1 / 9), {"zero": "constant", "reflect": "reflect", "replicate": "edge"}  # NumPy's names
 corners = {mode: slide(np.pad(np.ones((9, 9)), 1, mode=name), nine)[0, 0] for mode, name in modes.items()}
 claim("with zeros the corner of a white image drops to 4/9", np.isclose(corners["zero"], 4 / 9))
 claim("reflect and replicate keep it white", corners["reflect"] > 0.999 < corners["replicate"])
-dark = blurred["zero, averaged"][0].mean() / blurred["replicate, averaged"][0].mean()
-claim("along the photograph's top row, zeros take about half of the light", 0.4 < dark < 0.6)
 
 # %% [markdown]
-# Keras layers know zeros only. For the other modes pad first, with `keras.ops.pad(x, ..., mode="reflect")`.
+# Keras layers know zeros only. For reflection pad first, with `keras.ops.pad(x, ..., mode="reflect")`. It has no
+# replicate padding; where the input is prepared in NumPy, `np.pad(x, ..., mode="edge")` does it.
 #
 # A network can read its position off that dark border, and trained ones do (Islam and others, 2020). A mirror
 # invents objects that are not there, and repeated pixels become streaks. No mode is right; zeros are the habit.
 #
-# ## Dilation: wide kernels with holes
+# **So far**: the floor drops pixels, `"same"` pads unevenly where the total is odd, and a border is read less often or
+# made up. No error tells of any of these.
 #
-# A kernel of $k$ taps with dilation $d$ spans $k + (k - 1)(d - 1)$ pixels, its **effective kernel**. It is wider at
-# the same cost, since the holes weigh nothing.
+# ## Part 3 · What a layer costs
 #
-# Stack three such layers. Dilations 2, 2, 2 and dilations 1, 2, 3 cost the same, and both reach 13 by 13 = 169
-# pixels.
-#
-# **Predict**: how many of the 169 does one output read in each case?
-
-# %%
-plotting.dilation_taps(kernel=3, dilations=(1, 2, 3))
-effective = [k + (k - 1) * (d - 1) for k, d in [(3, 1), (3, 2), (3, 3)]]
-claim("3 taps span 3, 5 and 7 pixels with dilation 1, 2 and 3", effective == [3, 5, 7])
-claim("as in the formula of the output size, D(K-1) + 1", effective == [d * (3 - 1) + 1 for d in (1, 2, 3)])
-
-
-# %%
-def paths(dilations):
-    """From each input pixel, the number of ways to one output through layers of 3x3 taps."""
-    counts = np.ones((1, 1))
-    for dilation in dilations:
-        taps = np.zeros((2 * dilation + 1, 2 * dilation + 1))
-        taps[::dilation, ::dilation] = 1
-        counts = signal.convolve2d(counts, taps)  # mode "full": each path goes on through every tap
-    return counts
-
-
-plotting.gridding({"dilations 2, 2, 2": paths([2, 2, 2]), "dilations 1, 2, 3": paths([1, 2, 3])})
-claim("dilations 2, 2, 2 read 49 of 169 pixels", np.count_nonzero(paths([2, 2, 2])) == 49)
-claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 169)
-
-# %% [markdown]
-# With equal dilations an output reads the crossings of a grid and nothing between them: **gridding**. The
-# neighbouring output reads another grid, and the two never hear of each other. Networks for segmentation (lesson 12),
-# where dilation is at home, mix their rates for this reason (Wang and others, 2018).
-#
-# ## What a layer costs
+# **Where are the weights, and where is the work?**
 #
 # Each of the $C_\text{out}$ filters has $K_h K_w C_\text{in}$ weights and one **bias**, a number that is added to
 # each of its outputs. All of these numbers, which training can change, are the **parameters** of the layer:
@@ -546,27 +404,18 @@ claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 16
 # \text{MACs} = O_h O_w \cdot K_h K_w C_\text{in} C_\text{out}$$
 #
 # A **multiply-accumulate** (MAC) is one product added to a sum; counted as floating-point operations, **FLOPs**, it
-# is two. Every output pixel of every filter needs $K_h K_w C_\text{in}$ of them; biases are left out.
+# is two. Every output pixel of every filter needs $K_h K_w C_\text{in}$ of them; biases are left out. So a photograph
+# that is twice as wide and twice as high costs four times the work, and not one parameter more.
 #
-# **Predict**: the photograph becomes twice as wide and twice as high. What happens to the parameters, and to the
-# MACs?
+# VGG-16 shows how far the two part company: thirteen 3x3 layers, halving the image four times on the way and once more
+# at the end, then three dense layers.
+#
+# **Predict**: which share of its parameters do the three dense layers hold?
 
 # %%
-layer = keras.layers.Conv2D(16, 3, padding="same")
-layer.build((None, None, None, 3))  # height and width may stay open
-claim("3x3 over 3 channels to 16 filters has 448 parameters at any size", layer.count_params() == 448)
+predict("01.e", "Which share of the parameters of VGG-16 lies in its dense layers?", unit="%")
 
-small = arithmetic.conv_macs((224, 224), kernel=3, in_channels=3, out_channels=16)
-large = arithmetic.conv_macs((448, 448), kernel=3, in_channels=3, out_channels=16)
-claim("twice the width and height cost four times the multiply-accumulates", large == 4 * small)
-
-# %% [markdown]
-# So weights and work part company. VGG-16 shows how far: thirteen 3x3 layers, halving the image four times on the
-# way and once more at the end, then three dense layers.
-#
-# **Predict**: which layers hold most of the weights, and which do most of the work?
-
-# %%
+# %% jupyter={"source_hidden": true}
 layers, size, channels = [], 224, 3
 for block, (filters, repeats) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], start=1):
     for n in range(1, repeats + 1):
@@ -576,22 +425,21 @@ for block, (filters, repeats) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3
     size //= 2
 for n, (inputs, units) in enumerate([(7 * 7 * 512, 4096), (4096, 4096), (4096, 1000)], start=1):
     layers.append((f"dense {n}", arithmetic.dense_parameters(inputs, units), inputs * units))
-
 plotting.cost_bars(layers, title="VGG-16")
 
-# %%
 parameters, macs = (sum(layer[part] for layer in layers) for part in (1, 2))
-dense_share = sum(layer[1] for layer in layers[13:]) / parameters
+reveal("01.e", round(100 * sum(layer[1] for layer in layers[13:]) / parameters), exact=True)
 conv_share = sum(layer[2] for layer in layers[:13]) / macs
 claim("VGG-16 has 138,357,544 parameters", parameters == 138_357_544)
 claim("and needs 15.5 billion multiply-accumulates for one photograph", round(macs / 1e9, 1) == 15.5)
-claim("its dense layers hold 89 % of the parameters", round(100 * dense_share) == 89)
 claim("its convolutions do 99 % of the work", round(100 * conv_share) == 99)
 
 # %% [markdown]
 # To make the file smaller, cut the dense layers. To make it faster, cut the convolutions. Later networks did both.
 #
 # ### Exercise 01.3 · Parameters and multiply-accumulates
+#
+# ●○○ · 5 min
 #
 # Count both for one layer on one image. `input_shape` is (height, width, channels), `kernel_size` is (height,
 # width), and `stride` and `padding` hold for both axes. A layer without a bias has fewer parameters. Raise a
@@ -626,6 +474,8 @@ exercise("01.3").check(conv_cost)
 
 # %% [markdown]
 # ### Exercise 01.4 · A convolution layer from scratch
+#
+# ●●○ · 15 min
 #
 # Put the pieces together, with loops or without: `x` is (height, width, channels in), `w` is (kh, kw, channels in,
 # channels out), `b` is (channels out,) or `None`. Pad with `padding` zeros on every side, move in steps of `stride`,
@@ -664,7 +514,7 @@ def conv2d(
 exercise("01.4").check(conv2d)
 
 # %% [markdown]
-# ## Cheaper relatives
+# ### Cheaper relatives
 #
 # An ordinary layer feeds every input channel to every output channel, through a slice of its own. There are three
 # ways to save.
@@ -672,25 +522,14 @@ exercise("01.4").check(conv2d)
 # - A **1x1 convolution** looks at one pixel: it mixes channels and sees no neighbours.
 # - A **grouped convolution** splits the channels into groups that do not see each other.
 # - A **depthwise convolution** has a group for every channel: it sees neighbours and mixes nothing.
-
-# %%
-plotting.channel_wiring({"ordinary": 1, "4 groups": 4, "depthwise": 8}, channels=8)
-
-pixelwise = keras.layers.Conv2D(8, kernel_size=1)
-maps = keras.ops.convert_to_numpy(pixelwise(x.astype("float32")))
-mix = keras.ops.convert_to_numpy(pixelwise.kernel)[0, 0]  # (channels in, channels out)
-claim("a 1x1 convolution is one dense layer, used at every pixel", np.allclose(maps, x @ mix, atol=1e-5))
-
-depthwise = keras.ops.depthwise_conv(x.astype("float32"), redness[:, :, :, None].astype("float32"))
-depthwise = keras.ops.convert_to_numpy(depthwise)[0]
-claim("a depthwise convolution stops before the sum", np.allclose(depthwise, responses, atol=1e-5))
-
-# %% [markdown]
+#
 # Depthwise for the neighbours, then 1x1 for the channels: together a **depthwise separable convolution**, the block
 # that MobileNet is made of.
 #
-# **Predict**: 128 channels in and out, 3x3. What fraction of an ordinary layer's weights does the separable one
-# need?
+# **Predict**: 128 channels in and out, 3x3. What share of an ordinary layer's weights does the separable one need?
+
+# %%
+predict("01.f", "What share of the weights of an ordinary 3x3 layer?", unit="%")
 
 # %%
 kinds = {
@@ -705,28 +544,30 @@ weights = {}
 for name, layer in kinds.items():
     layer.build((None, 56, 56, 128))
     weights[name] = layer.count_params() - 128  # without the 128 biases
-    macs = 56 * 56 * weights[name] / 1e6  # each weight, once for each of the 56x56 input pixels
-    _, *output = layer.compute_output_shape((1, 56, 56, 128))
-    print(f"{name:24} {weights[name]:>9,} weights {macs:8.1f} M MACs   output {tuple(output)}")
-
-# %%
-separable = arithmetic.separable_parameters(3, 256, 256, bias=False)
-ratio = separable / arithmetic.conv_parameters(3, 256, 256, bias=False)
-claim("a separable layer needs 1 / channels out + 1 / taps", np.isclose(ratio, 1 / 256 + 1 / 9))
-claim("for 256 channels and 3x3 that is 0.115", round(ratio, 3) == 0.115)
-claim("4 groups need a quarter of the weights", weights["3x3 in 4 groups"] == weights["3x3"] / 4)
+    print(f"{name:24} {weights[name]:>9,} weights {56 * 56 * weights[name] / 1e6:8.1f} M MACs on 56x56 pixels")
+plotting.channel_wiring({"ordinary": 1, "4 groups": 4, "depthwise": 8}, channels=8)
+ratio = weights["depthwise, then 1x1"] / weights["3x3"]
+reveal("01.f", round(100 * ratio, 1), exact=True)
+claim("that is 1 / channels out + 1 / taps", np.isclose(ratio, 1 / 128 + 1 / 9))
 
 # %% [markdown]
 # About a ninth of the weights, and of the work too, since each weight is used once at every pixel. MobileNet runs on
-# telephones because of that ratio. The last kind in the table, *transposed*, waits until you know gradients.
+# telephones because of that ratio. The last kind in the table, *transposed*, waits until part 5.
 #
-# ## Which kernel made this picture?
+# **So far**: parameters depend on kernel and channels, work on the image as well. Grouped, depthwise and 1x1 layers
+# leave out what an ordinary layer connects.
+#
+# ## Part 4 · How a kernel learns
+#
+# **How does a loss reach a weight that is used everywhere?**
 #
 # So far you knew the kernel and computed the picture. Training is the other way round: examples of input and output
 # are given, and the kernel is wanted. For one layer without a bias this is a problem you can solve today. Each pixel
 # of the output is one linear equation, and the weights are the unknowns.
 #
 # ### Exercise 01.5 · Find the kernel
+#
+# ●●○ · 10 min
 #
 # Given an `image` and the `output` that some kernel made of it (stride 1, no padding, no flip), return the kernel.
 # Its size follows from theirs, and may differ between the axes. Raise a `ValueError` if the output is larger than
@@ -753,7 +594,7 @@ def find_kernel(image: np.ndarray, output: np.ndarray) -> np.ndarray:
 exercise("01.5").check(find_kernel)
 
 # %% [markdown]
-# ## How a kernel learns
+# ### Downhill
 #
 # A network has many layers and no such equations. Training goes downhill instead: it asks how the **loss** $L$, a
 # number that says how wrong the output is, changes with each weight, the **gradient**, and takes a small step against
@@ -765,32 +606,17 @@ exercise("01.5").check(find_kernel)
 # $$\frac{\partial L}{\partial w_{u,v}} = \sum_{i} \sum_{j} g_{i,j} \; x_{i+u,\;j+v}$$
 #
 # Compare with the formula of the layer. This is a cross-correlation again: $g$ slides over the image.
+#
+# A check that does not use the formula: ask the automatic differentiation of the backend. It is done on the photograph,
+# where the sum has 49,284 terms, for a layer that is to become the Sobel kernel, which answers to vertical edges.
 
 # %%
 target = slide(image, corner)  # what the layer should return
 g = slide(image, kernel) - target  # dL/dy for L = half the sum of squared differences
 plotting.sliding_window(image, g, stops=[(0, 0), (0, 1), (2, 2)], names=("dL/dy", "image", "dL/dw"))
 
-# %% [markdown]
-# Two checks that do not use the formula: nudge one weight and see what the loss does, and ask the automatic
-# differentiation of the backend. The second is done on the photograph, where the sum has 49,284 terms.
-#
-# **Predict**: the gradient of the first weight is the first number of the right-hand grid. If that weight grows by
-# 0.001, how does the loss change?
-
-
 # %%
-def half_squares(kernel):
-    return np.sum((slide(image, kernel) - target) ** 2) / 2
-
-
-nudge = np.zeros((3, 3))
-nudge[0, 0] = 0.001
-change = half_squares(kernel + nudge) - half_squares(kernel)
-print(f"the loss changes by {change:.6f}")
-claim("gradient -1: a weight that grows by 0.001 lowers the loss by 0.001", abs(change + 0.001) < 1e-5)
-
-# %%
+sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 pixels = grey.astype("float32")[None, :, :, None]
 wanted = keras.ops.convert_to_tensor(keras_conv(grey, sobel)[None, :, :, None])
 
@@ -807,6 +633,8 @@ claim("the sum over positions equals automatic differentiation to 1e-4", error <
 
 # %% [markdown]
 # ### Exercise 01.6 · The gradient of a kernel
+#
+# ●●○ · 10 min
 #
 # Now for a whole layer. `x` is (height, width, channels in), `dy` is $\partial L / \partial y$ with shape (height
 # out, width out, channels out), and the layer had the given stride and no padding. Return $\partial L / \partial w$
@@ -838,15 +666,21 @@ def kernel_gradient(x: np.ndarray, dy: np.ndarray, kernel_size: tuple[int, int],
 exercise("01.6").check(kernel_gradient)
 
 # %% [markdown]
-# ## The flip, settled
+# ### The flip, settled
 #
 # Now the promise from the beginning. Two layers learn to turn one photograph into its Sobel picture, by going
 # downhill 2,000 times. One is defined as deep learning does it, the other with the flip.
 #
-# **Predict**: which one learns faster, and which kernels come out?
-
+# **Predict**: which one learns faster?
 
 # %%
+predict("01.g", "Which learns faster?", choices=["without the flip", "with the flip", "neither"])
+
+# %% jupyter={"source_hidden": true}
+patch = grey[30:94, 40:104] - grey[30:94, 40:104].mean()  # part of the rim
+edges = slide_fast(patch, sobel)
+
+
 def learn(flipped, steps=2000, rate=5.0):
     learnt, losses = np.zeros((3, 3)), []
     for _ in range(steps):
@@ -855,11 +689,9 @@ def learn(flipped, steps=2000, rate=5.0):
         gradient = slide_fast(patch, difference) / difference.size
         learnt = learnt - rate * (np.flip(gradient) if flipped else gradient)
         losses.append(np.mean(difference**2) / 2)
-    return learnt, losses
+    return learnt, np.array(losses)
 
 
-patch = grey[30:94, 40:104] - grey[30:94, 40:104].mean()  # part of the rim
-edges = slide_fast(patch, sobel)
 plain, plain_losses = learn(flipped=False)
 turned, turned_losses = learn(flipped=True)
 plotting.matrices(
@@ -869,20 +701,32 @@ plotting.matrices(
     digits=1,
 )
 
-# %%
+ahead = plain_losses - turned_losses
+equal = np.allclose(plain_losses, turned_losses)
+reveal("01.g", "neither" if equal else "with the flip" if ahead.mean() > 0 else "without the flip")
 claim("without the flip the Sobel kernel comes out", np.abs(plain - sobel).max() < 0.1)
 claim("with the flip it comes out turned by 180 degrees", np.allclose(turned, np.flip(plain)))
-claim("both had the same loss at every single step", np.allclose(plain_losses, turned_losses))
 
 # %% [markdown]
 # Twins. A network never notices which definition its library uses. And nobody told the loop about edges: one example
 # and the gradient were enough to find the Sobel kernel.
 #
-# ## Backwards: the transposed convolution
+# **So far**: a weight that is used at every place has a gradient that is a sum over all places, and that is a
+# cross-correlation again. Going downhill along it finds the kernel.
+#
+# ## Part 5 · Backwards
+#
+# **How does a loss reach the pixels?**
 #
 # A layer deep in a network must also pass the gradient on to its *input*. Forward, a window gathers nine pixels into
 # one output. Backward, each output hands its gradient to the nine pixels it came from, in proportion to the weights:
 # it stamps the kernel onto them. Where stamps overlap they add up.
+#
+# The way back through a convolution has a name of its own, **transposed convolution**: each number lays the kernel,
+# times itself, onto the output, and where these overlap they add up. A convolution is linear, so it is a matrix $C$
+# that maps the 25 pixels to 9 outputs. The gradient of the input is $C^{\mathsf T} g$: the same matrix, transposed.
+#
+# Is there and back, a convolution and then its transpose, the image again?
 
 # %%
 few = np.array([[1, 2], [3, 4]])
@@ -890,98 +734,163 @@ plotting.stamps(few, kernel, stride=2)
 middle = reference.conv2d_transpose(few[None, :, :, None], kernel[:, :, None, None], stride=2)[0, 2, 2, 0]
 claim("four stamps meet in the middle: 1 + 2 + 3 + 4 = 10", middle == 10)
 
-# %% [markdown]
-# The way back through a convolution has a name of its own, **transposed convolution**: each number lays the kernel,
-# times itself, onto the output, and where these overlap they add up. A convolution is linear, so it is a matrix $C$
-# that maps the 25 pixels to 9 outputs. The gradient of the input is $C^{\mathsf T} g$: the same matrix, transposed.
-#
-# **Predict**: what happens if you convolve and then apply the transposed convolution? Do you get the image back?
-
 # %%
-w = corner.astype("float32")[:, :, None, None]
-dy = keras.ops.convert_to_tensor(g.astype("float32")[None, :, :, None])
-back = keras.ops.convert_to_numpy(keras.ops.conv_transpose(dy, w))
-
-
-def loss_of_image(x):
-    return keras.ops.sum(keras.ops.conv(x, w) * dy)  # its gradient with respect to y is g
-
-
-_, automatic = gradients.value_and_grad(loss_of_image)(np.zeros_like(back))
-claim("the gradient of the input is a transposed convolution of g", np.allclose(automatic, back, atol=1e-4))
-
-# %%
-back = back[0, :, :, 0]
 one_pixel_each = np.eye(25).reshape(25, 5, 5)
 matrix = np.stack([slide(pixel, corner).ravel() for pixel in one_pixel_each], axis=-1)  # (9, 25)
-claim("it is the transposed matrix times g", np.allclose(matrix.T @ g.ravel(), back.ravel()))
+back = keras.ops.conv_transpose(g.astype("float32")[None, :, :, None], corner.astype("float32")[:, :, None, None])
+back = keras.ops.convert_to_numpy(back)[0, :, :, 0]
+claim("a transposed convolution is the transposed matrix", np.allclose(matrix.T @ g.ravel(), back.ravel()))
 claim("and the convolution of mathematics, flip and all", np.allclose(signal.convolve2d(g, corner), back))
-
-there_and_back = (matrix.T @ slide(image, corner).ravel()).reshape(5, 5)
-claim("there and back restores the shape, not the image", not np.allclose(there_and_back, image))
+there_and_back = matrix.T @ slide(image, corner).ravel()
+claim("there and back restores the shape, not the image", not np.allclose(there_and_back, image.ravel()))
 
 # %% [markdown]
 # Networks that draw pictures or label every pixel use it forwards, to make maps *larger*: with stride $S$ the stamps
-# are laid $S$ pixels apart. $W$ stamps of $K$ pixels reach over $(W - 1) S + K$ pixels. In Keras, `"valid"` keeps
-# them all and `"same"` keeps $W S$. PyTorch cuts $P$ pixels off both ends.
-#
-# But 7 *and* 8 pixels become 3 under a window of 3 with stride 2, so the way back is ambiguous. **Output padding**
-# $A$, fewer than $S$ pixels added at the end, says which size is meant:
+# are laid $S$ pixels apart, and $W$ stamps of $K$ pixels reach over $(W - 1) S + K$ pixels. PyTorch cuts $P$ pixels off
+# both ends. But 7 *and* 8 pixels become 3 under a window of 3 with stride 2, so the way back is ambiguous. **Output
+# padding** $A$, fewer than $S$ pixels added at the end, says which size is meant:
 #
 # $$O = (W - 1)\,S - 2P + K + A$$
 #
+# In Keras `"same"` gives $W S$ pixels, and `"valid"` keeps all that the stamps reach. Where the kernel is shorter than
+# the stride there are gaps between them, and Keras counts the gap behind the last one too.
+#
+# **Predict**: four pixels, a kernel of 2, stride 3, `"valid"`. The stamps reach over 11 pixels. How many does Keras
+# return?
+
+# %%
+predict("01.h", "How many pixels does Keras return?", within=0)
+
+# %%
+sizes = {}
+for kernel_size, stride in ((3, 2), (2, 3)):
+    layer = keras.layers.Conv2DTranspose(1, kernel_size, strides=stride, padding="valid")
+    sizes[kernel_size, stride] = layer.compute_output_shape((1, 4, 4, 1))[1]
+claim("a kernel of 3 with stride 2 makes 4 pixels 9: (4 - 1) * 2 + 3", sizes[3, 2] == 9)
+reveal("01.h", sizes[2, 3], exact=True)
+claim("W * S, where K is smaller than S", sizes[2, 3] == 4 * 3)
+
+# %% [markdown]
 # Two things to remember for later. Each *input* pixel lays one stamp, so the multiply-accumulates count input
 # pixels. And where stamps overlap, sums pile up, as in the middle of the picture above: lesson 12 meets this as a
 # checkerboard.
 #
-# ### Exercise 01.7 · Size of a transposed convolution
+# ### Exercise 01.7 · The gradient of an input
 #
-# Write the formula as a function. Raise a `ValueError` if `output_padding` is not smaller than the stride, or if the
-# padding leaves no pixel.
+# ●●● · 15 min
 #
-# For example, `transposed_size(7, 3, stride=2)` is 15, and
-# `transposed_size(7, 3, stride=2, padding=1, output_padding=1)` is 14.
+# The way back through a whole layer. `dy` is $\partial L / \partial y$ with shape (height out, width out, channels
+# out), `w` is (kh, kw, channels in, channels out), `size` is the (height, width) of the input, and the layer had the
+# given stride and no padding. Return $\partial L / \partial x$ with shape (height, width, channels in). Raise a
+# `ValueError` if `dy` does not have the size of this layer's output. A pixel that no window read has no influence on
+# the loss.
+#
+# For example, `input_gradient(g[:, :, None], corner[:, :, None, None], (5, 5))[:, :, 0]` is `back`, as above.
 
 
 # %%
-def transposed_size(size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0) -> int:
-    """Output pixels of a transposed convolution along one axis; ValueError if the arguments make no sense."""
+def input_gradient(dy: np.ndarray, w: np.ndarray, size: tuple[int, int], stride: int = 1) -> np.ndarray:
+    """dL/dx (height, width, channels in); ValueError if dy is not of the layer's output size."""
     ### BEGIN SOLUTION
-    if output_padding >= stride:
-        raise ValueError(f"output_padding {output_padding} must be smaller than the stride {stride}")
-    output = (size - 1) * stride - 2 * padding + kernel + output_padding
-    if output < 1:
-        raise ValueError(f"padding {padding} cuts off every pixel")
-    return output
+    kh, kw, in_channels, _ = w.shape
+    height = arithmetic.output_size(size[0], kh, stride)
+    width = arithmetic.output_size(size[1], kw, stride)
+    if dy.shape[:2] != (height, width):
+        raise ValueError(f"the layer returns {height}x{width}, dy is {dy.shape[0]}x{dy.shape[1]}")
+    dx = np.zeros((size[0], size[1], in_channels))
+    for i in range(height):
+        for j in range(width):
+            stamp = w @ dy[i, j]  # (kh, kw, channels in), summed over the filters
+            dx[i * stride : i * stride + kh, j * stride : j * stride + kw] += stamp
+    return dx
     ### END SOLUTION
 
 
 # %%
-exercise("01.7").check(transposed_size)
+exercise("01.7").check(input_gradient)
 
 # %% [markdown]
-# ## One layer, all its numbers
+# **So far**: what a window gathered, the gradient stamps back: the input's gradient is a transposed convolution. It
+# restores the shape and not the image.
 #
-# The first layer of ResNet, from photograph to bill: 64 filters of 7x7 over 3 channels, stride 2, padding 3.
+# ### More: time, kernels made by hand, drift, dilation
 #
-# **Predict**: how many weights would a *dense* layer need that returns as many numbers?
+# <details><summary>Four asides. Their code is collapsed; run it if you like.</summary>
+#
+# *Time.* The loops, the product and Keras agree on a photograph and a window of 7x7. The times below are those of your
+# machine.
+#
+# *Kernels made by hand.* Before kernels were learnt they were designed. Averaging neighbours blurs. Subtracting the
+# left neighbours from the right ones answers to vertical edges: that is the Sobel kernel for $x$, and its transpose
+# is the one for $y$. The rim of the cup is a ring. Sobel x sees its left and its right, with opposite signs, and is
+# blind at its top and bottom. Trained networks find such kernels by themselves: the first layer of AlexNet is full of
+# edges and colour spots.
+#
+# *Drift.* A dot in the middle of 33 rows, averaged eight times over 2x2 pixels with `"same"`, ends up in row 12 and not
+# in row 16: half a pixel a layer. Kernels of 3x3 leave it where it is.
+#
+# *Dilation.* A kernel of $k$ taps with dilation $d$ spans $k + (k - 1)(d - 1)$ pixels, its **effective kernel**, at the
+# same cost, since the holes weigh nothing. Three such layers with dilations 2, 2, 2 and with 1, 2, 3 cost the same, and
+# both reach 13 by 13 = 169 pixels. With equal dilations an output reads the crossings of a grid and nothing between
+# them: **gridding**. The neighbouring output reads another grid, and the two never hear of each other. Networks for
+# segmentation (lesson 12), where dilation is at home, mix their rates for this reason (Wang and others, 2018).
+#
+# </details>
 
-# %%
-side = arithmetic.output_size(224, kernel=7, stride=2, padding=3)
-outputs = side * side * 64
-parameters = arithmetic.conv_parameters(7, 3, 64)
-macs = arithmetic.conv_macs((side, side), 7, 3, 64)
-dense = arithmetic.dense_parameters(224 * 224 * 3, outputs)
-claim(f"it returns 112x112x64 = {outputs:,} numbers, 3.2 MB in float32", (side, outputs) == (112, 802_816))
-claim(f"it holds {parameters:,} parameters", parameters == 9_472)
-claim(f"it multiplies and adds {macs:,} times for one photograph", macs == 118_013_952)
-claim("a dense layer with as many outputs needs 121 billion weights", round(dense / 1e9) == 121)
+# %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
+import time
+
+from cnnlib.claims import measured
+
+blur = np.full((7, 7), 1 / 49)
+methods = {"loops": slide, "im2col and one product": slide_fast, "keras.ops.conv": keras_conv}
+for name, method in methods.items():
+    start = time.perf_counter()
+    method(grey, blur)
+    measured(name, 1000 * (time.perf_counter() - start), "ms")
+
+# %% jupyter={"source_hidden": true}
+results = [method(grey, blur) for method in methods.values()]
+claim("all three agree to 1e-5", all(np.abs(result - results[0]).max() < 1e-5 for result in results))
+
+kernels = {"blur": np.full((5, 5), 1 / 25), "Sobel x": sobel, "Sobel y": sobel.T}
+kernels["sharpen"] = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+kernels["emboss"] = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
+plotting.filter_gallery(grey, kernels, {name: slide_fast(grey, weights) for name, weights in kernels.items()})
+even = np.full((9, 9), 0.6)
+claim("where the weights sum to 1 an even grey stays", np.allclose(slide(even, kernels["blur"]), 0.6))
+claim("where they sum to 0 it disappears", np.allclose(slide(even, sobel), 0))
+
+dot = {size: np.pad(np.ones((1, 1, 1, 1)), ((0, 0), (16, 16), (16, 16), (0, 0))) for size in (2, 3)}
+for size in dot:
+    for _ in range(8):
+        dot[size] = reference.conv2d(dot[size], np.full((size, size, 1, 1), 1 / size**2), padding="same")
+rows = np.arange(33)[:, None]
+centres = [np.sum(rows * spot[0, :, :, 0]) / np.sum(spot) for spot in dot.values()]
+claim("2x2 layers move the dot from row 16 to row 12, 3x3 layers do not", np.allclose(centres, [12, 16]))
+
+plotting.dilation_taps(kernel=3, dilations=(1, 2, 3))
+
+
+def paths(dilations):
+    """From each input pixel, the number of ways to one output through layers of 3x3 taps."""
+    counts = np.ones((1, 1))
+    for dilation in dilations:
+        taps = np.zeros((2 * dilation + 1, 2 * dilation + 1))
+        taps[::dilation, ::dilation] = 1
+        counts = signal.convolve2d(counts, taps)  # mode "full": each path goes on through every tap
+    return counts
+
+
+plotting.gridding({"dilations 2, 2, 2": paths([2, 2, 2]), "dilations 1, 2, 3": paths([1, 2, 3])})
+claim("dilations 2, 2, 2 read 49 of 169 pixels", np.count_nonzero(paths([2, 2, 2])) == 49)
+claim("dilations 1, 2, 3 read all 169", np.count_nonzero(paths([1, 2, 3])) == 169)
 
 # %% [markdown]
 # ## Recap
 #
 # - A dense layer knows no neighbours. A convolution layer looks through a small window (locality) and uses the same
-#   weights everywhere (translation): 1,792 weights instead of 9,633,856.
+#   weights everywhere (translation): 9,472 numbers where a dense layer needs 121 billion.
 # - A filter is a cube over all input channels, its slices are summed, and each filter gives one feature map. Keras
 #   holds $(K_h, K_w, C_\text{in}, C_\text{out})$. What it computes is cross-correlation; since kernels are learnt,
 #   the missing flip is harmless.

@@ -10,6 +10,27 @@ from __future__ import annotations
 import numpy as np
 
 from cnnlib import arithmetic
+from cnnlib.checks.back_01 import (
+    INPUT_PARTS,
+    INPUT_PROBES,
+    WRONG_INPUTS,
+    add,
+    averaged,
+    back_model,
+    back_of,
+    back_refusing_small,
+    input_cases,
+    input_gradient,
+    input_gradient_cases,
+    input_sizes,
+    inputs_exchanged,
+    inputs_refusing,
+    inputs_refusing_small,
+    reached,
+    replace,
+    sized,
+    stamps,
+)
 from cnnlib.checks.layers_01 import (
     ONLY_A_FEW,
     conv2d,
@@ -35,22 +56,15 @@ from cnnlib.checks.layers_01 import (
     padded_conv2d,
     padded_other_conv2d,
     permissive_conv2d,
+    refusing,
     wrong_window_conv2d,
 )
 from cnnlib.checks.sizes_01 import (
     COST_PARTS,
-    SIZE_PARTS,
-    SIZE_PROBES,
-    STAMP_PARTS,
-    STAMP_PROBES,
-    WRONG_SIZES,
-    WRONG_STAMPS,
     conv_cost,
     cost_cases,
     cost_cut_towards_zero,
     counts_model,
-    output_size_cases,
-    refuse_if,
     refusing_counts,
     returning,
     same_cases,
@@ -58,14 +72,6 @@ from cnnlib.checks.sizes_01 import (
     same_total,
     same_without_refusal,
     shared_model,
-    stamped,
-    stops,
-    transposed_allowing_zero,
-    transposed_cases,
-    transposed_refusing,
-    transposed_refusing_beyond,
-    transposed_refusing_one,
-    transposed_size,
     two_errors,
     wrong_formulas,
 )
@@ -74,39 +80,45 @@ from cnnlib.exercises.kinds import FunctionExercise, Misconception
 # 01.1 Output size -----------------------------------------------------------------------------------------------------
 
 
-OUTPUT_SIZE = FunctionExercise(
+INPUT_SIZES = FunctionExercise(
     "01.1",
     "Output size",
-    reference=arithmetic.output_size,
-    cases=output_size_cases,
+    reference=input_sizes,
+    cases=input_cases,
     misconceptions=[
         Misconception(
-            refuse_if(lambda size, kernel, padding, dilation: dilation * (kernel - 1) + 1 >= size + 2 * padding),
-            "You refuse a kernel that fits exactly. It has one place to stand.",
+            inputs_exchanged,
+            "The two sizes are exchanged: the smallest comes first.",
         ),
         Misconception(
-            refuse_if(lambda size, kernel, padding, dilation: kernel > size + 2 * padding),
-            "You compare the number of taps with the padded input. It is the span of the dilated kernel that has to "
-            "fit.",
+            inputs_refusing_small,
+            "You refuse inputs that exist. Where the formula begins below 1, the smallest input is one pixel.",
         ),
         Misconception(
-            refuse_if(lambda size, kernel, padding, dilation: dilation * (kernel - 1) + 1 > size),
-            "You refuse a kernel that fits. It may be wider than the input as long as it fits into the *padded* input.",
+            inputs_refusing(nothing=False, padding_alone=True),
+            "Your sizes are right. But a layer without outputs has no place for its window, and you return sizes for "
+            "it: raise a ValueError where `outputs` is smaller than 1.",
         ),
         Misconception(
-            stops(),
-            "Your sizes are right where the kernel fits. Where it does not, your function returns a number, as if "
-            "there were an output. Raise a ValueError there.",
+            inputs_refusing(nothing=True, padding_alone=False),
+            "Your sizes are right. But with much padding even an input of one pixel has more outputs than asked for, "
+            "and you return sizes below 1: raise a ValueError there.",
         ),
-        *wrong_formulas(arithmetic.output_size, WRONG_SIZES),
-        *two_errors(arithmetic.output_size, stops, SIZE_PARTS, SIZE_PROBES),
+        Misconception(
+            inputs_refusing(nothing=False, padding_alone=False),
+            "Your sizes are right where there are some. Where there are none, your function returns numbers: raise a "
+            "ValueError where `outputs` is smaller than 1, and where even one pixel has more outputs.",
+        ),
+        *wrong_formulas(input_sizes, WRONG_INPUTS),
+        *two_errors(input_sizes, sized, INPUT_PARTS, INPUT_PROBES),
     ],
     hints=(
-        "Draw 7 pixels and a window of 3, and move it in steps of 2. How much room does it have to move in?",
-        "Three parts: the padded size, the pixels that the dilated kernel spans, and the steps that fit into the rest.",
-        "The window stands somewhere before its first step. And `//` rounds down.",
+        "Draw it: a window of 3 that stops 3 times in steps of 2. How many pixels lie from the first that it reads to "
+        "the last? How many more may follow before it can take another step?",
+        "O stops are O - 1 steps of S pixels, and the dilated kernel spans its own. Of these pixels 2P are padding.",
+        "The largest is S - 1 more than the smallest. Then the border: sizes below 1 are none.",
     ),
-    remark="Keras counts by this formula, and so does `arithmetic.output_size`, which you may use from here on.",
+    remark="These sizes are S in number, which is why the way back needs output padding (part 5).",
 )
 
 
@@ -539,52 +551,91 @@ KERNEL_GRADIENT = FunctionExercise(
 )
 
 
-# 01.7 Size of a transposed convolution --------------------------------------------------------------------------------
+# 01.7 The gradient of an input ----------------------------------------------------------------------------------------
 
 
-TRANSPOSED_SIZE = FunctionExercise(
+INPUT_GRADIENT = FunctionExercise(
     "01.7",
-    "Size of a transposed convolution",
-    reference=transposed_size,
-    cases=transposed_cases,
+    "The gradient of an input",
+    reference=input_gradient,
+    cases=input_gradient_cases,
     misconceptions=[
         Misconception(
-            transposed_refusing_beyond,
-            "You accept output padding that equals the stride. That is the size of an input with one more pixel: it "
-            "has to be *smaller*.",
+            back_of(lambda dy, w: (dy, w[::-1, ::-1])),
+            "Your stamps are turned by 180 degrees. An output was made of pixel (u, v) of its window times `w[u, v]`: "
+            "that is what it hands back. The flip comes about by itself.",
         ),
         Misconception(
-            transposed_refusing(output_padding_of_stride=False, leaves_nothing=True),
-            "Your sizes are right. But output padding only tells sizes apart that the floor made equal, and those are "
-            "S in number: raise a ValueError unless it is smaller than the stride.",
+            refusing(input_gradient, stamps(replace)),
+            "Where stamps overlap only the last one is left. A pixel has its effect through every window that read it: "
+            "add (+=).",
         ),
         Misconception(
-            transposed_allowing_zero,
-            "You return an output of 0 pixels. That is no output: raise a ValueError.",
+            averaged,
+            "You average where stamps overlap. The effects of a pixel through several windows add up.",
         ),
         Misconception(
-            transposed_refusing_one,
-            "You refuse an output of one pixel. One pixel is an output.",
+            refusing(input_gradient, stamps(add, step=False)),
+            "Right without a stride. With one, the window of output i began at i * stride.",
         ),
         Misconception(
-            transposed_refusing(output_padding_of_stride=True, leaves_nothing=False),
-            "Your sizes are right. But a padding that cuts off every pixel leaves no output: raise a ValueError.",
+            back_model(reached),
+            "The pixels that no window read are missing in your gradient. They have no influence on the loss: their "
+            "gradient is 0.",
         ),
         Misconception(
-            transposed_refusing(output_padding_of_stride=False, leaves_nothing=False),
-            "Your sizes are right. But your function returns a number for everything: raise a ValueError where the "
-            "output padding is not smaller than the stride, and where no pixel is left.",
+            back_of(lambda dy, w: (dy[:, :, :1], w[..., :1])),
+            "Only the first filter takes part. The effects through all filters add up.",
         ),
-        *wrong_formulas(transposed_size, WRONG_STAMPS),
-        *two_errors(transposed_size, stamped, STAMP_PARTS, STAMP_PROBES),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: dx / w.shape[3]),
+            "You average over the filters. The effects through all of them add up.",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: np.broadcast_to(dx.sum(-1, keepdims=True), dx.shape)),
+            "You sum over the input channels. The forward pass does; going back, each channel meets its own slice "
+            "only.",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: np.trunc(dx) if dy.dtype.kind in "iu" else dx),
+            "Your gradient has the type of `dy`: where that holds whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: np.trunc(dx) if w.dtype.kind in "iu" else dx),
+            "Your gradient has the type of `w`: for weights of whole numbers all fractions are cut off. `np.zeros` "
+            "without a `dtype` makes an array of floats.",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: dx.transpose(1, 0, 2)),
+            "Rows and columns of the image are exchanged.",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: np.moveaxis(dx, -1, 0)),
+            "Your gradient has its channels first. Keras, and this course, keep them last: (height, width, channels).",
+        ),
+        Misconception(
+            back_model(lambda dx, dy, w, stride: -dx),
+            "The sign is turned. This is the *step*, downhill. The gradient points uphill.",
+        ),
+        Misconception(
+            stamps(add),
+            "Your gradients are right. But a dy that does not have the size of the layer's output belongs to another "
+            "layer, and you return numbers for it: raise a ValueError.",
+        ),
+        Misconception(
+            back_refusing_small,
+            "Your gradients are right, and a dy that is too small is refused. One that is too large fits no better.",
+        ),
     ],
     hints=(
-        "Draw it: 3 stamps of 4 pixels, each 2 further on than the one before. How long is the strip that they cover?",
-        "The last stamp begins (W - 1) * S pixels after the first, and reaches over K pixels from there.",
-        "Then the padding comes off both ends, and the output padding goes onto one. Two things are to be refused.",
+        "Begin with zeros of the size of the input, and loop over the positions (i, j) of dy. To which pixels does "
+        "output (i, j) owe its value?",
+        "For one channel and one filter: the block of dx where the window stood gets `w * dy[i, j]` more.",
+        "With channels the stamp is `w @ dy[i, j]`, (kh, kw, channels in): it sums over the filters.",
     ),
-    remark="With padding (K - 1) / 2, an odd K and output padding S - 1 the result is S times the input.",
+    remark="With `kernel_gradient` this is all that a convolution layer has to do on the way back.",
 )
 
 
-EXERCISES = [OUTPUT_SIZE, SAME_PADDING, CONV_COST, CONV2D, FIND_KERNEL, KERNEL_GRADIENT, TRANSPOSED_SIZE]
+EXERCISES = [INPUT_SIZES, SAME_PADDING, CONV_COST, CONV2D, FIND_KERNEL, KERNEL_GRADIENT, INPUT_GRADIENT]

@@ -4,6 +4,7 @@ Everything is reached with Tab and used with Enter or Space. The output has the 
 that is read where no kernel answers shows that instead.
 """
 
+import asyncio
 import html
 import importlib
 import importlib.util
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .judging import Question
+
+_PATIENCE = 0.5  # seconds from Enter to what was written
 
 
 def is_possible() -> bool:
@@ -55,9 +58,36 @@ def build(id: str, asked: Question, commit: Callable[[Any], tuple[bool, str]], n
     else:
         field, button = controls
         button.on_click(lambda _: take(field.value))
-        field.on_msg(lambda _, content, __: take(field.value) if content.get("event") == "submit" else None)  # Enter
+        _on_enter(field, take)
     row = widgets.HBox(list(controls), layout={"flex_flow": "row wrap"})
     return widgets.VBox([question, row, answer])
+
+
+def _on_enter(field: Any, take: Callable[[Any], None]) -> None:
+    """Take what stands in the field when Enter is pressed.
+
+    The page sends Enter first and what was written after it, unless that is known here already.
+    """
+    entered = False
+
+    def finish(_: Any = None) -> None:
+        nonlocal entered
+        if entered:
+            entered = False
+            take(field.value)
+
+    def pressed(_: Any, content: dict[str, Any], __: Any) -> None:
+        nonlocal entered
+        if content.get("event") != "submit":
+            return
+        entered = True
+        try:
+            asyncio.get_running_loop().call_later(_PATIENCE, finish)
+        except RuntimeError:  # nothing else can arrive
+            finish()
+
+    field.on_msg(pressed)
+    field.observe(finish, names="value")
 
 
 def _buttons(widgets: Any, asked: Question) -> list[Any]:
@@ -66,10 +96,8 @@ def _buttons(widgets: Any, asked: Question) -> list[Any]:
 
 def _field(widgets: Any, asked: Question) -> list[Any]:
     unit = f" in {asked.unit}" if asked.unit else ""
-    field = widgets.Text(
-        description="Your guess", placeholder=f"a number{unit}", style={"description_width": "initial"},
-        layout={"width": "16em"},
-    )  # fmt: skip
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "16em"}}
+    field = widgets.Text(description="Your guess", placeholder=f"a number{unit}", continuous_update=False, **look)
     return [field, widgets.Button(description="Commit", tooltip="Commit to this guess", layout={"width": "auto"})]
 
 

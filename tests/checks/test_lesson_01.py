@@ -3,15 +3,21 @@
 from exercise_harness import cell, standard_tests
 
 
-def output_size(
-    result: str, refusal: str = "span > size + 2 * padding", span: str = "dilation * (kernel - 1) + 1"
+def input_sizes(
+    smallest: str = "(outputs - 1) * stride + span - 2 * padding",
+    refusal: str = "outputs < 1 or largest < 1",
+    span: str = "dilation * (kernel - 1) + 1",
+    largest: str = "smallest + stride - 1",
+    result: str = "max(smallest, 1), largest",
 ) -> cell:
-    """An answer to 01.1 from its three parts."""
+    """An answer to 01.1 from its parts."""
     return cell(f"""
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
+def input_sizes(outputs, kernel, stride=1, padding=0, dilation=1):
     span = {span}
+    smallest = {smallest}
+    largest = {largest}
     if {refusal}:
-        raise ValueError("too wide")
+        raise ValueError("none")
     return {result}
 """)
 
@@ -88,14 +94,26 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
 """)
 
 
-def transposed_size(result: str, refusal: str = "output_padding >= stride or result < 1") -> cell:
-    """An answer to 01.7 from its parts."""
+def input_gradient(
+    step: str = "dx[top : top + kh, left : left + kw] += w @ dy[i, j]",
+    refusal: str = "dy.shape[:2] != (oh, ow)",
+    array: str = "np.zeros((*size, w.shape[2]))",
+    places: str = "i * stride, j * stride",
+    result: str = "dx",
+) -> cell:
+    """An answer to 01.7 in loops, from its parts."""
     return cell(f"""
-def transposed_size(size, kernel, stride=1, padding=0, output_padding=0):
-    result = {result}
+def input_gradient(dy, w, size, stride=1):
+    kh, kw = w.shape[:2]
+    oh, ow = (arithmetic.output_size(n, k, stride) for n, k in zip(size, (kh, kw)))
     if {refusal}:
-        raise ValueError("no")
-    return result
+        raise ValueError("dy")
+    dx = {array}
+    for i in range(min(oh, dy.shape[0])):
+        for j in range(min(ow, dy.shape[1])):
+            top, left = {places}
+            {step}
+    return {result}
 """)
 
 
@@ -106,39 +124,30 @@ ADD = "dw += window[:, :, :, None] * dy[i, j]"
 
 WRONG = {
     "01.1": [
-        (output_size(f"({PADDED} - span) // stride"), "One output is missing"),
-        (output_size("(size + padding - span) // stride + 1"), "It is added at both ends"),
-        (output_size(f"({PADDED} - kernel * dilation) // stride + 1"), "there is nothing behind the last tap"),
-        (output_size(f"({PADDED} - kernel) // stride + 1"), "does not change with the dilation"),
-        (output_size(f"({PADDED} - span) / stride + 1"), "A window cannot stop two and a half times"),
-        (output_size(f"int(np.ceil(({PADDED} - span) / stride)) + 1"), "You round up"),
-        (output_size(f"round(({PADDED} - span) / stride) + 1"), "You round to the nearest"),
-        (output_size(f"({PADDED} - span + 1) // stride"), "The first place of the window costs no step"),
-        (output_size("(size - span) // stride + 1", refusal="span > size"), "does not change with the padding"),
-        (output_size(f"{PADDED} - span + 1"), "does not change with the stride"),
-        # who computes a wrong span refuses by it too
-        (output_size(f"({PADDED} - span) // stride + 1", span="kernel * dilation"), "there is nothing behind"),
-        (output_size(f"({PADDED} - span) // stride + 1", span="kernel + dilation - 1"), "*every* gap"),
-        (output_size(f"({PADDED} - span) // stride + 1", span="dilation * (kernel - 1)"), "one pixel too narrow"),
-        (output_size(f"({PADDED} - span) // stride + 1", span="kernel * dilation + 1"), "K taps have K - 1 gaps"),
-        (output_size(f"({PADDED} - span) // stride + 1", span="kernel"), "does not change with the dilation"),
-        (output_size("-(-size // stride)"), 'This is the size for padding="same"'),
+        (input_sizes("outputs * stride + span - 2 * padding"), "takes O - 1 steps"),
+        (input_sizes("(outputs - 1) + span - 2 * padding"), "Your smallest size does not change with the stride"),
+        (input_sizes("(outputs - 1) * stride + span - padding"), "It is added at both ends"),
+        (input_sizes("(outputs - 1) * stride + span"), "does not change with the padding"),
+        (input_sizes("(outputs - 1) * stride + span + 2 * padding"), "With padding your input grows"),
+        (input_sizes("(outputs - 1) * stride + kernel - 2 * padding"), "does not change with the dilation"),
+        (input_sizes(span="kernel * dilation"), "nothing behind the last tap"),
+        (input_sizes(span="dilation * (kernel - 1)"), "One pixel is missing"),
+        (input_sizes(largest="smallest"), "You return one size twice"),
+        (input_sizes(largest="smallest + stride"), "Your largest size is one too large"),
+        (input_sizes(largest="smallest + 1"), "Yours are always two"),
+        (input_sizes(result="(smallest, largest)"), "Your smallest size is below 1"),
+        (input_sizes(result="(largest, max(smallest, 1))"), "The two sizes are exchanged"),
+        (input_sizes(refusal="outputs < 1"), "with much padding even an input of one pixel"),
+        (input_sizes(refusal="largest < 1"), "a layer without outputs has no place"),
+        (input_sizes(refusal="False"), "Where there are none, your function returns numbers"),
+        (input_sizes(refusal="outputs < 1 or smallest < 1"), "You refuse inputs that exist"),
         (
-            output_size(f"({PADDED} - span) // stride + 1", refusal="False"),
-            "Where it does not, your function returns a number",
+            input_sizes("outputs * stride + span - padding", refusal="outputs < 1"),
+            "Two things. A window that stops O times takes O - 1 steps",
         ),
-        (output_size(f"max(0, ({PADDED} - span) // stride + 1)", refusal="False"), "it raises ValueError"),
-        (output_size(f"({PADDED} - span) // stride + 1", refusal=f"span >= {PADDED}"), "It has one place to stand"),
-        (output_size(f"({PADDED} - span) // stride + 1", refusal=f"kernel > {PADDED}"), "the number of taps"),
-        (output_size(f"({PADDED} - span) // stride + 1", refusal="span > size"), "You refuse a kernel that fits"),
+        (cell("def input_sizes(outputs, kernel, stride, padding, dilation):\n    return outputs"), "Keep the def line"),
         (
-            output_size("(size + padding - kernel) // stride + 1", refusal="False"),
-            "Two things. The padding counts once",
-        ),
-        (output_size(f"({PADDED} - kernel) // stride", refusal="False"), "And: One output is missing"),
-        (cell("def output_size(size, kernel, stride, padding, dilation):\n    return size"), "Keep the def line"),
-        (
-            cell("def output_size(size, kernel, stride=1, padding=0, dilation=1):\n    (size - kernel) // stride"),
+            cell("def input_sizes(outputs, kernel, stride=1, padding=0, dilation=1):\n    (outputs, outputs)"),
             "`return` missing",
         ),
     ],
@@ -486,33 +495,59 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
         ),
     ],
     "01.7": [
-        (transposed_size("(size - 1) * stride - 2 * padding + output_padding"), "You count where the stamps begin"),
-        (transposed_size("size * stride - 2 * padding + kernel + output_padding"), "W stamps are W - 1 steps apart"),
-        (transposed_size("(size - 1) * stride + 2 * padding + kernel + output_padding"), "it cuts pixels off"),
-        (transposed_size("(size - 1) * stride - padding + kernel + output_padding"), "It comes off both"),
-        (transposed_size("(size - 1) * stride - 2 * padding + kernel"), "does not change with the output padding"),
-        (transposed_size("(size + 2 * padding - kernel) // stride + 1"), "This is the size of a convolution"),
-        (transposed_size("size * stride - 2 * padding + output_padding"), "The kernel does not take part"),
-        (transposed_size("(size - 1) * stride - 2 * padding + kernel - 1 + output_padding"), "One pixel is missing"),
-        (transposed_size("(size - 1) * stride + kernel + output_padding"), "does not change with the padding"),
-        (transposed_size("(size - 1) * stride - 2 * padding + kernel + 2 * output_padding"), "at the end only"),
-        (transposed_size("(size - 1) - 2 * padding + kernel + output_padding"), "does not change with the stride"),
+        (input_gradient("dx[top : top + kh, left : left + kw] += w[::-1, ::-1] @ dy[i, j]"), "turned by 180 degrees"),
+        (input_gradient("dx[top : top + kh, left : left + kw] = w @ dy[i, j]"), "only the last one is left"),
+        (input_gradient(places="i, j"), "Right without a stride"),
         (
-            transposed_size("(size - 1) * stride - 2 * padding + max(kernel, stride) + output_padding"),
-            'Keras\'s "valid"',
+            input_gradient(result="dx[: (oh - 1) * stride + kh, : (ow - 1) * stride + kw]"),
+            "that no window read are missing",
+        ),
+        (input_gradient("dx[top : top + kh, left : left + kw] += w[..., 0] * dy[i, j, 0]"), "Only the first filter"),
+        (
+            input_gradient("dx[top : top + kh, left : left + kw] += (w * dy[i, j]).mean(-1)"),
+            "You average over the filters",
         ),
         (
-            transposed_size("size * stride + kernel - padding + output_padding"),
-            "Two things. You count one step too many",
-        ),
-        (transposed_size("size * stride"), 'what Keras returns for "same"'),
-        (
-            transposed_size("(size - 1) * stride - 2 * padding + kernel + output_padding", "result < 1"),
-            "output padding only tells sizes apart",
+            input_gradient("dx[top : top + kh, left : left + kw] += (w @ dy[i, j]).sum(-1, keepdims=True)"),
+            "You sum over the input channels",
         ),
         (
-            transposed_size("(size - 1) * stride - 2 * padding + kernel + output_padding", "output_padding >= stride"),
-            "cuts off every pixel leaves no output",
+            input_gradient(array="np.zeros((*size, w.shape[2]))", result="dx.astype(dy.dtype)"),
+            "Your gradient has the type of `dy`",
+        ),
+        (input_gradient(result="dx.astype(w.dtype)"), "Your gradient has the type of `w`"),
+        (input_gradient(result="dx.transpose(1, 0, 2)"), "Rows and columns of the image"),
+        (input_gradient(result="np.moveaxis(dx, -1, 0)"), "channels first"),
+        (input_gradient(result="-dx"), "The sign is turned"),
+        (input_gradient(refusal="dy.shape[0] < oh or dy.shape[1] < ow"), "One that is too large fits no better"),
+        (
+            cell("""
+def input_gradient(dy, w, size, stride=1):
+    dx = np.zeros((*size, w.shape[2]))
+    for i in range(dy.shape[0]):
+        for j in range(dy.shape[1]):
+            for u in range(w.shape[0]):
+                for v in range(w.shape[1]):
+                    if i * stride + u < size[0] and j * stride + v < size[1]:
+                        dx[i * stride + u, j * stride + v] += w[u, v] @ dy[i, j]
+    return dx
+"""),
+            "you return numbers for it",
+        ),
+        (
+            cell("""
+def input_gradient(dy, w, size, stride=1):
+    if dy.shape[:2] != tuple(arithmetic.output_size(n, k, stride) for n, k in zip(size, w.shape)):
+        raise ValueError
+    dx, count = np.zeros((*size, w.shape[2])), np.zeros((*size, 1))
+    for i in range(dy.shape[0]):
+        for j in range(dy.shape[1]):
+            place = np.s_[i * stride : i * stride + w.shape[0], j * stride : j * stride + w.shape[1]]
+            dx[place] += w @ dy[i, j]
+            count[place] += 1
+    return dx / np.maximum(count, 1)
+"""),
+            "You average where stamps overlap",
         ),
     ],
 }
@@ -520,19 +555,24 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
 EQUIVALENT = {
     "01.1": [
         cell("""
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    places = range(0, size + 2 * padding - dilation * (kernel - 1), stride)
-    if not places:
-        raise ValueError("no place")
-    return len(places)
+def input_sizes(outputs, kernel, stride=1, padding=0, dilation=1):
+    found = []
+    for size in range(1, outputs * stride + dilation * kernel + 1):
+        room = size + 2 * padding - dilation * (kernel - 1) - 1
+        if room >= 0 and room // stride + 1 == outputs:
+            found.append(size)
+    if not found:
+        raise ValueError("none")
+    return min(found), max(found)
 """),
         cell("""
-import math
-def output_size(size, kernel, stride=1, padding=0, dilation=1):
-    result = math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
-    if result < 1:
+def input_sizes(outputs, kernel, stride=1, padding=0, dilation=1):
+    if outputs < 1:
         raise ValueError
-    return float(result)
+    largest = outputs * stride + dilation * (kernel - 1) - 2 * padding
+    if largest <= 0:
+        raise ValueError
+    return np.array([max(1, largest - stride + 1), largest])
 """),
     ],
     "01.2": [
@@ -610,15 +650,26 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
     ],
     "01.7": [
         cell("""
-def transposed_size(size, kernel, stride=1, padding=0, output_padding=0):
-    if output_padding not in range(stride):
+def input_gradient(dy, w, size, stride=1):
+    (oh, ow), (kh, kw) = dy.shape[:2], w.shape[:2]
+    if oh != (size[0] - kh) // stride + 1 or ow != (size[1] - kw) // stride + 1:
         raise ValueError
-    end = 0
-    for stamp in range(size):
-        end = stamp * stride + kernel
-    if end + output_padding <= 2 * padding:
+    spread = np.zeros((size[0] + kh - 1, size[1] + kw - 1, dy.shape[2]))
+    spread[kh - 1 : kh - 1 + (oh - 1) * stride + 1 : stride, kw - 1 : kw - 1 + (ow - 1) * stride + 1 : stride] = dy
+    windows = np.lib.stride_tricks.sliding_window_view(spread, (kh, kw), axis=(0, 1))
+    return np.einsum("hwouv,uvio->hwi", windows, w[::-1, ::-1])
+"""),
+        cell("""
+def input_gradient(dy, w, size, stride=1):
+    if dy.shape[:2] != tuple(arithmetic.output_size(n, k, stride) for n, k in zip(size, w.shape)):
         raise ValueError
-    return end - padding - padding + output_padding
+    dx = np.zeros((*size, w.shape[2]))
+    for u in range(w.shape[0]):
+        for v in range(w.shape[1]):
+            rows = slice(u, u + stride * (dy.shape[0] - 1) + 1, stride)
+            columns = slice(v, v + stride * (dy.shape[1] - 1) + 1, stride)
+            dx[rows, columns] += dy @ w[u, v].T
+    return dx
 """),
     ],
 }

@@ -1,5 +1,6 @@
 """Predictions in a lesson: committing or not, what counts, what is kept, what is shown, and that nothing stops."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -397,6 +398,25 @@ def test_a_field_takes_a_number_by_its_button_or_by_enter(built, said, file):
     assert button.disabled
     reveal("03.a", 0.3)
     assert "far off" in said()
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["Enter comes first", "the value was known before"])
+def test_enter_takes_what_stands_in_the_field_when_it_is_pressed(built, file, known):
+    """The page sends the key before the text that it ends; a text that was sent when the field was left comes alone."""
+
+    async def typed():
+        predict("03.a", SHARE, unit="%")
+        field = built[0].children[1].children[0]
+        field.value = "40" if known else "4"  # as somebody left it, who then came back
+        assert not file.exists(), "to leave the field is not to commit"
+        field._handle_custom_msg({"event": "submit"}, [])
+        if not known:
+            field.value = "40"
+        else:
+            await asyncio.sleep(2 * prompt._PATIENCE)
+
+    asyncio.run(typed())
+    assert [event["guess"] for event in kept(file)["03.a"]] == [40]
 
 
 def test_a_widget_says_when_it_is_too_late(built, said):
