@@ -28,10 +28,8 @@ for each in (ROOT / "teaching", ROOT):  # a script's folder is on the path alrea
 from grading import report, submissions, unit  # noqa: E402
 from grading.jail import WARNING, Limits, Place, works  # noqa: E402
 
-from cnnlib.exercises import course, source  # noqa: E402
+from cnnlib.exercises import course, exercises_of, source  # noqa: E402
 from cnnlib.parallel import Campaign, CampaignError  # noqa: E402
-
-WAYS = Path(__file__).parent / "grading" / "ways.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["--unit"]:
         return run_unit(*arguments[1:])
     options = _parser().parse_args(arguments)
+    if options.ways:
+        print(ways())
+        return 0
     try:
         return grade(options)
     except (CampaignError, ValueError, OSError) as error:
@@ -50,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def grade(options: argparse.Namespace) -> int:
-    folder = options.folder.resolve()
-    if not folder.is_dir():
-        raise ValueError(f"{options.folder} is no folder. One folder for each learner is expected in it.")
+    folder = options.folder.resolve() if options.folder else None
+    if folder is None or not folder.is_dir():
+        raise ValueError(f"{options.folder or 'Nothing'} is no folder. One folder for each learner is expected in it.")
     out = (options.out or folder.with_name(folder.name + "-graded")).resolve()
     if out.is_relative_to(folder):
         raise ValueError("the results must not lie among the submissions: choose another --out")
@@ -134,9 +135,21 @@ def run_unit(rules: str, learner: str, path: str) -> int:
 
 
 def rules_of(given: dict) -> unit.Rules:
-    ways = json.loads(WAYS.read_text(encoding="utf-8")) if WAYS.exists() else {}
     variants = Path(given["variants"]) if given["variants"] else None
-    return unit.Rules(**{**given, "variants": variants, "limits": Limits(**given["limits"]), "ways": ways})
+    return unit.Rules(**{**given, "variants": variants, "limits": Limits(**given["limits"])})
+
+
+def ways() -> str:
+    """Which exercises are judged outside of the sandbox, and which cannot be."""
+    lines, counted = [], {unit.OUTSIDE: 0, unit.INSIDE: 0}
+    for path in course.numbered(course.current().lessons_folder()):
+        number = path.name.partition("_")[0]
+        for id, each in exercises_of(number).items():
+            counted[unit.way(each)] += 1
+            if unit.way(each) == unit.INSIDE:
+                lines.append(f"  {id:<6} {each.title}")
+    head = f"{counted[unit.OUTSIDE]} exercises are judged outside and count; {counted[unit.INSIDE]} are not:"
+    return "\n".join([head, *lines])
 
 
 def fingerprint(rules: dict) -> str:
@@ -176,7 +189,7 @@ def _tell(record: dict) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="a folder for each learner, with notebooks in it")
+    parser.add_argument("folder", type=Path, nargs="?", help="a folder for each learner, with notebooks in it")
     parser.add_argument(
         "--hidden", action="store_true", help="count only what is judged outside, by three secret draws"
     )
@@ -187,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=1200.0, help="that one notebook may take, by the clock")
     parser.add_argument("--memory", type=float, default=4.0, help="GB that one notebook may take")
     parser.add_argument("--no-sandbox", action="store_true", help="run with your own rights, for notebooks you trust")
+    parser.add_argument("--ways", action="store_true", help="grade nothing; say which exercise is judged where")
     return parser
 
 

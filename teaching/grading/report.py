@@ -225,12 +225,19 @@ def _first(table: list[Row], lesson: str) -> str:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
-table { border-collapse: collapse; margin: .5em 0 1.5em } caption { text-align: left; font-weight: 600; padding: .3em 0 }
-th, td { border: 1px solid #ccc; padding: .25em .6em; text-align: left; vertical-align: top } thead th { background: #f2f2f2 }
-td.n { text-align: center } .warn { border-left: 5px solid #d55e00; padding: .5em 1em; background: #fff3ec }
-img { max-width: 100%; height: auto } .wide { overflow-x: auto } details { margin: .4em 0 } code { background: #f2f2f2 }
-.RIGHT { background: #dff3ec } .WRONG { background: #fbe5d9 } .CRASHED { background: #f6e3ef } .NOT_ATTEMPTED { color: #666 }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em;
+  color: #222; background: #fff }
+table { border-collapse: collapse; margin: .5em 0 1.5em }
+caption { text-align: left; font-weight: 600; padding: .3em 0 }
+th, td { border: 1px solid #ccc; padding: .25em .6em; text-align: left; vertical-align: top }
+thead th { background: #f2f2f2 }
+td.n { text-align: center }
+.warn { border-left: 5px solid #d55e00; padding: .5em 1em; background: #fff3ec }
+.wide { overflow-x: auto }
+img { max-width: 100%; height: auto }
+details { margin: .4em 0 }
+.RIGHT { background: #dff3ec } .WRONG { background: #fbe5d9 } .CRASHED { background: #f6e3ef }
+.NOT_ATTEMPTED { color: #595959 }
 """
 
 
@@ -253,9 +260,11 @@ def _page(
     if not fence:
         parts.append(f'<p class="warn">{say(WARNING.format(why="or was switched off"))}</p>')
     mode = (
-        "Marks that count: three secret draws of cases; exercises whose check needs the learner's own objects give no points."
+        "Marks that count: three secret draws of cases. Exercises marked ◇, whose check needs the learner's own "
+        "objects, give no points."
         if hidden
-        else "Practice marks: a learner who wants to can forge those that are marked ◇. For marks that count use --hidden."
+        else "Practice marks: a learner who wants to can forge those of exercises marked ◇. For marks that count use "
+        "--hidden."
     )
     parts.append(f"<p>{len(learners)} learners, {len(graded)} notebooks. {say(mode)}</p>")
     if not table:
@@ -403,4 +412,5 @@ def _image(figure: Figure, alt: str) -> str:
     FigureCanvasAgg(figure)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=130)
-    return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"></p>'
+    text = base64.b64encode(data.getvalue()).decode()
+    return f'<p><img alt="{html.escape(alt)}" src="data:image/png;base64,{text}"></p>'

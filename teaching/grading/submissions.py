@@ -157,7 +157,7 @@ def _without_magics(text: str) -> str:
 
 
 def chosen(submission: Submission, id: str, names: list[str], lesson: Path, order: list[str]) -> list[str] | None:
-    """The cells to run before an exercise's answer can be asked for: imports, and what it needs; None if it is not there.
+    """The cells to run before an answer can be asked for: imports, and what it needs; None if there is none.
 
     Args:
         submission: the notebook.
@@ -192,7 +192,7 @@ def chosen(submission: Submission, id: str, names: list[str], lesson: Path, orde
         bound = {name for number in found for name in _bound(earlier[number])} | wanted
         for number in range(min(found), end):
             if number not in found and own[number] and _touches(earlier[number]) & bound:
-                found |= {number} | {n for n in _needed(earlier[number], earlier[:number])}
+                found |= {number} | _needed(earlier[number], earlier[:number])
                 changed = True
     return [_imports(cells), *(earlier[number] for number in sorted(found))]
 

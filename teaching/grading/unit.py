@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnnlib.exercises import CheckExercise, Exercise, FunctionExercise, compare, exercises_of, source
 from cnnlib.exercises import course as courses
 from cnnlib.exercises import sandbox as engine
@@ -43,7 +45,6 @@ class Rules:
         hidden: marks that count: only what is judged outside of the sandbox.
         fence: with bubblewrap.
         variants: the instructor's folder, or None.
-        ways: exercise -> "outside" or "inside", of those whose kind does not tell.
     """
 
     secret: str
@@ -51,22 +52,45 @@ class Rules:
     hidden: bool = False
     fence: bool = True
     variants: Path | None = None
-    ways: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
     def seed(self, id: str, draw: int) -> int:
         return int(hashlib.sha256(f"{self.secret} {id} {draw}".encode()).hexdigest()[:15], 16)
-
-    def way(self, exercise: Exercise) -> str:
-        """Where an exercise is judged: a check that handles objects of the learner's must run where they are."""
-        return self.ways.get(exercise.id, INSIDE if isinstance(exercise, CheckExercise) else OUTSIDE)
 
 
 # --- a function in the sandbox ----------------------------------------------------------------------------------------
 
 
 class Misplaced(RuntimeError):
-    """An exercise cannot be judged outside of the sandbox."""
+    """Something of an exercise cannot be handed into the sandbox, so it cannot be judged outside of it."""
+
+
+def packed(args: tuple, kwargs: dict) -> str:
+    """Arguments as they go into the sandbox.
+
+    Raises:
+        Misplaced: they cannot be packed, or only with the course's checks, which hold the answers.
+    """
+    try:
+        data = pickle.dumps((args, kwargs))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise Misplaced(str(error)) from None
+    if courses.current().checks.encode() in data:
+        raise Misplaced("an argument belongs to the checks")
+    return base64.b64encode(data).decode()
+
+
+def way(exercise: Exercise) -> str:
+    """Where an exercise is judged: a check that handles objects of the learner's must run where they are."""
+    if isinstance(exercise, CheckExercise):
+        return INSIDE
+    if isinstance(exercise, FunctionExercise):
+        try:
+            for case in exercise.cases(np.random.default_rng(0)):
+                packed(case.args, dict(case.kwargs))
+        except Misplaced:
+            return INSIDE
+    return OUTSIDE
 
 
 class Remote:
@@ -89,10 +113,7 @@ class Remote:
 
     def attempt(self, args: tuple, kwargs: dict) -> engine.Attempt:
         """One call. Arguments that the function changes are changed here as well."""
-        try:
-            sent = base64.b64encode(pickle.dumps((args, kwargs))).decode()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise Misplaced(f"its cases cannot be handed into the sandbox ({error})") from None
+        sent = packed(args, kwargs)
         try:
             reply = self.jail.ask(self.limits.call, do="call", answer=self.number, arguments=sent, limit=self.limit)
             if "failed" in reply:
@@ -258,10 +279,10 @@ def _row(
     rules: Rules,
     sandboxes: _Sandboxes,
 ) -> dict[str, Any]:
-    id, way = exercise.id, rules.way(exercise)
+    id, where = exercise.id, way(exercise)
     cells = submissions.chosen(submission, id, names, path, order)
     row = {
-        "way": way,
+        "way": where,
         "hints": submission.hints.get(id, 0),
         "answer_shown": id in submission.shown,
         "check_missing": id not in submission.checks,
@@ -271,7 +292,7 @@ def _row(
     if cells is None:
         return {**row, "outcome": "NOT_ATTEMPTED", "says": "", "likely": ""}
     try:
-        if way == INSIDE:
+        if where == INSIDE:
             return {**row, **_inside(exercise, names, cells, rules, sandboxes)}
         for draw in range(rules.draws):
             judged = _outside(exercise, names, cells, rules, draw, sandboxes)
@@ -330,8 +351,6 @@ def _raised(exercise: Exercise, rules: Rules, draw: int) -> dict[str, type]:
     """The kinds of errors that the exercise asks for, by name, beside Python's own."""
     if not isinstance(exercise, FunctionExercise):
         return {}
-    import numpy as np
-
     found = {}
     for case in exercise.cases(np.random.default_rng(rules.seed(exercise.id, draw))):
         kinds = case.raises if isinstance(case.raises, tuple) else (case.raises,)
@@ -364,4 +383,4 @@ def _as_reference(id: str, path: Path, cells: list[str]) -> bool:
         return False
 
 
-__all__ = ["INSIDE", "OUTSIDE", "Misplaced", "Remote", "Rules", "exercises", "grade"]
+__all__ = ["INSIDE", "OUTSIDE", "Misplaced", "Remote", "Rules", "exercises", "grade", "way"]
