@@ -25,7 +25,7 @@ for each in (ROOT / "teaching", ROOT):  # a script's folder is on the path alrea
     if str(each) not in sys.path:
         sys.path.insert(0, str(each))
 
-from grading import report, submissions, unit  # noqa: E402
+from grading import submissions, unit  # noqa: E402
 from grading.jail import WARNING, Limits, Place, works  # noqa: E402
 
 from cnnlib.exercises import course, exercises_of, source  # noqa: E402
@@ -51,9 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def grade(options: argparse.Namespace) -> int:
+    from grading import report  # draws, which no unit does
+
     folder = options.folder.resolve() if options.folder else None
-    if folder is None or not folder.is_dir():
-        raise ValueError(f"{options.folder or 'Nothing'} is no folder. One folder for each learner is expected in it.")
+    if folder is None or not folder.is_dir() or str(options.folder) == ".":
+        raise ValueError("Which folder holds the submissions? A folder for each learner is expected in it.")
     out = (options.out or folder.with_name(folder.name + "-graded")).resolve()
     if out.is_relative_to(folder):
         raise ValueError("the results must not lie among the submissions: choose another --out")
@@ -112,7 +114,7 @@ def collect(folder: Path, lessons: list[str] | None) -> tuple[list[submissions.S
     found, refused = [], []
     for learner, path in submissions.files(folder):
         name = path.relative_to(folder).as_posix().encode("utf-8", "replace").decode()
-        if report.is_progress(path):
+        if submissions.is_progress(path):
             continue
         try:
             each = submissions.read(learner, path, known)

@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .jail import WARNING
-from .submissions import _name, files
+from .submissions import files, is_progress, owner
 
 OUTCOMES = ("RIGHT", "WRONG", "CRASHED", "NOT_ATTEMPTED")
 WORDS = dict(zip(OUTCOMES, ("right", "not right yet", "stopped with an error", "not attempted")))
@@ -82,15 +82,10 @@ def _number(value: Any) -> int:
 # --- what learners hand in beside notebooks ---------------------------------------------------------------------------
 
 
-def is_progress(path: Path) -> bool:
-    """Whether a file is the course's record of progress."""
-    return path.suffix == ".json" and path.name.startswith("progress") and not path.is_symlink()
-
-
 def told_by_learners(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Learner and exercise -> attempts, hints, answer shown, as the files of progress say. No mark comes of it."""
     found = {}
-    paths = [*files(folder), *((_name(p.relative_to(folder).parts), p) for p in folder.rglob(".cnnlib/progress.json"))]
+    paths = [*files(folder), *((owner(p.relative_to(folder).parts), p) for p in folder.rglob(".cnnlib/progress.json"))]
     for learner, path in paths:
         if not is_progress(path) or path.stat().st_size > 2_000_000:
             continue

@@ -64,8 +64,13 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
         if any(part.startswith(".") or part == "__MACOSX" for part in parts[:-1]) or parts[-1].startswith("."):
             continue
         if path.is_symlink() or any(parent.is_symlink() for parent in _between(path, folder)) or path.is_file():
-            found.append((_name(parts), path))
+            found.append((owner(parts), path))
     yield from sorted(found, key=lambda each: (each[0], each[1].as_posix()))
+
+
+def is_progress(path: Path) -> bool:
+    """Whether a file is the course's record of progress."""
+    return path.suffix == ".json" and path.name.startswith("progress") and not path.is_symlink()
 
 
 def _between(path: Path, folder: Path) -> Iterator[Path]:
@@ -75,7 +80,8 @@ def _between(path: Path, folder: Path) -> Iterator[Path]:
         yield parent
 
 
-def _name(parts: tuple[str, ...]) -> str:
+def owner(parts: tuple[str, ...]) -> str:
+    """Whose a file is, by its path: the first folder, else the name of the file."""
     name = parts[0] if len(parts) > 1 else Path(parts[0]).stem
     name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
     return "".join(letter if letter.isprintable() else "�" for letter in name).strip() or "(no name)"
