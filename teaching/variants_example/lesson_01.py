@@ -1,8 +1,8 @@
 """An example of cases and tasks of your own for lesson 01. Copy the folder to a place that learners do not see.
 
-`CASES` adds cases to an exercise of the lesson, judged by its own reference. `EXERCISES` are tasks of your own: under an
-id of the lesson they take its place, under a new one they are added. `ASKS` says what a notebook has to define for one
-that the lesson does not have; hand its text out on paper.
+`CASES` adds cases to an exercise of the lesson, judged by its own reference. `EXERCISES` are tasks of your own: under
+an id of the lesson they take its place, under a new one they are added. `ASKS` says what a notebook has to define for
+one that the lesson does not have; hand its text out on paper.
 """
 
 from cnnlib.exercises import Case, FunctionExercise, Misconception

@@ -1,6 +1,6 @@
 """A class that never was: notebooks of one lesson with right answers, wrong ones from its tests, stubs, and oddities.
 
-    python tests/support/synthetic_class.py 01 FOLDER --learners 30
+python tests/support/synthetic_class.py 01 FOLDER --learners 30
 """
 
 import argparse
@@ -18,8 +18,8 @@ from _lessons import choose  # noqa: E402
 from cnnlib.exercises import source  # noqa: E402
 
 NAMES = [
-    "Ada", "Đặng Thị Hoa", "王小明", "Олена Шевченко", "محمد علي", "O'Brien, Síle", "<b>Bobby</b>", "=1+1", "José Núñez",
-    "שרה כהן", "さくら", "Ωμέγα", "김민준", "Zoë",
+    "Ada", "Đặng Thị Hoa", "王小明", "Олена Шевченко", "محمد علي", "O'Brien, Síle", "<b>Bobby</b>", "=1+1",
+    "José Núñez", "שרה כהן", "さくら", "Ωμέγα", "김민준", "Zoë",
 ]  # fmt: skip
 
 
