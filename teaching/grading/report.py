@@ -231,6 +231,7 @@ td.n { text-align: center }
 .wide { overflow-x: auto }
 img { max-width: 100%; height: auto }
 details { margin: .4em 0 }
+code { background: #f2f2f2; padding: 0 .2em }
 .RIGHT { background: #dff3ec } .WRONG { background: #fbe5d9 } .CRASHED { background: #f6e3ef }
 .NOT_ATTEMPTED { color: #595959 }
 """
@@ -283,7 +284,7 @@ def _monday_part(table: list[Row]) -> list[str]:
 
 
 def _misconception_part(table: list[Row]) -> list[str]:
-    lines = [[exercise, len(who), said, ", ".join(who)] for exercise, said, who in misconceptions(table)]
+    lines = [[exercise, len(who), said, "; ".join(who)] for exercise, said, who in misconceptions(table)]
     parts = ["<h2>Wrong ideas</h2>"]
     if not lines:
         return [*parts, "<p>The checks recognised none.</p>"]
@@ -351,10 +352,18 @@ def _look_at(table: list[Row], graded: list[Graded], refused: list[tuple[str, st
 def _table(caption: str, head: list[str], lines: list[list[Any]]) -> str:
     names = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
     body = "".join(
-        "<tr>" + "".join(f"<td><bdi>{html.escape(str(value))}</bdi></td>" for value in line) + "</tr>" for line in lines
+        "<tr>" + "".join(f"<td><bdi>{_marked(str(value))}</bdi></td>" for value in line) + "</tr>" for line in lines
     )
     said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return f'<div class="wide"><table>{said}<thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _marked(text: str) -> str:
+    """HTML of a text with `code` between backticks, as the checks write it."""
+    parts = html.escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from _lessons import choose  # noqa: E402
 from cnnlib.exercises import source  # noqa: E402
 
 NAMES = [
-    "Ada", "Đặng Thị Hoa", "王小明", "Олена Шевченко", "محمد علي", "O'Brien, Síle", "<b>Bobby</b>", "=1+1",
+    "Ada", "Đặng Thị Hoa", "王小明", "Олена Шевченко", "محمد علي", "O'Brien, Síle", "<b>Bobby", "=1+1",
     "José Núñez", "שרה כהן", "さくら", "Ωμέγα", "김민준", "Zoë",
 ]  # fmt: skip
 

@@ -24,8 +24,8 @@ def graded(learner, *exercises, file="x.ipynb"):
 
 CLASS = [
     graded("ada", exercise(), exercise(), exercise(), exercise(way="inside")),
-    graded("<b>bob</b>", exercise("WRONG", "A fence ends <i>too</i>."), exercise(shape="s")),
-    graded("=1+1", exercise("WRONG", "A fence ends <i>too</i>."), exercise("CRASHED")),
+    graded("<b>bob</b>", exercise("WRONG", "A fence `ends` <i>too</i>."), exercise(shape="s")),
+    graded("=1+1", exercise("WRONG", "A fence `ends` <i>too</i>."), exercise("CRASHED")),
     graded("王小明", exercise("NOT_ATTEMPTED"), exercise("WRONG", "Sorted the other way.")),
 ]
 
@@ -57,8 +57,8 @@ def test_the_page_shows_names_as_text_and_the_wrong_ideas_of_the_class(written):
     _, _, page = written()
     assert "<b>bob" not in page
     assert "&lt;b&gt;bob&lt;/b&gt;" in page
-    assert "A fence ends &lt;i&gt;too&lt;/i&gt;." in page
-    assert "2× A fence ends" in page
+    assert "A fence <code>ends</code> &lt;i&gt;too&lt;/i&gt;." in page
+    assert "2× A fence <code>ends</code>" in page
     assert page.count('alt="') == 2
     assert "http" not in page.replace("http-equiv", "")
     assert "NO SANDBOX" not in page
@@ -67,7 +67,7 @@ def test_the_page_shows_names_as_text_and_the_wrong_ideas_of_the_class(written):
 
 def test_wrong_ideas_are_counted_by_learners_and_the_hardest_exercise_comes_first():
     table = report.rows(CLASS, TITLES, {}, hidden=False)
-    assert report.misconceptions(table)[0] == ("07.1", "A fence ends <i>too</i>.", ["<b>bob</b>", "=1+1"])
+    assert report.misconceptions(table)[0] == ("07.1", "A fence `ends` <i>too</i>.", ["<b>bob</b>", "=1+1"])
     assert [each[:4] for each in report.monday(table)] == [("07.1", "Fence posts", 1, 3), ("07.2", "Heights", 2, 4)]
 
 
