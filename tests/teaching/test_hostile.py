@@ -42,9 +42,10 @@ FORGERIES = {
         "from fences.checks.lesson_07 import EXERCISES\nnails = EXERCISES[2].expected",
     ),
     "looks for the answers on the disk": (
-        "import pathlib, re\nfound = [p for p in pathlib.Path('/').rglob('*07*') if 'proc' not in str(p)]\n"
-        "text = ' '.join(p.read_text() for p in found if p.is_file())",
-        "exec(text[text.index('def posts'):][:120])",
+        "import os, re\ntext = ''\nfor folder, _, names in os.walk('/'):\n    for name in names:\n"
+        "        if '07' in name and not folder.startswith(('/proc', '/usr', '/dev')):\n"
+        "            text += open(os.path.join(folder, name), errors='replace').read()",
+        "exec(re.search(r'def posts\\(panels\\):\\n(    .*\\n)+', text)[0])\nposts = posts",
         "nails = int(re.search(r'expected=(\\d+)', text)[1])",
     ),
     "an object that equals everything": (
