@@ -16,17 +16,19 @@ PYTHON := $(or $(shell $(FIND)),python3)
 endif
 ENVIRONMENT = "$(PYTHON)" tools/environment.py
 LESSON ?=
+FOLDER ?=
 ARGS ?=
 # What is tested on the oldest versions: the package, and lesson 01 executed.
 OLDEST ?= tests/test_*.py tests/trace tests/detection tests/segmentation tests/plotting tests/models \
           notebooks/01_convolution_arithmetic.ipynb
 
 export VENV
+export FOLDER
 export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress grade backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -42,6 +44,7 @@ help:
 	@echo "make claims     run every lesson for seeds 0-2 on every installed backend"
 	@echo "make bench      cnnlib against its peers, as ratios"
 	@echo "make progress   show your progress"
+	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -92,6 +95,9 @@ bench: env
 
 progress: env
 	@$(PY) -m cnnlib.exercises
+
+grade: env
+	@$(PY) teaching/grade.py "$$FOLDER" $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
