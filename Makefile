@@ -26,7 +26,7 @@ export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build glossary solutions lint timings claims bench progress backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -35,6 +35,7 @@ help:
 	@echo "make build      build notebooks/ from solutions/      (LESSON=01: one lesson; ARGS=--check: only compare)"
 	@echo "                                                      (ARGS=--text: only text changed, keep the outputs)"
 	@echo "make glossary   make docs/glossary.md and docs/formulas.md from the lessons (make build does so, too)"
+	@echo "make experiments  make docs/experiments.md from the stored results (make build does so, too)"
 	@echo "make solutions  build answered, executed notebooks in build/solutions/"
 	@echo "make lint       ruff: lint and format check"
 	@echo "make timings    measure every lesson and write the table of the README"
@@ -65,9 +66,13 @@ check: lint
 build: env
 	$(PY) tools/build.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
 	$(PY) tools/reference_pages.py $(filter --check,$(ARGS))
+	$(PY) tools/experiments_page.py $(filter --check,$(ARGS))
 
 glossary: env
 	$(PY) tools/reference_pages.py $(ARGS)
+
+experiments: env
+	$(PY) tools/experiments_page.py $(ARGS)
 
 solutions: env
 	$(PY) tools/build.py --solutions $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)

@@ -37,6 +37,12 @@ _MODULES = (
     "training",
     "transfer",
 )
-_FUNCTIONS = {"claim": "claims", "exercise": "exercises", "progress": "exercises"}
+_FUNCTIONS = {
+    "claim": "claims",
+    "exercise": "exercises",
+    "predict": "exercises",
+    "progress": "exercises",
+    "reveal": "exercises",
+}
 
 __getattr__, __dir__, __all__ = exports(__name__, _MODULES, _FUNCTIONS)

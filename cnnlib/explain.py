@@ -634,14 +634,33 @@ def randomised(model: keras.Model, layers_to_shuffle: Sequence[str] | None = Non
     The sanity check of Adebayo and others (2018): an explanation that looks the same for both networks explains
     nothing. None shuffles every dense layer and convolution; otherwise those named.
     """
-    chosen = None if layers_to_shuffle is None else [find_layer(model, name).name for name in layers_to_shuffle]
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    rng = np.random.default_rng(seed)
-    for _, layer in walk(copy):
-        if isinstance(layer, (layers.Dense, *CONVOLUTIONS)) and (chosen is None or layer.name in chosen):
-            layer.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in layer.get_weights()])
+    _shuffle(copy, layers_to_shuffle, seed)
     return copy
+
+
+@contextlib.contextmanager
+def shuffled(model: keras.Model, layers_to_shuffle: Sequence[str] | None = None, seed: int = 0) -> Iterator[None]:
+    """Within it, the model itself has the weights of its `randomised` copy: nothing need be compiled again.
+
+    >>> with explain.shuffled(model):
+    ...     control = explain.grad_cam(model, images)
+    """
+    learnt = model.get_weights()
+    try:
+        _shuffle(model, layers_to_shuffle, seed)
+        yield
+    finally:
+        model.set_weights(learnt)
+
+
+def _shuffle(model: keras.Model, chosen: Sequence[str] | None, seed: int) -> None:
+    names = None if chosen is None else [find_layer(model, name).name for name in chosen]
+    rng = np.random.default_rng(seed)
+    for _, layer in walk(model):
+        if isinstance(layer, (layers.Dense, *CONVOLUTIONS)) and (names is None or layer.name in names):
+            layer.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in layer.get_weights()])
 
 
 def shuffled_from_the_top(model: keras.Model, stages: Sequence[str], seed: int = 0) -> Iterator[str]:

@@ -397,6 +397,16 @@ def test_randomised_keeps_the_values_and_loses_what_was_learnt(model, batch):
     assert [v.path.split("/")[-2] for v, c in zip(model.weights, changed) if c] == ["last", "last"]
 
 
+def test_shuffled_within_is_the_randomised_copy_and_is_put_back(model, batch):
+    before, wanted = model.predict_on_batch(batch), explain.randomised(model, seed=3).predict_on_batch(batch)
+    with explain.shuffled(model, seed=3):
+        np.testing.assert_allclose(model.predict_on_batch(batch), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.predict_on_batch(batch), before, rtol=1e-6)
+    with pytest.raises(ValueError, match="nothing"), explain.shuffled(model, ["scores", "nothing"]):
+        pass
+    np.testing.assert_allclose(model.predict_on_batch(batch), before, rtol=1e-6)
+
+
 def test_shuffling_from_the_top_goes_down_and_puts_everything_back(model, batch):
     before = [w.copy() for w in model.get_weights()]
     names = [v.path.split("/")[-2] for v in model.weights]

@@ -6,11 +6,12 @@ them to all lessons, and each of them to a notebook that was broken on purpose. 
 finds.
 """
 
+import ast
 import getpass
 import html
 import re
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -35,6 +36,14 @@ CODE_LINES = (20, 450)
 MEDIAN_CELL = 7
 LONG_CELL = 18  # nine of ten code cells are not longer
 WORDS_PER_LINE = (3.0, 25.0)
+# The house numbers themselves, for a lesson that asks for predictions (`is_revised`).
+LEAN_CELLS = (35, 70)
+LEAN_LINES = (20, 220)
+LEAN_MEDIAN = (4, 6)
+PREDICTIONS = 5  # in each of the lessons 01 to 13, at least
+WANTS_PREDICTIONS = {f"{number:02d}" for number in range(1, 14)}
+EXPECTED = re.compile(r"(●{1,3}○{0,2}) · (\d+) min")  # what an exercise says to expect
+ASKED = re.compile(r"^predict\(", re.MULTILINE)
 
 # A path is a defect wherever it stands: it differs between machines, and may hold a name.
 PATH = re.compile(
@@ -308,6 +317,181 @@ def parts_are_sittings(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def is_revised(notebook: NotebookNode) -> bool:
+    """Whether the lesson was revised to be lean: as soon as it asks for a prediction, all of that is held."""
+    return any(ASKED.search(cell.source) for _, cell in code_cells(notebook))
+
+
+def parts_are_whole(notebook: NotebookNode) -> list[str]:
+    """A revised lesson has parts: a table of them in its opening, and in each a question at the top and "So far".
+
+    The minutes of the table add up to reading and exercises.
+    """
+    if not is_revised(notebook):
+        return []
+    first = notebook.cells[0].source
+    text = FENCED.sub("", "\n".join(cell.source for _, cell in markdown(notebook)))
+    pieces = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    parts = [(title, body) for title, body in zip(pieces[1::2], pieces[2::2]) if title.startswith("Part ")]
+    if not parts:
+        return ["a revised lesson has parts of at most 30 min each: '## Part 1 · Title'"]
+    complaints = []
+    rows = re.findall(r"^\| (\d+) .*\| (\d+) \|$", first, re.MULTILINE)
+    if "| part | question | minutes |" not in first:
+        complaints.append("the first cell has no table '| part | question | minutes |'")
+    elif [int(number) for number, _ in rows] != list(range(1, len(parts) + 1)):
+        complaints.append(f"the table of the first cell has the rows {[n for n, _ in rows]} for {len(parts)} parts")
+    for number, (title, body) in enumerate(parts, start=1):
+        if not title.startswith(f"Part {number} · "):
+            complaints.append(f"'## {title}' is not '## Part {number} · Title'")
+        if not re.match(r"\s*\*\*[^*]+\?\*\*\s", body):
+            complaints.append(f"'## {title}' does not begin with its question in bold")
+        if not re.search(r"^\*\*So far\*\*:", body, re.MULTILINE):
+            complaints.append(f"'## {title}' has no recap, '**So far**: ...'")
+    try:
+        opening = read_opening(first)
+    except ValueError:  # told by opens_well
+        return complaints
+    took, whole = sum(int(minutes) for _, minutes in rows), opening.reading + opening.exercises
+    if rows and took != whole:
+        complaints.append(f"the table's minutes are {took} together, reading and exercises {whole}")
+    return complaints
+
+
+def exercises_say_what_to_expect(notebook: NotebookNode) -> list[str]:
+    """In a revised lesson the heading of an exercise is followed by `●●○ · 10 min`, and the minutes add up."""
+    if not is_revised(notebook):
+        return []
+    complaints, minutes = [], 0
+    for number, cell in markdown(notebook):
+        for match in re.finditer(r"^### Exercise (\S+).*$", cell.source, re.MULTILINE):
+            below = cell.source[match.end() :].strip().partition("\n")[0].strip()
+            expected = EXPECTED.fullmatch(below)
+            if not expected or len(expected[1]) != 3:
+                complaints.append(
+                    f"cell {number}: exercise {match[1]} does not say what to expect: '●●○ · 10 min' below its heading"
+                )
+            else:
+                minutes += int(expected[2])
+    try:
+        stated = read_opening(notebook.cells[0].source).exercises
+    except ValueError:  # told by opens_well
+        return complaints
+    if not complaints and minutes != stated:
+        complaints.append(f"the exercises take {minutes} min together, the first cell says {stated}")
+    return complaints
+
+
+def predictions_are_whole(notebook: NotebookNode) -> list[str]:
+    """Each prediction stands alone under the text that asks, and one later cell reveals it with a computed value.
+
+    Letters count up from a. A reveal that was not asked for is a complaint as well, and so is one that did not run.
+    """
+    complaints: list[str] = []
+    asked: dict[str, int] = {}
+    revealed: dict[str, list[int]] = {}
+    trees = {number: _parsed(cell.source) for number, cell in code_cells(notebook)}
+    constants = _constant_names(trees.values())
+    for number, cell in code_cells(notebook):
+        for call in _calls(trees[number], "predict"):
+            ident = _text(call.args[0]) if call.args else None
+            complaints += _asked_well(notebook, number, trees[number], call)
+            if ident in asked:
+                complaints.append(f"cell {number} asks for the prediction {ident} again")
+            elif ident is not None:
+                asked[ident] = number
+        for call in _calls(trees[number], "reveal"):
+            ident = _text(call.args[0]) if call.args else None
+            if ident is None:
+                complaints.append(f"cell {number}: a reveal names its prediction in the call: reveal('03.a', value)")
+                continue
+            revealed.setdefault(ident, []).append(number)
+            if len(call.args) < 2 or not _is_computed(call.args[1], constants):
+                complaints.append(f"cell {number}: the value of the reveal {ident} is not computed")
+            said = [text for output in cell.outputs for text in texts(output)]
+            if not any(f"{ident} · It is " in text for text in said):
+                complaints.append(f"cell {number}: the reveal {ident} is not in its stored output")
+    lesson = _number(notebook)
+    expected = [f"{lesson}.{chr(ord('a') + position)}" for position in range(len(asked))]
+    if list(asked) != expected:
+        complaints.append(f"the predictions are {', '.join(asked)}, not {', '.join(expected)}")
+    for ident, number in asked.items():
+        where = revealed.get(ident, [])
+        if len(where) != 1:
+            complaints.append(f"cell {number}: the prediction {ident} is revealed {len(where)} times, not once")
+        elif where[0] <= number:
+            complaints.append(f"cell {where[0]} reveals {ident} before cell {number} asks for it")
+    complaints += [f"cell {where[0]} reveals {each}, which no cell asks for" for each, where in revealed.items()
+                   if each not in asked]  # fmt: skip
+    if asked and lesson in WANTS_PREDICTIONS and len(asked) < PREDICTIONS:
+        complaints.append(f"the lesson asks for {len(asked)} predictions; {PREDICTIONS} is the least")
+    return complaints
+
+
+def predictions_of(notebook: NotebookNode) -> list[str]:
+    """The ids of the predictions that a page asks for."""
+    calls = [call for _, cell in code_cells(notebook) for call in _calls(_parsed(cell.source), "predict")]
+    return [ident for call in calls if call.args and (ident := _text(call.args[0])) is not None]
+
+
+def _asked_well(notebook: NotebookNode, number: int, tree: ast.Module, call: ast.Call) -> list[str]:
+    """What is amiss with a cell that asks for a prediction."""
+    complaints = []
+    alone = len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) and tree.body[0].value is call
+    if not alone:
+        complaints.append(f"cell {number}: a prediction is asked for in a cell of its own")
+    before = notebook.cells[number - 2] if number > 1 else None
+    if before is None or before.cell_type != "markdown" or "**Predict**" not in before.source:
+        complaints.append(f"cell {number}: a prediction stands right below the text that asks, '**Predict**: ...'")
+    if len(call.args) != 2 or any(_text(each) is None for each in call.args):
+        complaints.append(f"cell {number}: predict('03.a', 'question?') has an id and a question in its call, no guess")
+    if any(keyword.arg == "guess" for keyword in call.keywords):
+        complaints.append(f"cell {number} holds a guess")
+    return complaints
+
+
+def _parsed(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a magic of IPython
+        return ast.Module([], [])
+
+
+def _calls(tree: ast.Module, name: str) -> list[ast.Call]:
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [node for node in found if isinstance(node.func, ast.Name) and node.func.id == name]  # no method of a model
+    return sorted(named, key=lambda node: node.lineno)
+
+
+def _text(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _is_computed(value: ast.expr, constants: set[str]) -> bool:
+    """Whether a value comes from a run: it holds a call, or a name that is not merely another word for a constant."""
+    if isinstance(value, ast.Name):
+        return value.id not in constants
+    return any(isinstance(node, (ast.Call, ast.Name)) for node in ast.walk(value))
+
+
+def _constant_names(trees: Iterable[ast.Module]) -> set[str]:
+    """The names that the page gives nothing but constants."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    given: dict[str, list[bool]] = {}  # of each name: whether what it is given is a constant
+    plainly: set[int] = set()
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            fixed = not any(isinstance(part, (ast.Call, ast.Name)) for part in ast.walk(node.value))
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    plainly.add(id(target))
+                    given.setdefault(target.id, []).append(fixed)
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in plainly:
+            given.setdefault(node.id, []).append(False)  # in a loop, in a tuple, with +=
+    return {name for name, each in given.items() if all(each)}
+
+
 def closes_well(notebook: NotebookNode) -> list[str]:
     """The last headings are Recap, Explain it (with answers folded away), What comes next, References."""
     text = "\n".join(cell.source for _, cell in markdown(notebook))
@@ -437,13 +621,24 @@ def only_times_are_ignored(notebook: NotebookNode) -> list[str]:
 
 
 def house_numbers(notebook: NotebookNode) -> list[str]:
-    """Cells short enough to read, and prose that leads: within loose bounds. Code that is collapsed does not count."""
-    lengths = [_lines(cell.source) for _, cell in code_cells(notebook) if not is_hidden(cell)]
+    """Cells short enough to read, and prose that leads. Code that is collapsed does not count.
+
+    A revised lesson is held to the house numbers, the others to loose bounds around them.
+    """
+    visible = [cell.source for _, cell in code_cells(notebook) if not is_hidden(cell)]
+    lengths = [_lines(source) for source in visible]
     words = sum(len(cell.source.split()) for _, cell in markdown(notebook))
     total = sum(lengths)
-    complaints = _outside("cells", len(notebook.cells), *CELLS) + _outside("lines of code", total, *CODE_LINES)
+    if is_revised(notebook):
+        # A cell that only asks for a prediction is no code to read.
+        middle = statistics.median([_lines(source) for source in visible if not ASKED.match(source)] or [0])
+        cells, lines, median = LEAN_CELLS, LEAN_LINES, LEAN_MEDIAN
+    else:
+        middle = statistics.median(lengths or [1])
+        cells, lines, median = CELLS, CODE_LINES, (1, MEDIAN_CELL)
+    complaints = _outside("cells", len(notebook.cells), *cells) + _outside("lines of code", total, *lines)
     if len(lengths) > 1:
-        complaints += _outside("lines in the median code cell", statistics.median(lengths), 1, MEDIAN_CELL)
+        complaints += _outside("lines in the median code cell", middle, *median)
         long = statistics.quantiles(lengths, n=10, method="inclusive")[-1]
         complaints += _outside("lines in the 90th percentile of code cells", long, 1, LONG_CELL)
     if total:
@@ -464,6 +659,9 @@ MADE: tuple[Callable[[NotebookNode], list[str]], ...] = (
     figures_stand_beside_claims,
     opens_well,
     parts_are_sittings,
+    parts_are_whole,
+    predictions_are_whole,
+    exercises_say_what_to_expect,
     closes_well,
     links_lead_somewhere,
     bold_is_a_definition,

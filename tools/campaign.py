@@ -5,7 +5,7 @@
     python tools/campaign.py claims --address tcp://10.0.0.5:8786
     python tools/campaign.py experiments --lesson 17 --seeds 0 1 2 --backend tensorflow
     python tools/campaign.py mutation --lesson 01 --lesson 02
-    python tools/campaign.py weights --name lenet5 --seeds 0
+    python tools/campaign.py weights --name lenet5_fashion_mnist --source PACKAGES --seeds 0 1 2
     python tools/campaign.py claims --table                  # run nothing, say what is missing
 
 A unit is (lesson, backend, seed), and a process of its own. What is done is added to build/campaigns/KIND.jsonl as it
@@ -94,9 +94,12 @@ def _mutation(unit: Unit, **_) -> dict[str, Any]:
     return _tool("mutate.py", "--lesson", unit.lesson, "--backend", unit.backend)
 
 
-def _weights(unit: Unit, **_) -> dict[str, Any]:
+def _weights(unit: Unit, source: str, **shorter: int | None) -> dict[str, Any]:
     out = FOLDER / "weights" / f"{unit.lesson}-{unit.seed}"
-    found = _tool("train_weights.py", unit.lesson, "--seed", str(unit.seed), "--out", str(out))
+    words = [unit.lesson, "--source", source, "--seed", str(unit.seed), "--out", str(out)]
+    for name, number in shorter.items():
+        words += [f"--{name}", str(number)] if number else []
+    found = _tool("train_weights.py", *words)
     if found["status"]:
         raise UnitError(" / ".join(found["last"][-3:]))
     return found
@@ -165,7 +168,7 @@ def at_a_time() -> int:
 def units_of(options: argparse.Namespace) -> list[Unit]:
     """The units of a campaign, in the order in which they are run. ValueError for a lesson that is not there."""
     if options.kind == "weights":
-        return [Unit("weights", name, "tensorflow", seed) for name in options.name for seed in options.seeds]
+        return [Unit("weights", name, "torch", seed) for name in options.name for seed in options.seeds]
     lessons: list[Lesson] = choose(options.lesson)
     backends = options.backend or (["tensorflow"] if options.kind == "experiments" else installed())
     seeds = [0] if options.kind == "mutation" else options.seeds
@@ -243,14 +246,21 @@ def main(arguments: list[str] | None = None) -> int:
         return run_unit(arguments[1])
     options = _parser().parse_args(arguments)
     if options.kind == "weights" and not options.name:
-        print("which networks? --name lenet5, several times for several", file=sys.stderr)
+        print("which networks? --name lenet5_fashion_mnist, several times for several", file=sys.stderr)
+        return 1
+    if options.kind == "weights" and not options.source:
+        print("where are the packages with the images? --source FOLDER, as of tools/prepare_data.py", file=sys.stderr)
         return 1
     if options.kind == "experiments" and len(options.backend or [0]) > 1:
         print("experiments are kept of one backend: give one --backend", file=sys.stderr)
         return 1
     try:
         units = units_of(options)
-        more = {"profile": options.profile, "only": options.only} if options.kind == "experiments" else {}
+        more: dict[str, Any] = {}
+        if options.kind == "experiments":
+            more = {"profile": options.profile, "only": options.only}
+        elif options.kind == "weights":
+            more = {"source": str(options.source.resolve()), "epochs": options.epochs, "images": options.images}
         path = options.ledger or FOLDER / f"{options.kind}.jsonl"
         if options.fresh and path.exists():
             path.replace(path.with_suffix(".before.jsonl"))
@@ -280,6 +290,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--lesson", action="append", help="number or name; may be given more than once")
     parser.add_argument("--name", action="append", help="of weights: a network of tools/train_weights.py")
+    parser.add_argument("--source", type=Path, metavar="PACKAGES", help="of weights: folder of the packages of images")
+    parser.add_argument("--epochs", type=int, help="of weights: instead of those of the recipe")
+    parser.add_argument("--images", type=int, help="of weights: train on the first images only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--backend", action="append", choices=BACKENDS, help="may be given more than once")
     parser.add_argument("--profile", default="cpu", choices=["smoke", "cpu", "gpu"], help="of experiments")

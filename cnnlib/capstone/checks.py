@@ -579,7 +579,7 @@ def serving(project: Project, judge: _Judge) -> None:
     made, trained = project.load("serving"), project.load("training")
     folder = project.path(stage.FOLDER)
     try:
-        served = pipeline.Pipeline.load(folder)
+        served = stage.loaded(folder)
     except (ValueError, OSError) as error:
         judge.asks("pass", False, f"the served folder does not load: {error}")
         return

@@ -140,7 +140,7 @@ def _filled(batch: np.ndarray, count: int) -> np.ndarray:
 def logits_of(model, pixels: np.ndarray) -> np.ndarray:
     """What a model says of prepared images (n, ...), in batches of one shape, so that nothing is compiled twice."""
     parts = [_filled(pixels[start : start + BATCH], BATCH) for start in range(0, len(pixels), BATCH)]
-    found = [np.asarray(model.predict(part, batch_size=BATCH, verbose=0)) for part in parts]
+    found = [np.asarray(model.predict_on_batch(part)) for part in parts]
     return np.concatenate(found)[: len(pixels)].astype("float32")
 
 

@@ -192,7 +192,8 @@ def explanation(project: Project, count: int = 16, shown: int = 6) -> Artefact:
     pixels = project.pixels([files[i] for i in chosen])
     layer = next(name for name in LAYERS if name in {layer.name for layer in model.layers})
     maps = explain.grad_cam(model, pixels, said[chosen], layer, batch_size=len(chosen))
-    control = explain.grad_cam(explain.randomised(model), pixels, said[chosen], layer, batch_size=len(chosen))
+    with explain.shuffled(model):
+        control = explain.grad_cam(model, pixels, said[chosen], layer, batch_size=len(chosen))
     agreement = explain.rank_correlation(maps, control)
     lost = _lost_by_hiding(model, pixels, maps, said[chosen])
     difference = lost["highest"] - lost["random"]

@@ -129,7 +129,7 @@ SHAPE_BUG = CheckExercise(
 )
 
 
-# 02.2 Pool by hand ----------------------------------------------------------------------------------------------------
+# 02.2 Pool by hand, and back ------------------------------------------------------------------------------------------
 
 
 def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
@@ -159,10 +159,19 @@ def _same_pools(came: dict, expected: dict) -> bool:
     return difference(came, expected, 5e-3, 1e-9) is None
 
 
+# The gradients 1, 2, 3, 4 of the four maxima, where they come from.
+_BACK = [[0, 0, 0, 2], [0, 1, 0, 0], [0, 3, 4, 0], [0, 0, 0, 0]]
+
+
+def _windows(numbers: list) -> np.ndarray:
+    """Each number in all four pixels of its window."""
+    return np.repeat(np.repeat(numbers, 2, axis=0), 2, axis=1)
+
+
 POOL_BY_HAND = ValueExercise(
     "02.2",
-    "Pool by hand",
-    expected={"largest": [[4, 6], [8, 5]], "average": [[2, 3], [3, 3]], "overall": 2.75},
+    "Pool by hand, and back",
+    expected={"largest": [[4, 6], [8, 5]], "average": [[2, 3], [3, 3]], "overall": 2.75, "back": _BACK},
     compare=_same_pools,
     misconceptions=(
         Misconception(
@@ -197,11 +206,44 @@ POOL_BY_HAND = ValueExercise(
             _entry("overall", 5.75), "That is the mean of the four maxima. A global pooling reads the grid itself."
         ),
         Misconception(_entry("overall", 11), "You divide by 4. How many numbers does the one window hold?"),
+        Misconception(
+            _entry("back", _windows([[0.25, 0.5], [0.75, 1]])),
+            "That is what average pooling hands back, a quarter to each pixel. Of a maximum only the largest pixel "
+            "moves the result.",
+        ),
+        Misconception(
+            _entry("back", _windows([[1, 2], [3, 4]])),
+            "Every pixel of a window has its whole gradient. If the 3 of the first window grows a little, its maximum "
+            "is still 4.",
+        ),
+        Misconception(
+            _entry("back", [[0, 0, 0, 6], [0, 4, 0, 0], [0, 8, 5, 0], [0, 0, 0, 0]]),
+            "You hand back the maxima. What arrives from above is 1, 2, 3 and 4: only *where* it goes depends on the "
+            "grid.",
+        ),
+        Misconception(
+            _entry("back", [[0, 0, 0, 12], [0, 4, 0, 0], [0, 24, 20, 0], [0, 0, 0, 0]]),
+            "You multiply by the pixel. If the largest pixel grows by 0.1, the maximum grows by 0.1, however large "
+            "the pixel is.",
+        ),
+        Misconception(
+            _entry("back", [[0, 0, 0, 1], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]),
+            "You have found the pixels. But a gradient arrives for each window, 1, 2, 3 or 4, and is handed on as it "
+            "is.",
+        ),
+        Misconception(
+            _entry("back", [[0, 0, 0, 3], [0, 1, 0, 0], [0, 2, 4, 0], [0, 0, 0, 0]]),
+            "2 and 3 have changed places: the first row of the gradients belongs to the upper two windows.",
+        ),
+        Misconception(
+            lambda came: np.shape(came["back"]) == (2, 2),
+            "`back` has a number for each pixel of the grid: four rows of four.",
+        ),
     ),
     hints=(
         "Draw a cross through the middle of the grid. Each quarter is one window.",
         "The upper left window holds 3, 0, 1 and 4.",
-        "For the mean of everything, take the mean of the four means: the windows are equally large.",
+        "For `back`, let one pixel of a window grow by 0.1. Does the maximum grow? Twelve of the sixteen are 0.",
     ),
 )
 
@@ -354,142 +396,190 @@ SHIFT_CONSISTENCY = FunctionExercise(
 )
 
 
-# 02.4 The receptive field of a stack ----------------------------------------------------------------------------------
+# 02.4 Measure an effective field --------------------------------------------------------------------------------------
 
 
-def field_of(stack):
+def effective_field(gradient, output_shape, images):
     """The reference answer."""
-    size, jump = 1, 1
-    for kernel, stride, dilation in stack:
-        if min(kernel, stride, dilation) < 1:
-            raise ValueError
-        size += dilation * (kernel - 1) * jump
-        jump *= stride
-    return size, jump
+    unit = np.zeros((1, *output_shape))
+    unit[0, output_shape[0] // 2, output_shape[1] // 2] = 1
+    strength = np.abs(gradient(images, unit)).sum(axis=-1).mean(axis=0)
+    largest = strength.max()
+    return strength / largest if largest > 0 else strength
 
 
-def _stack_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def draw(count: int, strides: tuple[int, ...], dilations: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        return [(int(rng.integers(1, 8)), int(rng.choice(strides)), int(rng.choice(dilations))) for _ in range(count)]
+def gradient_of(kernel: np.ndarray, output_shape: tuple[int, int, int], stride: int) -> Callable:
+    """The gradient of a convolution without padding whose input was squared and halved.
 
-    yield Case(([],), about="no layer")
-    yield Case(([(3, 1, 1)],), about="one layer")
-    yield Case(([(3, 1, 1)] * int(rng.integers(3, 9)),), about="plain layers of 3")
-    yield Case(([(3, 2, 1), (3, 1, 1)],), about="a stride, then a layer without")
-    yield Case(([(3, 1, 1), (3, 2, 1)],), about="a layer without a stride, then one with")
-    yield Case(([(3, 1, int(rng.integers(2, 6)))],), about="dilation")
-    yield Case(([(2, 2, 1), (3, 1, 2), (2, 2, 1), (3, 1, 3)],), about="pooling and dilation in turns")
-    yield Case(([(1, 2, 1), (1, 3, 4)],), about="kernels of 1")
-    for _ in range(20):
-        yield Case((draw(int(rng.integers(2, 9)), (1, 1, 2, 3), (1, 1, 2, 4)),), about="everything at once")
-    for bad in ((0, 1, 1), (3, 0, 1), (3, 1, 0), (-2, 1, 1)):
-        yield Case(([(3, 1, 1), bad],), raises=ValueError, about=f"a layer {bad}")
-        yield Case(([bad, (3, 1, 1), (2, 2, 1)],), raises=ValueError, about=f"a layer {bad} as the first of three")
+    So that it depends on the image and has both signs: at each pixel it is the weight times the pixel.
+    """
+
+    def gradient(images, weights=1.0):
+        images, weights = np.asarray(images, dtype=float), np.asarray(weights, dtype=float)
+        expected = (len(images), *output_shape)
+        if weights.ndim and (
+            weights.ndim != 4 or any(came not in (1, whole) for came, whole in zip(weights.shape, expected))
+        ):
+            raise ValueError(
+                f"weights of shape {weights.shape} do not fit the output of shape {expected}: give the same shape, "
+                "with 1 where all positions count alike."
+            )
+        weights = np.broadcast_to(weights, expected)
+        rows, columns = (stride * (length - 1) + 1 for length in output_shape[:2])
+        stamped = np.zeros(images.shape)
+        for row, column in np.ndindex(*kernel.shape[:2]):
+            here = stamped[:, row : row + rows : stride, column : column + columns : stride]
+            here += weights @ kernel[row, column].T
+        return stamped * images
+
+    return gradient
 
 
-def _recurrence(
-    grow: Callable[[int, int, int, int, int], float] = lambda size, jump, k, s, d: size + d * (k - 1) * jump,
-    leap: Callable[[int, int], int] = lambda jump, stride: jump * stride,
-    first: int = 1,
-    jump_first: bool = False,
+def _field_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def case(about: str, count=3, rows=5, columns=5, kernel=3, stride=1, channels=(1, 1), positive=False) -> Case:
+        size = [stride * (length - 1) + kernel for length in (rows, columns)]
+        images = rng.normal(size=(count, *size, channels[0]))
+        weights = rng.normal(size=(kernel, kernel, *channels))
+        if positive:
+            images, weights = np.abs(images) + 0.1, np.abs(weights) + 0.1
+        shape = (rows, columns, channels[1])
+        return Case((gradient_of(weights, shape, stride), shape, images), about=about)
+
+    yield case("one image and one channel, nothing negative", count=1, positive=True)
+    yield case("images whose gradients have both signs", count=4)
+    yield case("an output that is wider than high", rows=3, columns=7, positive=True)
+    yield case("an output of 4x6: the middle is at (2, 3)", rows=4, columns=6)
+    yield case("three channels of the image", channels=(3, 1))
+    yield case("a unit of four channels", channels=(1, 4))
+    yield case("a stride of 2", stride=2, channels=(3, 2))
+    yield case("one unit that sees every pixel", rows=1, columns=1, kernel=4, channels=(2, 2))
+    for _ in range(6):
+        rows, columns, kernel = (int(rng.integers(2, 8)) for _ in range(3))
+        some = {"count": int(rng.integers(2, 5)), "stride": int(rng.integers(1, 3))}
+        channels = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+        yield case("everything at once", rows=rows, columns=columns, kernel=kernel, channels=channels, **some)
+    silent = gradient_of(np.zeros((3, 3, 2, 2)), (4, 4, 2), 1)
+    yield Case((silent, (4, 4, 2), rng.normal(size=(2, 6, 6, 2))), about="a unit that responds to nothing")
+
+
+def _measured(
+    unit: Callable = lambda weights, row, column: weights.__setitem__((0, row, column), 1),
+    strength: Callable = lambda g: np.abs(g).sum(axis=-1).mean(axis=0),
+    scale: Callable = lambda s: s / s.max() if s.max() > 0 else s,
+    middle: Callable = lambda rows, columns: (rows // 2, columns // 2),
 ) -> Callable:
-    """The recurrence with one of its parts exchanged."""
+    """The measurement with one of its parts exchanged."""
 
-    def model(stack):
-        size, jump = first, 1
-        for kernel, stride, dilation in stack:
-            if min(kernel, stride, dilation) < 1:
-                raise ValueError
-            if jump_first:
-                jump = leap(jump, stride)
-            size = grow(size, jump, kernel, stride, dilation)
-            if not jump_first:
-                jump = leap(jump, stride)
-        return size, jump
+    def model(gradient, output_shape, images):
+        weights = np.zeros((1, *output_shape))
+        unit(weights, *middle(*output_shape[:2]))
+        with np.errstate(all="ignore"):
+            return scale(strength(gradient(images, weights)))
 
     return model
 
 
-def _backwards(stack):
-    return field_of(list(stack)[::-1])
+def _set(weights, where) -> None:
+    weights[where] = 1
 
 
-def _checks_only_last(stack):
-    if stack and min(stack[-1]) < 1:
-        raise ValueError
-    return _unchecked(stack)
-
-
-def _unchecked(stack):
-    size, jump = 1, 1
-    for kernel, stride, dilation in stack:
-        size, jump = size + dilation * (kernel - 1) * jump, jump * stride
-    return size, jump
-
-
-STACK_FIELD = FunctionExercise(
+EFFECTIVE_FIELD = FunctionExercise(
     "02.4",
-    "The receptive field of a stack",
-    reference=field_of,
-    cases=_stack_cases,
+    "Measure an effective field",
+    reference=effective_field,
+    cases=_field_cases,
     misconceptions=[
         Misconception(
-            _recurrence(grow=lambda size, jump, k, s, d: size + d * (k - 1)),
-            "Your field grows by the kernel alone. Behind a stride neighbouring units are `jump` pixels apart, so each "
-            "tap reaches `jump` times as far.",
+            _measured(strength=lambda g: g.sum(axis=-1).mean(axis=0)),
+            "Your gradients keep their sign, so that a pixel which raises the unit in one image and lowers it in "
+            "another seems not to count. Take the size of each before you add any.",
         ),
         Misconception(
-            _recurrence(jump_first=True),
-            "You multiply the jump too early. The taps of a layer stand on the units *before* its own stride.",
+            _measured(strength=lambda g: np.abs(g.sum(axis=-1).mean(axis=0))),
+            "You take the size after adding up: signs have cancelled by then. Take the size of each gradient first.",
         ),
         Misconception(
-            _recurrence(grow=lambda size, jump, k, s, d: size + (k - 1) * jump),
-            "Your field does not change with the dilation. How many pixels apart are two taps?",
+            _measured(strength=lambda g: np.abs(g.mean(axis=0)).sum(axis=-1)),
+            "You take the size after the mean over images: what is positive in one image and negative in another has "
+            "cancelled by then.",
         ),
         Misconception(
-            _recurrence(grow=lambda size, jump, k, s, d: size + d * k * jump),
-            "Count for one layer of 3 on the image: it sees 3 pixels, and yours sees 4. K taps have K - 1 gaps.",
+            _measured(strength=lambda g: np.abs(g.sum(axis=-1)).mean(axis=0)),
+            "You add the channels before you take the size: a red that helps and a blue that harms have cancelled by "
+            "then.",
         ),
         Misconception(
-            _recurrence(first=0),
-            "Your field starts with no pixel. Before the first layer a unit is a pixel, and sees one.",
+            _measured(unit=lambda weights, row, column: _set(weights, ...)),
+            "That is the gradient of *all* units together. Give `gradient` weights that are 1 at one place and 0 "
+            "elsewhere.",
         ),
         Misconception(
-            _recurrence(grow=lambda size, jump, k, s, d: size * (d * (k - 1) + 1)),
-            "You multiply kernels. Neighbouring windows overlap, so a layer only adds at the edges: three "
-            "layers of 3 see "
-            "7 pixels.",
+            _measured(unit=lambda weights, row, column: _set(weights, (0, row))),
+            "Your weights are 1 in a whole row of units.",
         ),
         Misconception(
-            _recurrence(leap=lambda jump, stride: jump + stride - 1),
-            "You add strides. Every second unit of every second unit is every *fourth*.",
+            _measured(unit=lambda weights, row, column: _set(weights, (0, row, column, 0))),
+            "You ask one channel only. The unit's value is summed over its channels: all of them get a 1.",
         ),
         Misconception(
-            _recurrence(leap=lambda jump, stride: stride),
-            "Your jump is the last stride alone. Every second unit of every second unit is every *fourth*.",
+            _measured(middle=lambda rows, columns: (0, 0)),
+            "That is the unit in the corner. The middle one stands at (rows // 2, columns // 2).",
         ),
         Misconception(
-            _recurrence(grow=lambda size, jump, k, s, d: size + (d * k - 1) * jump),
-            "A dilated kernel of 3 with 2 pixels from tap to tap spans x . x . x, 5 pixels and not 6.",
+            _measured(middle=lambda rows, columns: ((rows - 1) // 2, (columns - 1) // 2)),
+            "Where the number of rows or columns is even you take the unit before the middle. Row `rows // 2` is asked "
+            "for.",
         ),
         Misconception(
-            _backwards, "You go through the stack from its end. The first layer of the list is the one on the image."
+            _measured(middle=lambda rows, columns: (min(columns // 2, rows - 1), min(rows // 2, columns - 1))),
+            "Rows and columns have changed places.",
         ),
         Misconception(
-            _checks_only_last,
-            "You look at the last layer only. A number below 1 in any layer of the stack is a reason for a ValueError.",
+            _measured(strength=lambda g: np.abs(g).max(axis=-1).mean(axis=0)),
+            "You keep the strongest channel of a pixel. Add them up.",
         ),
         Misconception(
-            _unchecked,
-            "Your numbers are right for layers that exist. For a kernel, stride or dilation below 1 raise a "
-            "ValueError.",
+            _measured(strength=lambda g: np.abs(g).sum(axis=-1).max(axis=0)),
+            "You keep the image with the strongest response. The mean over all images is asked for.",
+        ),
+        Misconception(
+            _measured(strength=lambda g: np.abs(g).sum(axis=-1)[0]),
+            "You look at the first image only.",
+        ),
+        Misconception(
+            _measured(strength=lambda g: (g**2).sum(axis=-1).mean(axis=0)),
+            "You square the gradients. That too is never negative, but the strong ones then count for more. Take "
+            "absolute values.",
+        ),
+        Misconception(
+            _measured(strength=lambda g: np.sqrt((g**2).sum(axis=-1)).mean(axis=0)),
+            "You take the length over the channels, the root of the sum of squares. The sum of absolute values is "
+            "asked for.",
+        ),
+        Misconception(
+            _measured(scale=lambda s: s), "The map is right but for its scale. Its largest value should be 1."
+        ),
+        Misconception(
+            _measured(scale=lambda s: s / s.sum() if s.max() > 0 else s),
+            "You scale the map to a sum of 1. Its largest value should be 1.",
+        ),
+        Misconception(
+            _measured(scale=lambda s: (s - s.min()) / np.ptp(s) if np.ptp(s) > 0 else s),
+            "You subtract the smallest value too. A pixel that counts a little must not seem to count nothing: divide "
+            "by the largest only.",
+        ),
+        Misconception(
+            _measured(scale=lambda s: s / s.max()),
+            "A unit that responds to nothing has a map of zeros. Yours divides 0 by 0.",
         ),
     ],
     hints=(
-        "Start with a pixel: it sees one pixel, and its neighbour is one pixel away.",
-        "For each layer first let the field grow, then the jump. The order matters.",
-        "How far from its first tap does the last tap of a layer stand? In units: d (K - 1). In pixels?",
+        "Make an array of zeros in the shape (1, rows, columns, channels), and put a 1 where the unit stands.",
+        "`gradient(images, unit)` has the shape of the images. Which values may be added, and which would cancel?",
+        "Absolute values first; then the sum over the last axis; then the mean over the first; then divide by the "
+        "largest, if it is not 0.",
     ),
+    remark="`cnnlib.trace.effective_receptive_field` does the same to any layer of a Keras model.",
 )
 
 
@@ -729,4 +819,4 @@ DEPTH = FunctionExercise(
 )
 
 
-EXERCISES = [SHAPE_BUG, POOL_BY_HAND, SHIFT_CONSISTENCY, STACK_FIELD, DESIGN, DEPTH]
+EXERCISES = [SHAPE_BUG, POOL_BY_HAND, SHIFT_CONSISTENCY, EFFECTIVE_FIELD, DESIGN, DEPTH]

@@ -226,38 +226,363 @@ CROSS_ENTROPY_GRADIENT = FunctionExercise(
 )
 
 
-# 03.2 One step with momentum ------------------------------------------------------------------------------------------
+# 03.2 A judge of gradients --------------------------------------------------------------------------------------------
 
 
-def _momentum_cases(rng: np.random.Generator) -> Iterator[Case]:
-    yield Case((np.array([1.0]), np.array([0.5]), np.array([2.0]), 0.1, 0.9), about="the example")
-    yield Case((np.array([1.0, 2.0]), np.zeros(2), np.array([1.0, -3.0]), 0.1, 0.9), about="no velocity yet")
-    yield Case((np.array([1.0, 2.0]), np.array([0.3, -0.2]), np.zeros(2), 0.1, 0.9), about="no gradient")
-    for shape in ((3,), (2, 3), (3, 3, 1, 2)):
-        arrays = [rng.normal(size=shape).round(2) for _ in range(3)]
-        rate, momentum = float(rng.choice([0.01, 0.05, 0.2])), float(rng.choice([0.5, 0.8, 0.95]))
-        yield Case((*arrays, rate, momentum), about=f"weights of shape {shape}")
-    arrays = [rng.normal(size=4).round(2) for _ in range(3)]
-    yield Case((*arrays, 0.3), about="the default momentum")
-    yield Case((*arrays, 0.3, 0.0), about="a momentum of 0")
+Function, Gradient = Callable[[np.ndarray], float], Callable[[np.ndarray], np.ndarray]
 
 
-def _right_velocity(v, g, rate, momentum):
-    return momentum * v - rate * g
+def _scaled_squares(factor: float) -> tuple[Function, Gradient]:
+    def function(x):
+        return float(factor * (x**2).sum())
+
+    def gradient(x):
+        return factor * 2 * x
+
+    return function, gradient
 
 
-def _momentum(
-    speed: Callable = _right_velocity,
-    move: Callable = lambda w, new, old, g, rate, momentum: w + new,
-    answer: Callable = lambda w, v: (w, v),
+def _dense_layer(rng: np.random.Generator) -> tuple[Function, Gradient, Gradient, np.ndarray]:
+    """Cross-entropy by the weights of a dense layer: the right gradient, that of the sum, and the weights."""
+    inputs, labels = rng.normal(size=(5, 3)), rng.integers(4, size=5)
+
+    def function(w):
+        return float(reference.cross_entropy(inputs @ w, labels))
+
+    def gradient(w):
+        return inputs.T @ reference.softmax_cross_entropy_grad(inputs @ w, labels)
+
+    def of_the_sum(w):
+        return gradient(w) * len(labels)
+
+    return function, gradient, of_the_sum, rng.normal(size=(3, 4))
+
+
+def _convolution(rng: np.random.Generator) -> tuple[Function, Gradient, Gradient, np.ndarray]:
+    """A weighted sum of a convolution's output by its kernel: right, and with the kernel turned by 180 degrees."""
+    images, weights = rng.normal(size=(2, 5, 5, 1)), rng.normal(size=(2, 3, 3, 2))
+
+    def function(kernel):
+        return float((weights * reference.conv2d(images, kernel)).sum())
+
+    def gradient(kernel):
+        return reference.conv2d_backward(weights, images, kernel)[1]
+
+    def turned(kernel):
+        return gradient(kernel)[::-1, ::-1]
+
+    return function, gradient, turned, rng.normal(size=(3, 3, 1, 2))
+
+
+def _relu(rng: np.random.Generator) -> tuple[Function, Gradient, Gradient, np.ndarray]:
+    """A weighted sum of ReLUs by what goes in: right, and with one that is off and passes its gradient all the same."""
+    weights = rng.uniform(1, 2, size=(4, 6))
+    x = rng.choice([-1, 1], size=(4, 6)) * rng.uniform(0.2, 1, size=(4, 6))
+    x[0, 0], x[2, 4] = 0.5, -0.5
+
+    def function(x):
+        return float((weights * reference.relu(x)).sum())
+
+    def gradient(x):
+        return reference.relu_backward(weights, x)
+
+    def one_forgotten(x):
+        wrong = gradient(x)
+        wrong[2, 4] = weights[2, 4]
+        return wrong
+
+    return function, gradient, one_forgotten, x
+
+
+def _pooling(rng: np.random.Generator) -> tuple[Function, Gradient, Gradient, np.ndarray]:
+    """A weighted sum of max pooling by what goes in: right, and shared out among all four pixels of a window."""
+    weights = rng.uniform(1, 2, size=(1, 2, 2, 1))
+    x = rng.permutation(16).reshape(1, 4, 4, 1) / 4
+
+    def function(x):
+        return float((weights * reference.max_pool2d(x)).sum())
+
+    def gradient(x):
+        return reference.max_pool2d_backward(weights, x)
+
+    def shared_out(x):
+        return reference.avg_pool2d_backward(weights, x)
+
+    return function, gradient, shared_out, x
+
+
+def steep_function(x):
+    return float(np.sin(300 * x).sum())
+
+
+def steep_gradient(x):
+    return 300 * np.cos(300 * x)
+
+
+def flat_function(x):
+    return float(1e6 + np.sin(x).sum())
+
+
+def flat_gradient(x):
+    return np.cos(x)
+
+
+def constant(x):
+    return 2.5
+
+
+def nothing(x):
+    return np.zeros_like(x)
+
+
+def _judge_cases(rng: np.random.Generator) -> Iterator[Case]:
+    x = np.array([1.0, -2.0, 3.0])
+    function, right = _scaled_squares(1.0)
+    yield Case((function, right, x), about="a sum of squares, and its gradient")
+    yield Case((function, lambda x: x.copy(), x), about="a sum of squares, and half of its gradient")
+    yield Case((function, lambda x: -2 * x, x), about="a sum of squares, and its gradient with the wrong sign")
+    bugs = {
+        "a dense layer": (_dense_layer(rng), "the gradient of the sum over the batch instead of the mean"),
+        "a convolution": (_convolution(rng), "the kernel's gradient, turned by 180 degrees"),
+        "24 ReLUs": (_relu(rng), "a gradient in which one of them, which is off, is treated as on"),
+        "max pooling": (_pooling(rng), "a gradient shared out among all pixels of a window"),
+    }
+    for layer, ((function, right, wrong, at), bug) in bugs.items():
+        yield Case((function, right, at), about=f"{layer}, and its gradient")
+        yield Case((function, wrong, at), about=f"{layer}, and {bug}")
+    at = rng.uniform(0.5, 1, size=4)
+    yield Case((*_scaled_squares(1e8), at), about="a loss of a hundred million, and its gradient")
+    function, right = _scaled_squares(1e-10)
+    yield Case((function, right, at), about="slopes of a ten-billionth, and their gradient")
+    yield Case((function, lambda x: right(x) / 2, at), about="slopes of a ten-billionth, and half of their gradient")
+    yield Case((steep_function, steep_gradient, at[:2]), about="a function with many waves, and its gradient")
+    yield Case((flat_function, flat_gradient, at), about="a loss of a million with slopes of 1, and its gradient")
+    yield Case((constant, nothing, at), about="a loss on which x has no influence, and a gradient of 0")
+    yield Case((function, lambda x: right(x)[None], at), about="a gradient with an axis too many")
+    yield Case((lambda x: float(x.sum()), lambda x: np.ones(1), at), about="a sum, and a gradient of one number")
+    yield Case((lambda x: -float(x.sum()), lambda x: -np.ones(x.shape), at), about="slopes that are all negative")
+    yield Case((lambda x: float(x.sum()), lambda x: np.full(x.shape, 1.002), at), about="a gradient too large by 0.2 %")
+    yield Case((lambda x: float(x.sum()), lambda x: np.full(x.shape, 0.998), at), about="a gradient too small by 0.2 %")
+    yield Case((lambda x: float(x.sum()), lambda x: np.full(x.shape, 1.0004), at), about="a gradient off by 0.04 %")
+    weights = rng.uniform(1, 2, size=(20, 20))
+    one_off = weights.copy()
+    one_off[13, 5] *= 1.1
+    many = rng.normal(size=(20, 20))
+    yield Case(
+        (lambda x: float((weights * x).sum()), lambda x: one_off, many), about="one of 400 numbers off by a tenth"
+    )
+
+
+def _slopes(function: Function, x: np.ndarray, step: float = 1e-5, behind: float = 1.0) -> np.ndarray:
+    """Slopes by differences: central ones, or with `behind=0` the loss ahead minus the loss here."""
+    slopes = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        move = np.zeros(x.shape)
+        move[place] = step
+        slopes[place] = (function(x + move) - function(x - behind * move)) / ((1 + behind) * step)
+    return slopes
+
+
+def _near(claimed: np.ndarray, slopes: np.ndarray) -> bool:
+    return np.abs(claimed - slopes).max() <= 1e-3 * np.abs(slopes).max()
+
+
+def _judge(
+    measure: Callable[[Function, np.ndarray], np.ndarray] = _slopes,
+    accept: Callable[[np.ndarray, np.ndarray], object] = _near,
+    shape: bool = True,
 ) -> Callable:
-    """The step with one of its parts exchanged."""
+    """The judge with one of its parts exchanged."""
 
-    def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
-        new = speed(velocity, gradient, rate, momentum)
-        return answer(move(weights, new, velocity, gradient, rate, momentum), new)
+    def gradient_is_right(function, gradient, x):
+        claimed, slopes = np.asarray(gradient(x)), measure(function, x)
+        return not (shape and claimed.shape != slopes.shape) and bool(accept(claimed, slopes))
 
-    return momentum_step
+    return gradient_is_right
+
+
+def _each_by_itself(claimed: np.ndarray, slopes: np.ndarray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool((np.abs(claimed - slopes) / np.abs(slopes) <= 1e-3).all())
+
+
+def _no_verdict(came: object, expected: object, case: Case) -> bool:
+    return not isinstance(came, bool | np.bool_)
+
+
+GRADIENT_JUDGE = FunctionExercise(
+    "03.2",
+    "A judge of gradients",
+    reference=_judge(),
+    cases=_judge_cases,
+    misconceptions=(
+        Misconception(
+            _no_verdict,
+            "The judge answers `True` or `False`: this is something else. Compare the largest difference with a "
+            "thousandth of the largest slope.",
+            predicate=True,
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: True),
+            "Your judge lets everything pass.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: False),
+            "Your judge lets nothing pass.",
+        ),
+        *(
+            Misconception(
+                _judge(accept=lambda g, s, bound=bound: np.abs(g - s).max() <= bound),
+                "Your bound is a fixed number. For slopes of a ten-billionth it lets everything pass, and for a loss "
+                "of a hundred million rounding alone is above it. What is large depends on the slopes.",
+            )
+            for bound in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.allclose(g, s, rtol=1e-3)),
+            "`np.allclose` has a second bound, `atol`, which is 1e-8 unless you set it: slopes that are smaller all "
+            "pass. And it asks each number by itself.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.allclose(g, s)),
+            "`np.allclose` has a second bound, `atol`, which is 1e-8 unless you set it: slopes that are smaller all "
+            "pass. And its `rtol` is 1e-5, not a thousandth.",
+        ),
+        Misconception(
+            _judge(accept=_each_by_itself),
+            "You divide each difference by its own slope. Where a slope is 0, as behind a ReLU that is off, that is "
+            "0 / 0 or the noise of rounding. Measure by the *largest* slope.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.abs(g - s).mean() <= 1e-3 * np.abs(s).max()),
+            "You average the differences. One wrong number among many hides in a mean, and the bound is for each.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: abs(g.sum() - s.sum()) <= 1e-3 * np.abs(s).max()),
+            "You compare sums. A gradient that is too large here and too small there has the right sum.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: abs(np.linalg.norm(g) - np.linalg.norm(s)) <= 1e-3 * np.linalg.norm(s)),
+            "You compare lengths. A gradient that points elsewhere, even backwards, may be as long.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.linalg.norm(g - s) <= 1e-3 * (np.linalg.norm(g) + np.linalg.norm(s))),
+            "You divide the length of the difference by that of both gradients together. It is a fine measure, and not "
+            "the one asked for: no *number* may be off by more than a thousandth of the largest slope.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.abs(np.abs(g) - np.abs(s)).max() <= 1e-3 * np.abs(s).max()),
+            "Your judge does not see the sign. A gradient that points uphill instead of downhill passes.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: (g - s).max() <= 1e-3 * np.abs(s).max()),
+            "You look at differences in one direction only: numbers that are too small pass. Take the absolute value.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.abs(g - s).max() <= 1e-3 * s.max()),
+            "You take the largest slope *with its sign*. Where all slopes are negative no difference is small enough: "
+            "take the absolute value.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.abs(g - s).max() < 1e-3 * np.abs(s).max()),
+            "Where `x` has no influence, all slopes are 0, and so is the bound: a difference of 0 is not *below* 0. It "
+            "may be as large as the bound.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.abs(g - s).ravel()[0] <= 1e-3 * np.abs(s).max()),
+            "You look at the first number alone. A bug may sit in any of them.",
+        ),
+        Misconception(
+            _judge(accept=lambda g, s: np.sum(g * s) > 0.999 * np.linalg.norm(g) * np.linalg.norm(s)),
+            "You compare directions. A gradient of the sum instead of the mean has the right one, and is too long.",
+        ),
+        Misconception(
+            _judge(shape=False),
+            "NumPy broadcasts: a gradient of another shape passes if its numbers fit. Compare the shapes first.",
+        ),
+        *(
+            Misconception(
+                _judge(lambda f, x, step=step, behind=behind: _slopes(f, x, step, behind)),
+                "A right gradient fails where the function bends within your step. The loss ahead minus the loss "
+                "*behind* is far more exact than ahead minus *here*, and a step near 1e-5 is small enough.",
+            )
+            for step, behind in ((1e-3, 0), (1e-4, 0), (1e-5, 0), (1.0, 1), (0.1, 1), (0.01, 1), (1e-3, 1))
+        ),
+        *(
+            Misconception(
+                _judge(lambda f, x, step=step: _slopes(f, x, step)),
+                "Your step is too small: what changes in the loss is lost in rounding, and a right gradient fails.",
+            )
+            for step in (1e-8, 1e-9, 1e-10, 1e-12)
+        ),
+        Misconception(
+            _judge(lambda f, x: 2 * _slopes(f, x)),
+            "Your slopes are twice too large: from behind to ahead are *two* steps.",
+        ),
+        Misconception(
+            _judge(lambda f, x: _slopes(f, x) / 2),
+            "Your slopes are half of what they are: ahead minus here is *one* step.",
+        ),
+    ),
+    hints=(
+        "For each number of `x`: a copy of `x` in which it alone is moved up by 1e-5, one in which it is moved down.",
+        "`np.ndindex(x.shape)` runs through the places of an array of any shape.",
+        "The bound is 1e-3 times `np.abs(slopes).max()`, for the largest of `np.abs(claimed - slopes)`. Compare shapes "
+        "before that.",
+    ),
+    remark="It needs two losses for each number, so nobody trains with it. To find a bug, five pictures and one layer "
+    "are enough.",
+)
+
+
+# 03.3 A learning rate from a range test -------------------------------------------------------------------------------
+
+
+LEARNING_RATE = CheckExercise(
+    "03.3",
+    "A learning rate from a range test",
+    check=check_rate,
+    hints=(
+        "Where on the curve is the loss lowest? The axis is logarithmic: between 0.001 and 0.01 lie 0.002, 0.003, ...",
+        "The usual advice: one decade below the minimum of the curve, a tenth of that rate.",
+        "A second way: take the rate that the first range test of this lesson advised for the mean over 50 pictures. A "
+        "sum is 50 times larger, and so is its gradient. (What you read from the curve of this exercise belongs to the "
+        "sum already.)",
+    ),
+    remark="A sum over 50 pictures has 50 times the gradient of their mean, so the rate must be 50 times smaller. A "
+    "rate belongs to a loss, a batch and an optimizer, and moves with each of them.",
+)
+
+
+# 03.4 Adam from scratch -----------------------------------------------------------------------------------------------
+
+
+def _adam_cases(rng: np.random.Generator) -> Iterator[Case]:
+    one = [np.array([1.0])]
+
+    def steps(*numbers: float) -> list[list[np.ndarray]]:
+        return [[np.array([number])] for number in numbers]
+
+    yield Case((one, steps(2.0), 0.1), about="one step")
+    yield Case((one, steps(2.0, 2.0), 0.1), about="the example")
+    yield Case((one, steps(2.0, -1.0), 0.1), about="the second example")
+    yield Case((one, steps(0.5, 0.5, 0.5, -0.2), 0.01), about="four steps")
+    yield Case(([np.array([1.0, 2.0])], [[np.array([0.0, 1e-3])]], 0.1), about="a gradient of 0 and a small one")
+    yield Case(([np.array([1.0])], steps(1e-7, 1e-7), 0.1), about="gradients of the size of 1e-7")
+    shapes = [(3, 3, 1, 2), (2,), (4, 3)]
+    weights = [rng.normal(size=shape).round(2) for shape in shapes]
+    run = [[rng.normal(size=shape).round(2) for shape in shapes] for _ in range(5)]
+    yield Case((weights, run, 0.03), about="three arrays, five steps")
+    yield Case((one, [], 0.1), about="no step at all")
+    two = [np.array([1.0]), np.array([1.0])]
+    pair = [[np.array([3.0]), np.array([4.0])], [np.array([0.3]), np.array([0.4])]]
+    yield Case((two, pair, 0.1), {"clip": 1.0}, about="two weights, gradients of length 5 and 0.5, clipped to 1")
+    yield Case((two, pair[::-1], 0.1), {"clip": 1.0}, about="gradients of length 0.5 and 5, clipped to 1")
+    yield Case((two, pair, 0.1), {"clip": 2.0}, about="gradients of length 5 and 0.5, clipped to 2")
+    uneven = [[g * scale for g in step] for step, scale in zip(run, (1.0, 0.1, 2.0, 0.2, 1.0))]
+    yield Case((weights, uneven, 0.03), {"clip": 2.0}, about="three arrays, clipped to 2")
+    nothing = [[np.zeros(1), np.zeros(1)], *pair]
+    yield Case((two, nothing, 0.1), {"clip": 1.0}, about="a first gradient of length 0, with clip")
 
 
 class _LeavesItsArguments(FunctionExercise):
@@ -274,370 +599,213 @@ class _LeavesItsArguments(FunctionExercise):
             return result
         names = " and ".join(f"`{name}`" for name in self._changed)
         likely = (
-            "`velocity *= momentum` and `weights += velocity` write into the caller's own arrays, which the caller may "
-            "still need. `a * b` and `a + b` make new ones."
+            "`w -= ...`, `g *= ...` and `weights[k] = ...` write into the caller's own arrays and lists, which the "
+            "caller may still need. `w - ...` and a new list make new ones."
         )
         says = f"What it returns is right, but it changes {names} on the way."
         return self._result(Outcome.WRONG, says, [("Likely", likely)])
 
 
-MOMENTUM_STEP = _LeavesItsArguments(
-    "03.2",
-    "One step with momentum",
-    reference=_momentum(),
-    cases=_momentum_cases,
-    misconceptions=(
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w + old),
-            "You move the weights by the velocity of *before*. Update the velocity first, then move by the new one.",
-        ),
-        Misconception(
-            _momentum(
-                speed=lambda v, g, rate, momentum: momentum * v + g,
-                move=lambda w, new, old, g, rate, momentum: w - rate * new,
-            ),
-            "This is the convention of PyTorch: its velocity adds up gradients, and the rate and the minus come at the "
-            "move. Here both are inside the velocity.",
-        ),
-        Misconception(
-            _momentum(
-                speed=lambda v, g, rate, momentum: momentum * v + rate * g,
-                move=lambda w, new, old, g, rate, momentum: w - new,
-            ),
-            "Your velocity points uphill and is subtracted at the move. Here the minus stands in the velocity, and the "
-            "move adds it.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: momentum * v + rate * g),
-            "Your velocity grows with the gradient, so the weights walk uphill. Watch the sign of the gradient.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w - new),
-            "The velocity is right and already points downhill. Subtracting it walks uphill.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: momentum * v - (1 - momentum) * rate * g),
-            "You average old and new with shares that sum to 1, as Adam does. Here the gradient enters in full.",
-        ),
-        Misconception(
-            _momentum(
-                speed=lambda v, g, rate, momentum: momentum * v + (1 - momentum) * g,
-                move=lambda w, new, old, g, rate, momentum: w - rate * new,
-            ),
-            "Your velocity is an average of gradients, as in Adam. Here the gradient enters it in full, with the rate "
-            "and a minus, and the move adds it.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w + new - rate * g),
-            "The gradient moves the weights twice: it is inside the velocity already.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: momentum * v - g),
-            "The learning rate does nothing in your velocity. It scales the gradient there.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: v - momentum * rate * g),
-            "The momentum is on the wrong term: it says how much of the *old velocity* is kept.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: momentum * (v - rate * g)),
-            "The momentum shrinks the new gradient, too. It belongs to the old velocity alone.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: rate * (momentum * v - g)),
-            "The rate shrinks the old velocity, too. It belongs to the gradient alone: in the velocity it is already.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: v - rate * g),
-            "Nothing is ever forgotten: your velocity keeps all of its past. Where does the momentum come in?",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: -rate * g),
-            "This is SGD without momentum: your velocity forgets what it was.",
-        ),
-        Misconception(
-            _momentum(
-                speed=lambda v, g, rate, momentum: v,
-                move=lambda w, new, old, g, rate, momentum: w - rate * g,
-            ),
-            "This is SGD without momentum: the velocity neither changes nor moves the weights.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w - rate * g),
-            "The velocity is right, but the weights move by the gradient alone, as without momentum.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w + momentum * new - rate * g),
-            "This is Nesterov's variant, which looks one step ahead. Asked for is the plain one: move by the velocity.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: w + rate * new),
-            "The rate enters twice: it is inside the velocity already.",
-        ),
-        Misconception(
-            _momentum(move=lambda w, new, old, g, rate, momentum: momentum * w + new),
-            "The momentum shrinks the weights. It belongs to the velocity.",
-        ),
-        Misconception(
-            _momentum(speed=lambda v, g, rate, momentum: 0.9 * v - rate * g),
-            "Your momentum is always 0.9. It is an argument, and 0.9 is its default.",
-        ),
-        Misconception(
-            _momentum(answer=lambda w, v: (v, w)),
-            "Both are right, in the wrong order: first the weights, then the velocity.",
-        ),
-        Misconception(
-            _momentum(answer=lambda w, v: w),
-            "The weights are right, but the velocity is missing. The next step begins with it, so return both.",
-        ),
-        Misconception(
-            _momentum(answer=lambda w, v: v),
-            "The velocity is right, but the weights are missing: they move by it. Return both.",
-        ),
-    ),
-    hints=(
-        "Two lines, in the order of the formulas: the velocity, then the weights.",
-        "The velocity keeps `momentum` of itself, and the gradient enters with the rate and a minus.",
-        "The weights are moved by the *new* velocity.",
-    ),
-    remark="With a constant gradient the velocity grows to 1 / (1 - momentum) times a single step: 10 times at 0.9.",
-)
+def _global_clip(gradient: list[np.ndarray], clip: float) -> list[np.ndarray]:
+    length = np.sqrt(sum((g**2).sum() for g in gradient))
+    return [g * clip / length for g in gradient] if length > clip else gradient
 
 
-# 03.3 A learning rate from a range test -------------------------------------------------------------------------------
+def _shortened_to(gradient: list[np.ndarray], clip: float) -> list[np.ndarray]:
+    length = np.sqrt(sum((g**2).sum() for g in gradient))
+    return [g * clip / length for g in gradient]
 
 
-LEARNING_RATE = CheckExercise(
-    "03.3",
-    "A learning rate from a range test",
-    check=check_rate,
-    hints=(
-        "Where on the curve is the loss lowest? The axis is logarithmic: between 0.001 and 0.01 lie 0.002, 0.003, ...",
-        "The rule: one decade below the minimum of the curve, a tenth of that rate.",
-        "A second way: take the rate that the first range test of this lesson advised for the mean over 50 pictures. A "
-        "sum is 50 times larger, and so is its gradient. (What you read from the curve of this exercise belongs to the "
-        "sum already.)",
-    ),
-    remark="A sum over 50 pictures has 50 times the gradient of their mean, so the rate must be 50 times smaller. A "
-    "rate belongs to a loss, a batch and an optimizer, and moves with each of them.",
-)
+def _each_clipped(gradient: list[np.ndarray], clip: float) -> list[np.ndarray]:
+    return [clipped for g in gradient for clipped in _global_clip([g], clip)]
 
 
-# 03.4 The rate at a step ----------------------------------------------------------------------------------------------
+def _squared_clip(gradient: list[np.ndarray], clip: float) -> list[np.ndarray]:
+    length = sum((g**2).sum() for g in gradient)
+    return [g * clip / length for g in gradient] if length > clip else gradient
 
 
-def _rate_cases(rng: np.random.Generator) -> Iterator[Case]:
-    yield Case((0, 1.0, 10, 2), about="the first step")
-    yield Case((1, 1.0, 10, 2), about="the last step of the warm-up")
-    yield Case((5, 1.0, 10, 2), about="in the middle")
-    yield Case((2, 1.0, 10, 2), about="the first step after the warm-up")
-    yield Case((9, 1.0, 10, 2), about="the last step")
-    yield Case((0, 0.3, 100, 1), about="a warm-up of one step")
-    yield Case((1, 0.3, 100, 1), about="after a warm-up of one step")
-    for _ in range(12):
-        steps = int(rng.integers(20, 500))
-        warmup = int(rng.integers(2, steps // 2))
-        peak = float(rng.choice([0.01, 0.1, 0.3, 2.0]))
-        yield Case((int(rng.integers(warmup)), peak, steps, warmup), about="during the warm-up")
-        yield Case((int(rng.integers(warmup, steps)), peak, steps, warmup), about="after the warm-up")
-    yield Case((99, 0.3, 100, 99), about="all steps but one are warm-up")
-    yield Case((0, 0.3, 20, 0), about="the first step, without a warm-up")
-    yield Case((int(rng.integers(1, 20)), 0.3, 20, 0), about="without a warm-up")
-    for step in (-1, 10, 11, 25):
-        yield Case((step, 1.0, 10, 2), raises=ValueError, about="a step outside the run")
-
-
-def _in_run(step, steps):
-    if not 0 <= step < steps:
-        raise ValueError
-
-
-def _schedule(
-    climb: Callable = lambda s, n, w: (s + 1) / w,
-    share: Callable = lambda s, n, w: (s - w + 1) / (n - w + 1),
-    fall: Callable = lambda share: (1 + np.cos(np.pi * share)) / 2,
-    warm: Callable = lambda s, w: s < w,
-    refuse: Callable = _in_run,
+def _adam(
+    clipped: Callable = _global_clip,
+    shares: tuple[float, float] = (0.9, 0.999),
+    square: Callable = lambda g, corrected: g**2,
+    correct: Callable = lambda m, s, b1, b2, t: (m / (1 - b1**t), s / (1 - b2**t)),
+    move: Callable = lambda g, m, s: m / (np.sqrt(s) + 1e-7),
+    sign: float = -1.0,
+    new: Callable = lambda share: 1 - share,
+    forgets: bool = False,
 ) -> Callable:
-    """The schedule with one of its parts exchanged."""
+    """A run of Adam with one of its parts exchanged."""
 
-    def rate_at(step, peak, steps, warmup):
-        refuse(step, steps)
-        return peak * (climb(step, steps, warmup) if warm(step, warmup) else fall(share(step, steps, warmup)))
+    def adam(weights, gradients, rate, clip=None):
+        weights, (b1, b2) = [np.array(w) for w in weights], shares
+        means, squares = [0 * w for w in weights], [0 * w for w in weights]
+        for t, gradient in enumerate(gradients, start=1):
+            gradient = gradient if clip is None else clipped(gradient, clip)
+            if forgets:
+                means, squares = [0 * w for w in weights], [0 * w for w in weights]
+            for k, g in enumerate(gradient):
+                means[k] = b1 * means[k] + new(b1) * g
+                squares[k] = b2 * squares[k] + new(b2) * square(g, means[k])
+                weights[k] = weights[k] + sign * rate * move(g, *correct(means[k], squares[k], b1, b2, t))
+        return weights
 
-    return rate_at
-
-
-def _accept_up_to(last: Callable[[int], int], first: int = 0) -> Callable:
-    def refuse(step, steps):
-        if not first <= step <= last(steps):
-            raise ValueError
-
-    return refuse
-
-
-def _climb_without_brackets(step, peak, steps, warmup):
-    _in_run(step, steps)
-    return peak * step + 1 / warmup if step < warmup else _schedule()(step, peak, steps, warmup)
+    return adam
 
 
-def _fall_without_brackets(step, peak, steps, warmup):
-    if step < warmup:
-        return _schedule()(step, peak, steps, warmup)
-    _in_run(step, steps)
-    return peak / 2 * (1 + np.cos(np.pi * step - warmup + 1 / (steps - warmup + 1)))
+def _not_all_weights(came: object, expected: object, case: Case) -> bool:
+    return not isinstance(came, list | tuple) or len(came) != len(case.args[0])
 
 
-def _divides_first(step, peak, steps, warmup):
-    _in_run(step, steps)
-    climbing = peak * (step + 1) / warmup
-    return climbing if step < warmup else _schedule()(step, peak, steps, warmup)
-
-
-RATE_AT = FunctionExercise(
+ADAM = _LeavesItsArguments(
     "03.4",
-    "The rate at a step",
-    reference=_schedule(),
-    cases=_rate_cases,
-    rtol=1e-5,
-    atol=1e-9,
+    "Adam from scratch",
+    reference=_adam(),
+    cases=_adam_cases,
+    rtol=1e-4,
+    atol=1e-7,
     misconceptions=(
         Misconception(
-            _schedule(climb=lambda s, n, w: s / w),
-            "Your first step is taken at a rate of 0, so nothing is learned from it. Steps are counted from 0: the "
-            "first of them climbs one part already.",
+            _adam(correct=lambda m, s, b1, b2, t: (m, s)),
+            "Nothing is divided by the share that has come in. After one step the mean of the gradients is a tenth of "
+            "the gradient, that of the squares a thousandth of the square.",
         ),
         Misconception(
-            _schedule(climb=lambda s, n, w: (s + 1) / (w + 1)),
-            "Your warm-up does not reach the peak with its last step. It has as many parts as steps.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / (1 - b1**t), s)),
+            "You correct the mean of the gradients, and not that of their squares, which also begins at 0.",
         ),
         Misconception(
-            _schedule(climb=lambda s, n, w: (w - s) / w),
-            "Your warm-up begins at the peak and goes down. It should climb *to* the peak.",
+            _adam(correct=lambda m, s, b1, b2, t: (m, s / (1 - b2**t))),
+            "You correct the mean of the squares, and not that of the gradients, which also begins at 0.",
         ),
         Misconception(
-            _schedule(climb=lambda s, n, w: (s + 1) / n),
-            "Your warm-up climbs as if it had all $n$ steps for it. It has $w$, and reaches the peak with the last of "
-            "them.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / (1 - b1), s / (1 - b2))),
+            "You divide by the share after *one* step in every step. After $t$ steps more has come in: what is missing "
+            "has shrunk by the same factor $t$ times.",
         ),
         Misconception(
-            _schedule(climb=lambda s, n, w: 1.0),
-            "There is no warm-up in your schedule: it starts at the peak.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / (1 - b1 * t), s / (1 - b2 * t))),
+            "What is still missing shrinks by a *factor* in each step: a power of $t$, not a product with it.",
         ),
         Misconception(
-            _schedule(warm=lambda s, w: False),
-            "Your schedule is the cosine alone, also during the warm-up, where the rate climbs in a straight line.",
+            _adam(correct=lambda m, s, b1, b2, t: (m * (1 - b1**t), s * (1 - b2**t))),
+            "You multiply by the share that has come in. The means are too small: divide by it.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: (s - w) / (n - w)),
-            "Your cosine begins at its top a second time: the last step of the warm-up was at the peak already. Count "
-            "the steps since *that* one.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / b1**t, s / b2**t)),
+            "You divide by what is still missing. Divide by what has come in, which is 1 minus that.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: (s - w) / (n - w + 1)),
-            "Your cosine is one step late: the last step of the warm-up was at the peak already, and the next one has "
-            "left it.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / (1 - b1 ** (t + 1)), s / (1 - b2 ** (t + 1)))),
+            "Your count of steps is one ahead: in the first step $t$ is 1.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: (s - w + 1) / (n - w)),
-            "Your last step is taken at a rate of 0, so nothing is learned from it. The fall is one part longer than "
-            "that: it reaches 0 at the step that no longer belongs to the run.",
+            _adam(correct=lambda m, s, b1, b2, t: (m / (1 - b2**t), s / (1 - b1**t))),
+            "The two shares are exchanged in your corrections: 0.9 belongs to the gradients, 0.999 to the squares.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: (s + 1) / (n + 1)),
-            "Your cosine counts from the beginning of the run. It starts when the warm-up is over.",
+            _adam(shares=(0.999, 0.9)),
+            "The two shares are exchanged: 0.9 of the past for the gradients, 0.999 for their squares.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: s / n),
-            "Your cosine counts from the beginning of the run. It starts when the warm-up is over.",
+            _adam(shares=(0.9, 0.9)),
+            "The mean of the squares keeps 0.999 of the past, not 0.9.",
         ),
         Misconception(
-            _schedule(share=lambda s, n, w: (s - w + 1) / n),
-            "Your cosine is too slow: it has the steps that are left after the warm-up, not all of them.",
+            _adam(shares=(0.1, 0.001)),
+            "Old and new are exchanged: 0.9 and 0.999 are the shares of the *past*.",
         ),
         Misconception(
-            _schedule(fall=lambda share: 1 + np.cos(np.pi * share)),
-            "After the warm-up your rate is twice too high. The bracket lies between 0 and 2.",
+            _adam(new=lambda share: 1.0),
+            "The new gradient enters in full, as in momentum. In a mean it has the share that the past leaves: 0.1, "
+            "and 0.001 for its square.",
         ),
         Misconception(
-            _schedule(fall=lambda share: np.cos(np.pi * share)),
-            "Your rate becomes negative, and the network walks uphill. The cosine runs from 1 to -1; shift it and "
-            "halve it.",
+            _adam(square=lambda g, m: g),
+            "The second mean is one of the gradients. It should be one of their *squares*.",
         ),
         Misconception(
-            _schedule(fall=lambda share: np.cos(np.pi / 2 * share)),
-            "That is a quarter of a wave: the rate would end steeply. Half a wave, shifted up, ends gently.",
+            _adam(square=lambda g, m: m**2),
+            "You square the mean. Asked for is the mean of the squares.",
         ),
         Misconception(
-            _schedule(fall=lambda share: (1 + np.cos(share)) / 2),
-            "Your cosine hardly falls: its angle goes from 0 to 1 and not to pi.",
+            _adam(square=lambda g, m: (g**2).sum()),
+            "You add the squares of a whole array. Each weight has a mean of its own.",
         ),
         Misconception(
-            _schedule(fall=lambda share: (1 + np.cos(180 * share)) / 2),
-            "The cosine of NumPy takes radians: half a wave is pi, not 180.",
+            _adam(correct=lambda m, s, b1, b2, t: (m * np.sqrt(1 - b2**t) / (1 - b1**t), s)),
+            "You put the corrections into the rate, as many libraries do. That is right but for the 1e-7, which is "
+            "then larger beside a root that is still too small. Correct the means themselves.",
         ),
         Misconception(
-            _schedule(fall=lambda share: (1 + np.cos(2 * np.pi * share)) / 2),
-            "Your rate falls and climbs again: that is a whole wave. Half of it ends at 0.",
+            _adam(move=lambda g, m, s: m / (s + 1e-7)),
+            "You divide by the mean of the squares. Divide by its *root*, so that scale does not matter.",
         ),
         Misconception(
-            _schedule(fall=lambda share: (1 - np.cos(np.pi * share)) / 2),
-            "Your rate climbs after the warm-up. Check the sign of the cosine.",
+            _adam(move=lambda g, m, s: m / np.sqrt(s + 1e-7)),
+            "The 1e-7 is under your root, where it counts as 3e-4. It is added to the root.",
         ),
         Misconception(
-            _schedule(fall=lambda share: 1 - share),
-            "That is a straight line down. Asked for is the cosine.",
+            _adam(move=lambda g, m, s: m / np.sqrt(np.where(s > 0, s, 1))),
+            "The 1e-7 below the fraction is missing. For gradients that small it matters.",
         ),
         Misconception(
-            _schedule(fall=lambda share: 1.0),
-            "Your rate stays at the peak after the warm-up.",
+            _adam(move=lambda g, m, s: g / (np.sqrt(s) + 1e-7)),
+            "The step goes along the gradient, as in RMSProp. Adam takes the mean of the gradients.",
         ),
         Misconception(
-            _schedule(warm=lambda s, w: s <= w),
-            "Your warm-up is one step too long: with steps counted from 0 its last one is $w - 1$, and the next would "
-            "climb beyond the peak.",
+            _adam(move=lambda g, m, s: m),
+            "Nothing is divided by the root of the mean square.",
         ),
         Misconception(
-            _climb_without_brackets,
-            "Brackets are missing in your warm-up: `a * b + 1 / c` multiplies and divides before it adds.",
+            _adam(sign=1.0),
+            "The weights walk uphill. The step is *against* the mean gradient.",
         ),
         Misconception(
-            _fall_without_brackets,
-            "Brackets are missing in your cosine: `a - b + 1 / c` divides the 1 alone. The whole numerator is divided.",
+            _adam(forgets=True),
+            "Your means begin at 0 in every step. They live from step to step: start them before the loop.",
         ),
         Misconception(
-            _schedule(fall=lambda share: (1 + np.cos(np.pi) * share) / 2),
-            "Your fraction stands beside the cosine. It belongs *into* it, multiplied by pi.",
+            _adam(clipped=lambda gradient, clip: gradient),
+            "Your `clip` does nothing.",
         ),
         Misconception(
-            _divides_first,
-            "Without a warm-up $w$ is 0, and nothing can be divided by it. Ask first whether the step belongs to the "
-            "warm-up.",
+            _adam(clipped=lambda gradient, clip: [np.clip(g, -clip, clip) for g in gradient]),
+            "You cut off each number at `clip`, which turns the gradient into another direction. Shorten all of it by "
+            "one factor.",
         ),
         Misconception(
-            _schedule(refuse=_accept_up_to(lambda steps: steps)),
-            "Steps are counted from 0, so the last one is n - 1. You accept n as well.",
+            _adam(clipped=_each_clipped),
+            "You shorten each array by itself. The length is that of all weights together, and so is the factor.",
         ),
         Misconception(
-            _schedule(refuse=_accept_up_to(lambda steps: steps - 1, first=-(10**9))),
-            "You refuse steps behind the end, and accept negative ones.",
+            _adam(clipped=_shortened_to),
+            "You bring *every* gradient to the length `clip`. One that is shorter stays as it is, and one of length 0 "
+            "cannot be divided by it.",
         ),
         Misconception(
-            _schedule(refuse=_accept_up_to(lambda steps: 10**9)),
-            "You refuse negative steps, and accept steps behind the end.",
+            _adam(clipped=_squared_clip),
+            "The length is the *root* of the sum of the squares.",
         ),
         Misconception(
-            _schedule(refuse=lambda step, steps: None),
-            "Your rates are right. A step outside the run should raise a `ValueError`, since a schedule that silently "
-            "goes on hides a mistake in the loop.",
+            _adam(clipped=lambda gradient, clip: _global_clip(gradient, 1.0)),
+            "Your gradients are shortened to 1. `clip` is the length that they may have.",
+        ),
+        Misconception(
+            _not_all_weights,
+            "Return the list of all weights, one array for each.",
+            predicate=True,
         ),
     ),
     hints=(
-        "Three cases: outside the run, during the warm-up, after it.",
-        "During the warm-up: which part of the peak has step 0, which has step `warmup - 1`?",
-        "After it, the angle of the cosine grows from a little above 0 to a little below pi: count the steps since the "
-        "last one of the warm-up.",
+        "Two lists of zeros before the loop over the steps, for the two means. In each step: clip, means, weights.",
+        "A constant gradient $g$: after one step the mean is $0.1 g$, after two $0.19 g$, after three $0.271 g$. The "
+        "share is $1 - 0.9^t$, with $t$ counted from 1.",
+        "`np.sqrt(sum((g**2).sum() for g in gradient))` is the length of all of it. Shorten it only where it is above "
+        "`clip`.",
     ),
+    remark="With the corrections the first step is as long as the rate, whatever the gradient. Keras's Adam differs in "
+    "the place of its 1e-7 alone.",
 )
 
 
@@ -698,7 +866,7 @@ CURVES = ValueExercise(
         Misconception(
             _says("B", "a higher rate"),
             "B does not move, but not because its steps are small: it stands exactly at guessing, 10 %, from the first "
-            "epoch on. Slow runs climb. What does a network look like whose ReLUs one large step has switched off?",
+            "epoch on. Slow runs climb. What does a network look like whose ReLUs a few large steps have switched off?",
         ),
         Misconception(
             _says("B", "more data", "nothing"),
@@ -731,4 +899,4 @@ CURVES = ValueExercise(
 )
 
 
-EXERCISES = [CROSS_ENTROPY_GRADIENT, MOMENTUM_STEP, LEARNING_RATE, RATE_AT, BUG, CURVES]
+EXERCISES = [CROSS_ENTROPY_GRADIENT, GRADIENT_JUDGE, LEARNING_RATE, ADAM, BUG, CURVES]

@@ -157,151 +157,142 @@ FORWARD = FunctionExercise(
 )
 
 
-# 06.2 Running statistics ----------------------------------------------------------------------------------------------
+# 06.2 The way back ----------------------------------------------------------------------------------------------------
 
 
-def _running(
-    start: tuple[float, float] = (0.0, 1.0),
-    step: Callable = lambda old, new, m, n: m * old + (1 - m) * new,
-    variance: Callable = lambda values: values.var(axis=0),
-    order: Callable = lambda batches: batches,
+def _backward(
+    parts: Callable = lambda g, n, axes: g - g.mean(axis=axes) - n * (g * n).mean(axis=axes),
+    factor: Callable = lambda gamma, deviation: gamma / deviation,
+    by_gamma: Callable = lambda g, n, x, axes: (g * n).sum(axis=axes),
+    by_beta: Callable = lambda g, axes: g.sum(axis=axes),
+    axes: Callable = _axes,
+    epsilon_counts: bool = True,
+    deviation: Callable = lambda variance, epsilon: np.sqrt(variance + epsilon),
 ) -> Callable:
-    """The running statistics with one of their parts exchanged."""
+    """The gradients of batch normalisation with one of their parts exchanged."""
 
-    def running_statistics(batches, channels, momentum=0.99):
-        mean, var = np.full(channels, start[0]), np.full(channels, start[1])
-        for number, batch in enumerate(order(batches)):
-            values = batch.reshape(-1, channels)
-            mean = step(mean, values.mean(axis=0), momentum, number)
-            var = step(var, variance(values), momentum, number)
-        return mean, var
+    def batch_norm_backward(upstream, x, gamma, epsilon=1e-3):
+        over = axes(x)
+        spread = deviation(x.var(axis=over), epsilon if epsilon_counts else 0.0)
+        normalised = (x - x.mean(axis=over)) / spread
+        by_x = factor(gamma, spread) * parts(upstream, normalised, over)
+        return by_x, by_gamma(upstream, normalised, x, over), by_beta(upstream, over)
 
-    return running_statistics
-
-
-def _pixelwise(batches, channels, momentum=0.99):
-    mean, var = np.zeros(channels), np.ones(channels)
-    for batch in batches:
-        mean, var = (
-            momentum * old + (1 - momentum) * new for old, new in ((mean, batch.mean(axis=0)), (var, batch.var(axis=0)))
-        )
-    return mean, var
+    return batch_norm_backward
 
 
-def _first_only(batches, channels, momentum=0.99):
-    return _running()(batches[:1], channels, momentum)
+def _swapped(upstream, x, gamma, epsilon=1e-3):
+    by_x, by_gamma, by_beta = _backward()(upstream, x, gamma, epsilon)
+    return by_x, by_beta, by_gamma
 
 
-def _over_everything(batches, channels, momentum=0.99):
-    mean, var = np.zeros(channels), np.ones(channels)
-    for batch in batches:
-        mean = momentum * mean + (1 - momentum) * batch.mean()
-        var = momentum * var + (1 - momentum) * batch.var()
-    return mean, var
+def _backward_cases(rng: np.random.Generator) -> Iterator[Case]:
+    column, one = np.array([[2.0], [4.0], [4.0], [6.0]]), np.array([1.0])
+    yield Case((np.array([[1.0], [0.0], [0.0], [0.0]]), column, one, 0.0), about="the example")
+    yield Case((np.array([[1.0], [3.0], [0.0], [2.0]]), column, 3 * one, 0.0), about="the channel above, gamma 3")
+    yield Case((np.array([[1.0], [3.0], [0.0], [2.0]]), column, one, 2.0), about="a large epsilon")
+    whole = rng.permutation(np.arange(24)).reshape(4, 6)
+    yield Case((rng.integers(-3, 4, (4, 6)), whole, np.arange(1, 7)), about="whole numbers")
+    for shape in ((5, 3), (4, 3, 2, 6), (2, 4, 4, 3), (1, 4, 3, 2), (3, 4, 5, 2, 2)):
+        channels = shape[-1]
+        x = rng.normal(3 * rng.normal(size=channels), 1 + rng.random(channels), size=shape)
+        upstream, gamma = rng.normal(0.5, 1, shape), rng.normal(1.5, 0.5, channels)
+        yield Case((upstream, x, gamma), about=f"a batch of shape {shape}")
+        yield Case((upstream, x, gamma, 0.5), about=f"shape {shape}, epsilon 0.5")
 
 
-def _mean_alone(batches, channels, momentum=0.99):
-    return _running()(batches, channels, momentum)[0], np.ones(channels)
-
-
-def _around_the_running_mean(batches, channels, momentum=0.99):
-    mean, var = np.zeros(channels), np.ones(channels)
-    for batch in batches:
-        values = batch.reshape(-1, channels)
-        var = momentum * var + (1 - momentum) * ((values - mean) ** 2).mean(axis=0)
-        mean = momentum * mean + (1 - momentum) * values.mean(axis=0)
-    return mean, var
-
-
-def _all_at_once(batches, channels, momentum=0.99):
-    if not batches:
-        return np.zeros(channels), np.ones(channels)
-    values = np.concatenate([batch.reshape(-1, channels) for batch in batches])
-    return values.mean(axis=0), values.var(axis=0)
-
-
-def _running_cases(rng: np.random.Generator) -> Iterator[Case]:
-    yield Case(([np.array([[2.0], [4.0]])], 1), {"momentum": 0.9}, about="one batch of two numbers, momentum 0.9")
-    yield Case(([np.array([[2.0], [8.0]])], 1), {"momentum": 0.9}, about="one batch, momentum 0.9")
-    yield Case(([], 3), about="no batch yet")
-    for count, momentum in ((1, 0.9), (2, 0.9), (5, 0.8), (12, 0.6)):
-        channels = int(rng.integers(1, 5))
-        batches = [rng.normal(4 + n, 1 + 2 * rng.random(), (int(rng.integers(3, 7)), channels)) for n in range(count)]
-        yield Case((batches, channels), {"momentum": momentum}, about=f"{count} batches, momentum {momentum}")
-    images = [rng.normal(3, 2, (2, 3, 4, 5)) for _ in range(4)]
-    yield Case((images, 5), {"momentum": 0.7}, about="four batches of images with five channels")
-    yield Case((images, 5), about="the default momentum")
-
-
-RUNNING = FunctionExercise(
+BACKWARD = FunctionExercise(
     "06.2",
-    "Running statistics",
-    reference=_running(),
-    cases=_running_cases,
+    "The way back",
+    reference=_backward(),
+    cases=_backward_cases,
     misconceptions=(
         Misconception(
-            _running(step=lambda old, new, m, n: (1 - m) * old + m * new),
-            "Your momentum is the share of the *new* batch, as in PyTorch. In Keras it is the share of what was there.",
+            _backward(parts=lambda g, n, axes: g),
+            "You treat mean and variance as constants. They are made of the same x: nudge one value, and both move.",
         ),
         Misconception(
-            _running(start=(0.0, 0.0)),
-            "Your variance starts at 0. A fresh layer that divided by that would explode: it starts at 1.",
+            _backward(parts=lambda g, n, axes: g - g.mean(axis=axes)),
+            "You let the mean move with x and keep the variance fixed. Stretch the channel: its output stays, so the "
+            "gradient must be blind to that as well.",
         ),
         Misconception(
-            _running(step=lambda old, new, m, n: new),
-            "You return the statistics of the last batch. The running ones move towards them by a small share only.",
+            _backward(parts=lambda g, n, axes: g - n * (g * n).mean(axis=axes)),
+            "You let the variance move with x and keep the mean fixed. Add 1 to the whole channel: its output stays, "
+            "so the gradient by x must sum to 0.",
         ),
         Misconception(
-            _running(step=lambda old, new, m, n: new if n == 0 else m * old + (1 - m) * new),
-            "You start with the statistics of the first batch. The layer starts with 0 and 1 and moves from there.",
+            _backward(parts=lambda g, n, axes: g - g.sum(axis=axes) - n * (g * n).sum(axis=axes)),
+            "You subtract sums. Each value has one part in as many as there are of the mean and of the variance: "
+            "subtract *means*.",
         ),
         Misconception(
-            _running(step=lambda old, new, m, n: (old * n + new) / (n + 1)),
-            "You average all batches alike. With a momentum the latest one counts most, and the start is never quite "
-            "forgotten.",
+            _backward(parts=lambda g, n, axes: g - g.mean(axis=axes) + n * (g * n).mean(axis=axes)),
+            "The part that comes through the variance has the wrong sign. A larger variance makes the output smaller.",
         ),
         Misconception(
-            _running(variance=lambda values: values.var(axis=0, ddof=1)),
-            "Your variance divides by the count less one, as PyTorch does for its running variance. Keras divides by "
-            "the count.",
+            _backward(parts=lambda g, n, axes: g - g.mean(axis=axes) - (g * n).mean(axis=axes)),
+            "The part that comes through the variance is the same for each value with you. A value far from the mean "
+            "moves the variance most: it is in proportion to the normalised x.",
         ),
         Misconception(
-            _running(variance=lambda values: values.std(axis=0)),
-            "You keep the standard deviation. The layer keeps the variance.",
+            _backward(factor=lambda gamma, deviation: 1 / deviation),
+            "Your gradient by x does not know gamma. Whatever reaches the loss passes through it.",
         ),
         Misconception(
-            _running(step=lambda old, new, m, n: m * old + new),
-            "You add the whole of each batch. What it gets and what the old value keeps must sum to 1.",
+            _backward(factor=lambda gamma, deviation: gamma),
+            "You do not divide by the standard deviation. The wider a channel, the less a nudge of 1 matters in it.",
         ),
         Misconception(
-            _running(order=lambda batches: list(batches)[::-1]),
-            "You begin with the last batch. The order matters: the one seen last counts most.",
-        ),
-        Misconception(_first_only, "You stop after the first batch. Is the `return` inside the loop?"),
-        Misconception(
-            _over_everything,
-            "All of your channels share one mean and one variance. Each channel has its own: leave out the last axis.",
-        ),
-        Misconception(_mean_alone, "Your variance stays at 1. It moves like the mean."),
-        Misconception(
-            _around_the_running_mean,
-            "Your variance is taken around the running mean. That of a batch is taken around the batch's own mean.",
+            _backward(factor=lambda gamma, deviation: gamma / deviation**2),
+            "You divide the gradient by x by the variance. The layer divides by its root.",
         ),
         Misconception(
-            _all_at_once,
-            "You put all batches together. A layer sees one after the other, and moves a small step for each of them.",
+            _backward(factor=lambda gamma, deviation: gamma * deviation),
+            "You multiply by the standard deviation. The layer divides by it, and so does its slope.",
         ),
         Misconception(
-            _pixelwise,
-            "For images your result has a value for every pixel. A channel has one mean and one variance, over the "
-            "batch and all pixels.",
+            _backward(by_gamma=lambda g, n, x, axes: (g * x).sum(axis=axes)),
+            "Gamma multiplies the *normalised* x, and you take x itself.",
+        ),
+        Misconception(
+            _backward(by_gamma=lambda g, n, x, axes: (g * n).mean(axis=axes)),
+            "Your gradient by gamma is a mean. One gamma serves all values of its channel: what they ask for adds up.",
+        ),
+        Misconception(
+            _backward(by_beta=lambda g, axes: g.mean(axis=axes)),
+            "Your gradient by beta is a mean. One beta serves all values of its channel: what they ask for adds up.",
+        ),
+        Misconception(
+            _backward(
+                by_gamma=lambda g, n, x, axes: (g * n).mean(axis=axes), by_beta=lambda g, axes: g.mean(axis=axes)
+            ),
+            "Your gradients by gamma and beta are means. One weight serves all values of its channel: what they ask "
+            "for adds up.",
+        ),
+        Misconception(_swapped, "The gradients by gamma and by beta have changed places: x, gamma, beta."),
+        Misconception(
+            _backward(axes=lambda x: (0,)),
+            "You sum and average over the batch alone. A channel extends over the pixels too: all axes but the last.",
+        ),
+        Misconception(
+            _backward(epsilon_counts=False),
+            "Your answer does not change with epsilon. It stands under the root on the way forward, so on the way back "
+            "too.",
+        ),
+        Misconception(
+            _backward(deviation=lambda variance, epsilon: np.sqrt(variance) + epsilon),
+            "You add epsilon to the standard deviation. It stands under the root, beside the variance.",
         ),
     ),
     hints=(
-        "Two arrays of the length `channels`, one of zeros and one of ones, before the loop.",
-        "`batch.reshape(-1, channels)` puts all pixels of all images below each other, one column for each channel.",
-        "Both statistics move in the same way: they keep the share m and take 1 - m from the batch.",
+        "Begin with beta and gamma: y = gamma * normalised + beta, and each of the two serves a whole channel.",
+        "Three ways lead from x to y: through x itself, through the mean, and through the variance.",
+        "With u the upstream gradient and n the normalised x, what is left of u is u less its mean, less n times the "
+        "mean of u * n. Which factor stands before it?",
     ),
+    remark="The gradient by x lacks two directions: a common shift and, but for epsilon, a common stretch. The "
+    "layers before it can do neither, whatever the loss asks for.",
 )
 
 
@@ -848,4 +839,4 @@ WHY_LAST = CheckExercise(
 )
 
 
-EXERCISES = [FORWARD, RUNNING, FOLD, BLOCK, DEPTH, WHY_LAST]
+EXERCISES = [FORWARD, BACKWARD, FOLD, BLOCK, DEPTH, WHY_LAST]

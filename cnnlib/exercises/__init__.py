@@ -1,4 +1,4 @@
-"""Exercises: checks that say what went wrong, graded hints, reference answers, local progress.
+"""Exercises: checks that say what went wrong, graded hints, reference answers, predictions, local progress.
 
 A library of its own: it knows no course, and needs NumPy alone. (Tensors of Keras and of its backends, IPython and
 Matplotlib are met where they are loaded.)
@@ -8,6 +8,7 @@ In a lesson::
     exercise("01.2").check(posts)
     exercise("01.2").hint()
     exercise("01.2").answer()
+    predict("01.a", "How many?")  # and below it reveal("01.a", count): see :mod:`.predictions`
     progress()
 
 To use it for a course:
@@ -20,8 +21,8 @@ To use it for a course:
    ``### BEGIN SOLUTION`` and ``### END SOLUTION`` and the next cell asks for its check: :mod:`.source` has the rules,
    makes stubs of answers, and finds reference answers.
 3. A :class:`Course` that names both, told once with :func:`use`: see :mod:`.course`. Its ``progress`` is the file of
-   the learner's progress, its ``prefix`` that of the environment variables ``<prefix>_PROGRESS`` and
-   ``<prefix>_CHECK_SEED``.
+   the learner's progress, its ``prefix`` that of the environment variables ``<prefix>_PROGRESS``,
+   ``<prefix>_CHECK_SEED`` and ``<prefix>_STATIC`` (outputs are made to be stored: text in the place of widgets).
 4. Tests, with :mod:`.replay`, which runs answers in the place of their cells: the reference is right, the stub is not
    attempted, wrong answers are rejected with their messages.
 
@@ -44,6 +45,7 @@ from .kinds import (
     as_array,
 )
 from .outcome import Answer, Hint, Outcome, Result
+from .predictions import predict, reveal
 from .table import Progress, progress
 
 __all__ = [
@@ -68,7 +70,9 @@ __all__ = [
     "exercises_of",
     "listed",
     "plain",
+    "predict",
     "progress",
+    "reveal",
     "use",
 ]
 

@@ -24,6 +24,7 @@ VERSION = 1
 _LOCK_SECONDS = 5.0
 
 _memory: dict[str, dict[str, Any]] = {}  # what could not be written, or is not to be
+_events: dict[str, list[dict[str, Any]]] = {}  # the same of predictions
 _warned: set[str] = set()
 
 
@@ -120,14 +121,63 @@ def note_answer(exercise_id: str) -> None:
     _update(exercise_id, change)
 
 
+def events(kept: bool = True) -> dict[str, list[dict[str, Any]]]:
+    """What happened to each prediction, in order: ``{"event": "guess", ...}`` and ``{"event": "reveal", ...}``.
+
+    Args:
+        kept: whether to look into the file; without it, only what this Python noted in memory counts.
+    """
+    path = file() if kept else None
+    found = dict(_read(path).get("predictions", {})) if path is not None else {}
+    for key, more in _events.items():
+        found[key] = _in_order([*found.get(key, []), *more])
+    return found
+
+
+def _in_order(happened: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(happened, key=lambda event: str(event.get("at", "")))
+
+
+def note_event(
+    prediction_id: str, make: Callable[[list[dict[str, Any]]], dict[str, Any] | None], kept: bool = True
+) -> None:
+    """Add an event to a prediction.
+
+    Args:
+        prediction_id: of the prediction.
+        make: given the events so far, the new one, or None if there is nothing to add. Called while no other kernel
+            can write, so that of two guesses at once one is the first.
+        kept: whether to write it to the file; otherwise it lasts until Python ends.
+    """
+
+    def change(content: dict[str, Any]) -> None:
+        known = content.setdefault("predictions", {}).setdefault(prediction_id, [])
+        in_memory = _events.get(prediction_id)
+        if known is in_memory:
+            so_far = events(kept)[prediction_id]
+        else:
+            so_far = _in_order([*known, *(in_memory or [])])
+        event = make(so_far)
+        if event is not None:
+            now = datetime.datetime.now(datetime.UTC)
+            known.append({**event, "at": now.isoformat(timespec="microseconds")})
+
+    _change(change, file() if kept else None)
+
+
 def _blank() -> dict[str, Any]:
     return {"attempts": 0, "hints": 0, "answer_shown": False, "solved": None}
 
 
 def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
-    path = file()
+    _change(lambda content: change(content["exercises"].setdefault(exercise_id, _blank())), file())
+
+
+def _change(change: Callable[[dict[str, Any]], None], path: Path | None) -> None:
+    """Change what is known: the content of the file, or what is in memory where there is none to write to."""
+    in_memory = {"exercises": _memory, "predictions": _events}
     if path is None:
-        change(_memory.setdefault(exercise_id, _blank()))
+        change(in_memory)
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,10 +185,10 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
             content = _read(path, to_change=True)
             if path.exists() and not os.access(path, os.W_OK):
                 raise PermissionError(f"{path} is write-protected")
-            change(content["exercises"].setdefault(exercise_id, _blank()))
+            change(content)
             _write(path, content)
     except OSError as error:
-        change(_memory.setdefault(exercise_id, _blank()))
+        change(in_memory)
         _warn_once(
             f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
             f"kept until Python ends. {current().variable('PROGRESS')} names another file."
@@ -182,6 +232,9 @@ def _read(path: Path, to_change: bool = False) -> dict[str, Any]:
             for name, value in _blank().items():
                 entry.setdefault(name, value)
             int(entry["attempts"]), int(entry["hints"])
+        for happened in content.get("predictions", {}).values():  # older files have none
+            if not isinstance(happened, list) or not all(isinstance(each, dict) for each in happened):
+                raise TypeError("a prediction that is no list of events")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _set_aside(path)
     return content

@@ -3,7 +3,8 @@
 import html
 from dataclasses import dataclass
 
-from . import catalogue, journal, source
+from . import catalogue, journal, predictions, source
+from .predictions import Prediction
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,35 @@ class Row:
     hints: int
     solved: str  # a date, or empty
     answer_first: bool
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The predictions of one lesson: how many it asks for, and those that the learner committed to in time."""
+
+    asked: int
+    committed: list[Prediction]
+
+    @property
+    def judged(self) -> list[Prediction]:
+        """Those whose result was shown."""
+        return [each for each in self.committed if each.verdict is not None]
+
+    @property
+    def right(self) -> int:
+        """How many of them were right."""
+        return sum(each.verdict.right for each in self.judged if each.verdict)
+
+    @property
+    def misses(self) -> list[Prediction]:
+        """Those that were not, the most surprising first."""
+        missed = [each for each in self.judged if each.verdict and not each.verdict.right]
+        return sorted(missed, key=lambda each: -each.verdict.surprise if each.verdict else 0.0)
+
+    def __str__(self) -> str:
+        waiting = len(self.committed) - len(self.judged)
+        wait = f", {waiting} without a result yet" if waiting else ""
+        return f"{len(self.committed)} of {max(self.asked, len(self.committed))} committed, {self.right} right{wait}"
 
 
 _SIGNS = {"solved": "✔", "tried": "✘", "not yet": "○"}
@@ -40,6 +70,15 @@ class Progress:
             state = "solved" if solved else "tried" if entry.get("attempts") else "not yet"
             first = bool(entry.get("answer_first", False))
             self.rows.append(Row(id, title, state, entry.get("attempts", 0), entry.get("hints", 0), solved, first))
+        self._most = 3 if lesson is not None else 1  # misses that are shown of a lesson
+        #: the predictions of each lesson that asks for some
+        self.predictions: dict[str, Predicted] = {}
+        made = predictions.committed()
+        for number in self.lessons():
+            own = [each for each in made if each.id.split(".")[0] == number]
+            asked = len(predictions.asked_in(number))
+            if asked or own:
+                self.predictions[number] = Predicted(asked, own)
 
     @property
     def solved(self) -> int:
@@ -56,18 +95,22 @@ class Progress:
     def __repr__(self) -> str:
         if not self.rows:
             return "There are no exercises yet."
-        lines = [f"{self.solved} of {len(self.rows)} exercises solved"]
+        lines = [f"{self.solved} of {len(self.rows)} exercises solved", *self._predicted()]
         width = max(len(row.title) for row in self.rows)
         for lesson, rows in self.lessons().items():
             done = sum(row.state == "solved" for row in rows)
             lines += ["", f"{lesson}  {_lesson_title(lesson)}  {done} of {len(rows)}".replace("    ", "  ")]
             lines += [f"  {_SIGNS[row.state]} {row.id:<6}{row.title:<{width}}  {_remark(row)}".rstrip() for row in rows]
+            if lesson in self.predictions:
+                lines.append(f"    predictions: {self.predictions[lesson]}")
+                lines += [f"      {_miss(each)}" for each in self.predictions[lesson].misses[: self._most]]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         if not self.rows:
             return "<p>There are no exercises yet.</p>"
         parts = [f"<p><strong>{self.solved} of {len(self.rows)} exercises solved</strong></p>"]
+        parts += [f"<p>{html.escape(line)}</p>" for line in self._predicted()]
         cell = 'style="text-align:left;padding:.15em 1em .15em 0"'
         for lesson, rows in self.lessons().items():
             done = sum(row.state == "solved" for row in rows)
@@ -82,7 +125,19 @@ class Progress:
                 values = [row.id, html.escape(row.title), state, html.escape(_remark(row))]
                 parts.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in values) + "</tr>")
             parts.append("</tbody></table>")
-        return "\n".join(parts)
+            if lesson in self.predictions:
+                parts.append(f"<p>Predictions: {html.escape(str(self.predictions[lesson]))}</p>")
+                missed = [html.escape(_miss(each)) for each in self.predictions[lesson].misses[: self._most]]
+                parts.append("".join(["<ul>", *(f"<li>{each}</li>" for each in missed), "</ul>"]) if missed else "")
+        return "\n".join(filter(None, parts))
+
+    def _predicted(self) -> list[str]:
+        """The line about all predictions; none where there are none."""
+        if not self.predictions:
+            return []
+        each = self.predictions.values()
+        made = [prediction for lesson in each for prediction in lesson.committed]
+        return [f"Predictions: {Predicted(sum(lesson.asked for lesson in each), made)}"]
 
 
 _HEAD = ("Exercise", "Title", "State", "Details")
@@ -104,6 +159,12 @@ def _remark(row: Row) -> str:
     if row.answer_first:
         parts.append("reference answer seen first")
     return ", ".join(parts)
+
+
+def _miss(prediction: Prediction) -> str:
+    """A prediction that was not right, in a line."""
+    said = prediction.verdict.says if prediction.verdict else ""
+    return f"{prediction.id} {prediction.question} You predicted {prediction.guess}, it was {prediction.value}: {said}"
 
 
 def _lesson_title(lesson: str) -> str:

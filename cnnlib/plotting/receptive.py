@@ -326,7 +326,7 @@ def live_among_stored(
 
     Args:
         panels: axis label -> (stored, live): a list of the stored runs' results and those of this run, each by variant.
-            This run may lack some of the variants.
+            This run may lack some of the variants, or all.
         alt: what a reader should see.
     """
     names = {label: list(stored[0] if stored else live) for label, (stored, live) in panels.items()}
@@ -339,15 +339,9 @@ def live_among_stored(
                 ax.scatter([live[name]], [row], s=64, marker="D", color=core.COLOURS["kernel"], zorder=3)
         ax.set_yticks(range(len(names[label])), names[label] if position == 0 else [""] * len(names[label]))
         ax.set(ylim=(len(names[label]) - 0.5, -0.5), xlabel=label)
-    fig.legend(
-        handles=[
-            _sign("D", core.COLOURS["kernel"], "this run"),
-            _sign("o", core.COLOURS["muted"], "stored runs"),
-        ],
-        loc="outside upper right",
-        ncols=2,
-        borderpad=0,
-    )
+    signs = [_sign("D", core.COLOURS["kernel"], "this run")] if any(live for _, live in panels.values()) else []
+    signs.append(_sign("o", core.COLOURS["muted"], "stored runs"))
+    fig.legend(handles=signs, loc="outside upper right", ncols=2, borderpad=0)
     core.show(fig, alt)
 
 

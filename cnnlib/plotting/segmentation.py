@@ -12,11 +12,12 @@ from matplotlib.patches import Patch
 
 from cnnlib.plotting import core
 
-__all__ = ["label_maps", "mistakes", "taps"]
+__all__ = ["label_maps", "losses_on_curve", "mistakes", "taps"]
 
 IGNORE = 255
 ALPHA = 0.55  # of a label, so that the picture shines through
 _OBJECTS = core.CYCLE[:-1]  # no grey on grey pictures
+_SIGNS = tuple(zip("osD^v", core.CYCLE))
 _KINDS = {"found": "output", "missed": "kernel", "invented": "train"}
 
 
@@ -96,6 +97,37 @@ def mistakes(picture: np.ndarray, true: np.ndarray, predicted: Mapping[str, np.n
         for kind, role in _KINDS.items()
     ]
     fig.legend(handles=patches, loc="outside lower center", ncols=3, fontsize=9)
+    core.show(fig, alt)
+
+
+def losses_on_curve(
+    curves: Sequence[tuple[Sequence[float], Sequence[float]]],
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    curve: str,
+    alt: str,
+) -> None:
+    """Precision over recall of one way of training, a curve for each seed, and where other ways land: a sign each.
+
+    Args:
+        curves: (recall, precision) of each seed.
+        points: way of training -> (recall, precision) of each seed, at its own threshold.
+        curve: what the curves are of, for the legend.
+        alt: what to see.
+
+    Raises:
+        ValueError: there is no curve, or there are more ways than signs.
+    """
+    if not curves or len(points) > len(_SIGNS):
+        raise ValueError(f"{len(curves)} curves and {len(points)} ways: expected 1 or more, and up to {len(_SIGNS)}.")
+    fig, ax = core.figure(7.0, 3.0)
+    for number, (recall, precision) in enumerate(curves):
+        text = f"{curve}, at all thresholds" if not number else None
+        ax.plot(recall, precision, color=core.COLOURS["muted"], linewidth=1.2, label=text)
+    for (name, pairs), (sign, colour) in zip(points.items(), _SIGNS):
+        ax.plot(*np.transpose(pairs), sign, color=colour, markersize=7, alpha=0.85, label=name, clip_on=False, zorder=3)
+    ax.set(xlim=(0, 1.0), ylim=(0, None), xlabel="recall", ylabel="precision")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     core.show(fig, alt)
 
 

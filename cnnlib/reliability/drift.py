@@ -337,9 +337,9 @@ class Monitor:
         for column, values in enumerate(columns.values()):
             order = np.argsort(values, kind="stable")
             ends = np.append(np.flatnonzero(np.diff(values[order])), count - 1)  # of each run of equal values
-            for number, row in enumerate(inside):
-                taken = np.cumsum(row[order])[ends]
-                drawn[number, column] = np.abs(taken / self.window - (ends + 1 - taken) / (count - self.window)).max()
+            taken = np.cumsum(inside[:, order], axis=1)[:, ends]
+            apart = np.abs(taken / self.window - (ends + 1 - taken) / (count - self.window))
+            drawn[:, column] = apart.max(axis=1)
         return drawn
 
     def check(self, columns: Mapping[str, np.ndarray]) -> Verdict:

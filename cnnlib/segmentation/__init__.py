@@ -8,7 +8,8 @@
 `metrics`      `confusion_matrix`, `iou`, `mean_iou`, `dice`, `boundary_f_score`, on label maps
 `tiling`       `predict_tiled`: an image larger than the network's input, in tiles that overlap, without seams;
                `random_crops` for training
-`instances`    `connected_components`, `split_touching`, `match_instances`, `count_error`: from a mask to objects
+`instances`    `connected_components`, `split_touching`, `match_instances`, `count_error`: from a mask to objects;
+               `otsu`, a threshold; `seams` and `rims`, classes of few pixels
 `rle`          `rle_encode`, `rle_decode`, `rle_area`, `run_lengths`: masks as COCO stores them
 =============  =====================================================================================================
 
@@ -21,8 +22,8 @@ from cnnlib._lazy import exports
 _MODULES = {
     "decoders": ("aspp", "checkerboard", "overlap_counts", "upsample"),
     "instances": (
-        *("average_precision", "connected_components", "count_error", "match_instances", "separated"),
-        "split_touching",
+        *("average_precision", "connected_components", "count_error", "match_instances", "otsu"),
+        *("rims", "seams", "separated", "split_touching"),
     ),
     "losses": ("DiceLoss", "PixelCrossEntropy", "SumOfLosses", "TverskyLoss"),
     "metrics": ("boundary_f_score", "confusion_matrix", "dice", "iou", "mean_iou", "pixel_accuracy"),

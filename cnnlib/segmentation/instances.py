@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
-    *("Matches", "average_precision", "connected_components", "count_error", "match_instances", "separated"),
-    "split_touching",
+    *("Matches", "average_precision", "connected_components", "count_error", "match_instances", "otsu"),
+    *("rims", "seams", "separated", "split_touching"),
 ]
 
 CONNECTIVITY = {4: 1, 8: 2}  # neighbours of a pixel: those that share an edge, or also a corner
@@ -107,6 +107,59 @@ def _peaks(smooth: np.ndarray, components: np.ndarray, distance: float) -> np.nd
         rivals = points[kept & (owners == owners[i])]
         kept[i] = (np.square(rivals - points[i]).sum(1) > distance**2).all()
     return points[kept]
+
+
+def otsu(values) -> float:
+    """The level between two groups of values whose means lie farthest apart, weighed by their sizes (Otsu 1979).
+
+    Args:
+        values: numbers of any shape, of at least two kinds.
+
+    Returns:
+        One of 98 levels, evenly spread between the least and the largest value.
+
+    Raises:
+        ValueError: all values are the same.
+    """
+    values = np.asarray(values)
+    if not values.size or values.min() == values.max():
+        raise ValueError("otsu: the values are all the same; a level has nothing to part.")
+    levels = np.linspace(values.min(), values.max(), 100)[1:-1]
+    parts = [(values[values <= level], values[values > level]) for level in levels]
+    return float(levels[np.argmax([len(a) * len(b) * (a.mean() - b.mean()) ** 2 for a, b in parts])])
+
+
+def seams(labels, within: float = 3) -> np.ndarray:
+    """Where two instances nearly touch: the pixels whose distances to the nearest two add up to at most ``within``.
+
+    Args:
+        labels: instance map (h, w).
+        within: in pixels; one that belongs to an instance has the distance 0 to it.
+
+    Returns:
+        uint8 (h, w): 1 in a seam.
+    """
+    from scipy import ndimage
+
+    labels = _checked_labels(labels, "seams", (2,))
+    names = [name for name in np.unique(labels) if name]
+    if len(names) < 2:
+        return np.zeros(labels.shape, "uint8")
+    distances = np.partition([ndimage.distance_transform_edt(labels != name) for name in names], 1, axis=0)
+    return (distances[0] + distances[1] <= within).astype("uint8")
+
+
+def rims(labels) -> np.ndarray:
+    """Three classes from an instance map (h, w): 0 background, 1 inside, 2 the outermost pixels of each instance.
+
+    A pixel is at the rim if one of its four neighbours is of another instance, or of none. The edge of the image is
+    no rim.
+    """
+    labels = _checked_labels(labels, "rims", (2,))
+    padded, inner = np.pad(labels, 1, mode="edge"), slice(1, -1)
+    near = [padded[inner, :-2], padded[inner, 2:], padded[:-2, inner], padded[2:, inner]]
+    whole = np.all([other == labels for other in near], axis=0)
+    return np.where(labels > 0, np.where(whole, 1, 2), 0).astype("uint8")
 
 
 def separated(labels, gap: int = 1) -> np.ndarray:

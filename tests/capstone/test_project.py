@@ -9,7 +9,7 @@ import pytest
 
 from cnnlib import capstone, pipeline, runtime
 from cnnlib.capstone import __main__ as command
-from cnnlib.capstone import bundled, data, judging, reading, rubric, skeleton
+from cnnlib.capstone import bundled, data, judging, reading, rubric, service, skeleton
 
 
 def test_no_stage_and_no_grade_is_missing(finished):
@@ -221,6 +221,17 @@ def test_a_candidate_without_a_meaning(kind):
         capstone.Candidate(kind)
     with pytest.raises(ValueError, match="rates above 0"):
         capstone.Candidate("frozen features", rates=())
+
+
+def test_what_is_served_is_loaded_once_and_again_when_a_byte_of_it_is_another(project, finished):
+    held = service.loaded(finished / "artefacts" / "served")
+    copy = project.path("served")
+    assert service.loaded(copy) is held
+    labels = copy / "labels.txt"
+    labels.write_text("\n".join(labels.read_text(encoding="utf-8").split()[::-1]) + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="label"):
+        service.loaded(copy)
+    assert service.loaded(finished / "artefacts" / "served") is held
 
 
 def test_serving_refuses_what_is_no_image(finished):

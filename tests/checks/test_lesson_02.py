@@ -24,13 +24,19 @@ def repaired():
 """)
 
 
-def pooled(largest: str = "[[4, 6], [8, 5]]", average: str = "[[2, 3], [3, 3]]", overall: str = "2.75") -> cell:
-    """An answer to 02.2 from its three values."""
+BACK = "[[0, 0, 0, 2], [0, 1, 0, 0], [0, 3, 4, 0], [0, 0, 0, 0]]"
+
+
+def pooled(
+    largest: str = "[[4, 6], [8, 5]]", average: str = "[[2, 3], [3, 3]]", overall: str = "2.75", back: str = BACK
+) -> cell:
+    """An answer to 02.2 from its four values."""
     return cell(f"""
 grid = np.array([[3, 0, 2, 6], [1, 4, 2, 2], [0, 8, 5, 1], [2, 2, 3, 3]])
 largest = {largest}
 average = {average}
 overall = {overall}
+back = {back}
 """)
 
 
@@ -50,23 +56,20 @@ def shift_consistency(predict, images, shift):
 """)
 
 
-def field(
-    size: str = "size + dilation * (kernel - 1) * jump",
-    jump: str = "jump * stride",
-    start: str = "1, 1",
-    order: str = "size, jump = {size}, {jump}",
-    stack: str = "stack",
-    refusal: str = "min(kernel, stride, dilation) < 1",
+def response(
+    weights: str = "np.zeros((1, *output_shape))",
+    place: str = "unit[0, output_shape[0] // 2, output_shape[1] // 2] = 1",
+    strength: str = "np.abs(slopes).sum(axis=-1).mean(axis=0)",
+    result: str = "strength / max(strength.max(), 1e-300)",
 ) -> cell:
     """An answer to 02.4 from its parts."""
     return cell(f"""
-def field_of(stack):
-    size, jump = {start}
-    for kernel, stride, dilation in {stack}:
-        if {refusal}:
-            raise ValueError("below 1")
-        {order.format(size=size, jump=jump)}
-    return size, jump
+def effective_field(gradient, output_shape, images):
+    unit = {weights}
+    {place}
+    slopes = gradient(images, unit)
+    strength = {strength}
+    return {result}
 """)
 
 
@@ -166,7 +169,15 @@ WRONG = {
         (pooled(overall="'2.75'"), "look at `'overall'`"),
         (pooled(overall="5.75"), "the mean of the four maxima"),
         (pooled(overall="11"), "How many numbers does the one window hold?"),
-        (pooled(largest="[[3, 6], [8, 5]]"), "2 of 3 entries are right; look at `'largest'`"),
+        (pooled(back="np.kron([[1, 2], [3, 4]], np.ones((2, 2))) / 4"), "what average pooling hands back"),
+        (pooled(back="np.kron([[1, 2], [3, 4]], np.ones((2, 2)))"), "Every pixel of a window has its whole gradient"),
+        (pooled(back="[[0, 0, 0, 6], [0, 4, 0, 0], [0, 8, 5, 0], [0, 0, 0, 0]]"), "You hand back the maxima"),
+        (pooled(back=f"grid * np.array({BACK})"), "You multiply by the pixel"),
+        (pooled(back=f"np.sign({BACK})"), "You have found the pixels"),
+        (pooled(back="[[0, 0, 0, 3], [0, 1, 0, 0], [0, 2, 4, 0], [0, 0, 0, 0]]"), "2 and 3 have changed places"),
+        (pooled(back="[[1, 2], [3, 4]]"), "four rows of four"),
+        (pooled(back="[[0, 0, 0, 2], [0, 1, 0, 0], [0, 3, 0, 0], [0, 0, 0, 0]]"), "look at `'back'`"),
+        (pooled(largest="[[3, 6], [8, 5]]"), "3 of 4 entries are right; look at `'largest'`"),
     ],
     "02.3": [
         (consistency(result="np.mean(predict(here).argmax(-1) != predict(there).argmax(-1))"), "class *changes*"),
@@ -188,31 +199,31 @@ WRONG = {
         (consistency(result="np.mean(predict(here).argmax(0) == predict(there).argmax(0))"), "Came"),
     ],
     "02.4": [
+        (response(strength="slopes.sum(axis=-1).mean(axis=0)"), "Your gradients keep their sign"),
+        (response(strength="np.abs(slopes.sum(axis=-1).mean(axis=0))"), "You take the size after adding up"),
+        (response(strength="np.abs(slopes.mean(axis=(0, -1)))"), "You take the size after adding up"),
+        (response(strength="np.abs(slopes.mean(axis=0)).sum(axis=-1)"), "after the mean over images"),
+        (response(strength="np.abs(slopes.sum(axis=-1)).mean(axis=0)"), "You add the channels before"),
+        (response(weights="np.ones((1, *output_shape))"), "the gradient of *all* units together"),
+        (response(weights="1.0", place="pass"), "the gradient of *all* units together"),
+        (response(place="unit[0, output_shape[0] // 2] = 1"), "in a whole row of units"),
+        (response(place="unit[0, output_shape[0] // 2, output_shape[1] // 2, 0] = 1"), "one channel only"),
+        (response(place="unit[0, 0, 0] = 1"), "the unit in the corner"),
+        (response(place="unit[0, (output_shape[0] - 1) // 2, (output_shape[1] - 1) // 2] = 1"), "before the middle"),
+        (response(strength="np.abs(slopes).max(axis=-1).mean(axis=0)"), "You keep the strongest channel"),
+        (response(strength="np.abs(slopes).sum(axis=-1).max(axis=0)"), "You keep the image with the strongest"),
+        (response(strength="np.abs(slopes[0]).sum(axis=-1)"), "You look at the first image only"),
+        (response(strength="(slopes ** 2).sum(axis=-1).mean(axis=0)"), "You square the gradients"),
+        (response(strength="np.linalg.norm(slopes, axis=-1).mean(axis=0)"), "You take the length over the channels"),
+        (response(result="strength"), "right but for its scale"),
+        (response(result="strength / max(strength.sum(), 1e-300)"), "to a sum of 1"),
         (
-            cell("""
-def field_of(stack):
-    size, jump, bad = 1, 1, False
-    for kernel, stride, dilation in stack:
-        bad = min(kernel, stride, dilation) < 1
-        size, jump = size + dilation * (kernel - 1) * jump, jump * stride
-    if bad:
-        raise ValueError
-    return size, jump
-"""),
-            "You look at the last layer only",
+            response(result="(strength - strength.min()) / max(np.ptp(strength), 1e-300)"),
+            "You subtract the smallest value too",
         ),
-        (field(size="size + dilation * (kernel - 1)"), "`jump` times as far"),
-        (field(order="jump = {jump}; size = {size}"), "You multiply the jump too early"),
-        (field(size="size + (kernel - 1) * jump"), "does not change with the dilation"),
-        (field(size="size + dilation * kernel * jump"), "K taps have K - 1 gaps"),
-        (field(start="0, 1"), "starts with no pixel"),
-        (field(size="size * (dilation * (kernel - 1) + 1)"), "You multiply kernels"),
-        (field(jump="jump + stride - 1"), "You add strides"),
-        (field(jump="stride"), "the last stride alone"),
-        (field(size="size + (dilation * kernel - 1) * jump"), "5 pixels and not 6"),
-        (field(stack="reversed(stack)"), "from its end"),
-        (field(refusal="False"), "below 1 raise a ValueError"),
-        (cell("def field_of(stack):\n    return arithmetic.receptive_field(stack).size"), "Came"),
+        (response(result="strength / strength.max()"), "Yours divides 0 by 0"),
+        (response(strength="np.abs(slopes).sum(axis=-1)"), "Came"),
+        (response(weights="np.zeros(output_shape)", place="unit[0, 0] = 1"), "do not fit the output"),
     ],
     "02.5": [
         ([(3, 1)] * 15, "D is free of charge"),
@@ -289,6 +300,7 @@ def repaired():
         pooled(overall="[[2.75]]"),
         pooled(overall="np.array([2.75])"),
         pooled("grid.reshape(2, 2, 2, 2).max(axis=(1, 3))", "grid.reshape(2, 2, 2, 2).mean((1, 3))", "grid.mean()"),
+        pooled(back=f"np.array({BACK}, dtype=float)"),
     ],
     "02.3": [
         cell("""
@@ -303,18 +315,21 @@ def shift_consistency(predict, images, shift):
     ],
     "02.4": [
         cell("""
-def field_of(stack):
-    if any(number < 1 for layer in stack for number in layer):
-        raise ValueError("below 1")
-    size = 1
-    for kernel, stride, dilation in stack[::-1]:
-        size = (size - 1) * stride + dilation * (kernel - 1) + 1
-    return size, int(np.prod([stride for _, stride, _ in stack]))
+def effective_field(gradient, output_shape, images):
+    rows, columns, channels = output_shape
+    unit = np.zeros((len(images), rows, columns, channels), dtype="float32")
+    unit[:, rows // 2, columns // 2, :] = 1
+    field = np.mean(np.abs(gradient(images, unit)), axis=(0, -1))
+    return field / field.max() if field.any() else field
 """),
         cell("""
-def field_of(stack):
-    field = arithmetic.receptive_field(stack)
-    return [field.size, field.jump]
+def effective_field(gradient, output_shape, images):
+    rows, columns, _ = output_shape
+    unit = np.zeros((1, rows, columns, 1))
+    unit[0, rows // 2, columns // 2, 0] = 1
+    total = sum(np.abs(gradient(image[None], unit))[0].sum(-1) for image in images)
+    top = total.max()
+    return (total if top == 0 else total / top).tolist()
 """),
     ],
     "02.5": [

@@ -20,31 +20,52 @@ def cross_entropy_gradient(scores, labels):
 """)
 
 
-def step(velocity: str = "momentum * velocity - rate * gradient", result: str = "weights + v, v") -> cell:
-    """An answer to 03.2 from its two lines."""
+def judge(
+    slope: str = "(function(x + h) - function(x - h)) / 2e-5",
+    step: str = "1e-5",
+    verdict: str = "np.abs(claimed - slopes).max() <= 1e-3 * np.abs(slopes).max()",
+    shapes: str = "claimed.shape == x.shape",
+) -> cell:
+    """An answer to 03.2 from its parts."""
     return cell(f"""
-def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
-    v = {velocity}
-    return {result}
+def gradient_is_right(function, gradient, x):
+    claimed = gradient(x)
+    slopes = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        h = np.zeros(x.shape)
+        h[place] = {step}
+        slopes[place] = {slope}
+    return {shapes} and bool({verdict})
 """)
 
 
-def schedule(
-    climb: str = "peak * (step + 1) / warmup",
-    part: str = "(step - warmup + 1) / (steps - warmup + 1)",
-    fall: str = "peak / 2 * (1 + np.cos(np.pi * part))",
-    outside: str = "not 0 <= step < steps",
-    warm: str = "step < warmup",
+def own_adam(
+    before: str = "m, s = [0 * w for w in weights], [0 * w for w in weights]",
+    clip: str = "gradient = [g * min(1, clip / max(length, 1e-12)) for g in gradient]",
+    length: str = "np.sqrt(sum((g**2).sum() for g in gradient))",
+    mean: str = "0.9 * m[k] + 0.1 * g",
+    square: str = "0.999 * s[k] + 0.001 * g**2",
+    corrected: str = "m[k] / (1 - 0.9**t), s[k] / (1 - 0.999**t)",
+    move: str = "a / (np.sqrt(b) + 1e-7)",
+    inside: str = "pass",
+    result: str = "new",
 ) -> cell:
     """An answer to 03.4 from its parts."""
     return cell(f"""
-def rate_at(step, peak, steps, warmup):
-    if {outside}:
-        raise ValueError("outside the run")
-    if {warm}:
-        return {climb}
-    part = {part}
-    return {fall}
+def adam(weights, gradients, rate, clip=None):
+    {before}
+    new = list(weights)
+    for t, gradient in enumerate(gradients, 1):
+        {inside}
+        if clip is not None:
+            length = {length}
+            {clip}
+        for k, g in enumerate(gradient):
+            m[k] = {mean}
+            s[k] = {square}
+            a, b = {corrected}
+            new[k] = new[k] - rate * {move}
+    return {result}
 """)
 
 
@@ -126,41 +147,51 @@ WRONG = {
         (gradient(subtract="g[np.arange(len(labels)), labels] += 1"), "Came"),
     ],
     "03.2": [
-        (step(result="weights + velocity, v"), "by the velocity of *before*"),
-        (step("momentum * velocity + gradient", "weights - rate * v, v"), "the convention of PyTorch"),
-        (step("momentum * velocity + rate * gradient", "weights - v, v"), "points uphill and is subtracted"),
-        (step("momentum * velocity + rate * gradient"), "the weights walk uphill"),
-        (step(result="weights - v, v"), "already points downhill"),
-        (step("momentum * velocity - (1 - momentum) * rate * gradient"), "with shares that sum to 1"),
-        (step("momentum * velocity - gradient"), "The learning rate does nothing in your velocity"),
-        (step("velocity - momentum * rate * gradient"), "The momentum is on the wrong term"),
-        (step("momentum * (velocity - rate * gradient)"), "The momentum shrinks the new gradient"),
-        (step("rate * (momentum * velocity - gradient)"), "The rate shrinks the old velocity"),
-        (step("velocity - rate * gradient"), "Nothing is ever forgotten"),
-        (step("-rate * gradient"), "your velocity forgets what it was"),
-        (step("velocity", "weights - rate * gradient, v"), "the velocity neither changes nor moves the weights"),
-        (step(result="weights - rate * gradient, v"), "the weights move by the gradient alone"),
-        (step(result="weights + momentum * v - rate * gradient, v"), "Nesterov's variant"),
-        (step(result="weights + rate * v, v"), "The rate enters twice"),
-        (step(result="momentum * weights + v, v"), "The momentum shrinks the weights"),
-        (step("0.9 * velocity - rate * gradient"), "Your momentum is always 0.9"),
-        (step("momentum * velocity + (1 - momentum) * gradient", "weights - rate * v, v"), "an average of gradients"),
-        (step(result="weights + v - rate * gradient, v"), "The gradient moves the weights twice"),
-        (step(result="v, weights + v"), "in the wrong order"),
-        (step(result="weights + v"), "the velocity is missing"),
-        (step(result="v"), "the weights are missing"),
-        (step(result="np.add(weights, v, out=weights), v"), "it changes `weights` on the way"),
+        (judge(verdict="np.abs(claimed - slopes).max() <= 1e-6"), "Your bound is a fixed number"),
+        (judge(verdict="np.abs(claimed - slopes).max() < 1e-4"), "Your bound is a fixed number"),
+        (judge(verdict="np.allclose(claimed, slopes, rtol=1e-3)"), "`np.allclose` has a second bound"),
+        (judge(verdict="np.allclose(claimed, slopes)"), "`np.allclose` has a second bound"),
+        (
+            judge(verdict="(np.abs(claimed - slopes) / np.abs(slopes)).max() <= 1e-3"),
+            "Where a slope is 0, as behind a ReLU that is off",
+        ),
+        (
+            judge(verdict="np.abs(claimed - slopes).mean() <= 1e-3 * np.abs(slopes).max()"),
+            "One wrong number among many hides in a mean",
+        ),
+        (judge(verdict="abs(claimed.sum() - slopes.sum()) <= 1e-3 * np.abs(slopes).max()"), "You compare sums"),
+        (
+            judge(verdict="abs(np.linalg.norm(claimed) - np.linalg.norm(slopes)) <= 1e-3 * np.linalg.norm(slopes)"),
+            "You compare lengths",
+        ),
+        (
+            judge(verdict="np.abs(np.abs(claimed) - np.abs(slopes)).max() <= 1e-3 * np.abs(slopes).max()"),
+            "does not see the sign",
+        ),
+        (judge(verdict="(claimed - slopes).max() <= 1e-3 * np.abs(slopes).max()"), "Take the absolute value"),
+        (judge(verdict="np.abs(claimed - slopes).max() < 1e-3 * np.abs(slopes).max()"), "not *below* 0"),
+        (judge(verdict="np.abs(claimed - slopes).max() / np.abs(slopes).max() <= 1e-3"), "is not *below* 0"),
+        (judge(verdict="np.abs(claimed - slopes).flat[0] <= 1e-3 * np.abs(slopes).max()"), "the first number alone"),
+        (
+            judge(verdict="(claimed * slopes).sum() > 0.999 * np.linalg.norm(claimed) * np.linalg.norm(slopes)"),
+            "You compare directions",
+        ),
+        (judge(shapes="True"), "NumPy broadcasts"),
+        (judge("(function(x + h) - function(x)) / 1e-5"), "more exact than ahead minus *here*"),
+        (judge("(function(x + h) - function(x - h)) / 2e-3", "1e-3"), "bends within your step"),
+        (judge("(function(x + h) - function(x - h)) / 2e-2", "1e-2"), "bends within your step"),
+        (judge("(function(x + h) - function(x - h)) / 2e-10", "1e-10"), "lost in rounding"),
+        (judge("(function(x + h) - function(x - h)) / 1e-5"), "are *two* steps"),
+        (judge("(function(x + h) - function(x)) / 2e-5"), "is *one* step"),
+        (judge(verdict="True", shapes="True"), "lets everything pass"),
+        (cell("def gradient_is_right(function, gradient, x):\n    return False\n"), "lets nothing pass"),
         (
             cell("""
-def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
-    velocity *= momentum
-    velocity -= rate * gradient
-    weights += velocity
-    return weights, velocity
+def gradient_is_right(function, gradient, x):
+    return np.abs(gradient(x) - reference.numerical_gradient(function, x)).max()
 """),
-            "it changes `weights` and `velocity` on the way",
+            "The judge answers `True` or `False`",
         ),
-        (step("np.multiply(velocity, momentum, out=velocity) - rate * gradient"), "write into the caller's own arrays"),
     ],
     "03.3": [
         (0.03, "the network breaks"),
@@ -179,50 +210,69 @@ def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
         (float("nan"), "a positive number"),
     ],
     "03.4": [
-        (schedule(climb="peak * step / warmup"), "Your first step is taken at a rate of 0"),
-        (schedule(climb="peak * (step + 1) / (warmup + 1)"), "Your warm-up does not reach the peak"),
-        (schedule(climb="peak * (warmup - step) / warmup"), "begins at the peak and goes down"),
-        (schedule(climb="peak * (step + 1) / steps"), "all $n$ steps for it"),
-        (schedule(climb="peak"), "There is no warm-up"),
-        (schedule(warm="False"), "the cosine alone"),
-        (schedule(part="(step - warmup) / (steps - warmup)"), "begins at its top a second time"),
-        (schedule(part="(step - warmup) / (steps - warmup + 1)"), "one step late"),
-        (schedule(part="(step - warmup + 1) / (steps - warmup)"), "Your last step is taken at a rate of 0"),
-        (schedule(part="(step + 1) / (steps + 1)"), "counts from the beginning of the run"),
-        (schedule(part="step / steps"), "counts from the beginning of the run"),
-        (schedule(part="(step - warmup + 1) / steps"), "Your cosine is too slow"),
-        (schedule(fall="peak * (1 + np.cos(np.pi * part))"), "your rate is twice too high"),
-        (schedule(fall="peak * np.cos(np.pi * part)"), "Your rate becomes negative"),
-        (schedule(fall="peak * np.cos(np.pi / 2 * part)"), "a quarter of a wave"),
-        (schedule(fall="peak / 2 * (1 + np.cos(part))"), "not to pi"),
-        (schedule(fall="peak / 2 * (1 + np.cos(180 * part))"), "takes radians"),
-        (schedule(fall="peak / 2 * (1 + np.cos(2 * np.pi * part))"), "a whole wave"),
-        (schedule(fall="peak / 2 * (1 - np.cos(np.pi * part))"), "Your rate climbs after the warm-up"),
-        (schedule(fall="peak * (1 - part)"), "a straight line down"),
-        (schedule(fall="peak"), "stays at the peak"),
-        (schedule(climb="peak * step + 1 / warmup"), "Brackets are missing in your warm-up"),
-        (schedule(part="step - warmup + 1 / (steps - warmup + 1)"), "Came"),
+        (own_adam(corrected="m[k], s[k]"), "Nothing is divided by the share that has come in"),
+        (own_adam(corrected="m[k] / (1 - 0.9**t), s[k]"), "and not that of their squares"),
+        (own_adam(corrected="m[k], s[k] / (1 - 0.999**t)"), "and not that of the gradients"),
+        (own_adam(corrected="m[k] / (1 - 0.9), s[k] / (1 - 0.999)"), "the share after *one* step"),
+        (own_adam(corrected="m[k] / (1 - 0.9 * t), s[k] / (1 - 0.999 * t)"), "a power of $t$"),
+        (own_adam(corrected="m[k] * (1 - 0.9**t), s[k] * (1 - 0.999**t)"), "You multiply by the share"),
+        (own_adam(corrected="m[k] / 0.9**t, s[k] / 0.999**t"), "Divide by what has come in"),
+        (own_adam(inside="t += 1"), "one ahead"),
+        (own_adam(corrected="m[k] / (1 - 0.999**t), s[k] / (1 - 0.9**t)"), "exchanged in your corrections"),
         (
-            schedule(fall="peak / 2 * (1 + np.cos(np.pi * step - warmup + 1 / (steps - warmup + 1)))"),
-            "Brackets are missing in your cosine",
+            own_adam(
+                mean="0.999 * m[k] + 0.001 * g",
+                square="0.9 * s[k] + 0.1 * g**2",
+                corrected="m[k] / (1 - 0.999**t), s[k] / (1 - 0.9**t)",
+            ),
+            "The two shares are exchanged",
         ),
-        (schedule(fall="peak / 2 * (1 + np.cos(np.pi) * part)"), "Your fraction stands beside the cosine"),
-        (schedule(warm="step <= warmup"), "one step too long"),
+        (
+            own_adam(square="0.9 * s[k] + 0.1 * g**2", corrected="m[k] / (1 - 0.9**t), s[k] / (1 - 0.9**t)"),
+            "keeps 0.999 of the past",
+        ),
+        (own_adam(mean="0.9 * m[k] + g", square="0.999 * s[k] + g**2"), "enters in full"),
+        (own_adam(square="0.999 * s[k] + 0.001 * g"), "one of their *squares*"),
+        (own_adam(square="0.999 * s[k] + 0.001 * m[k] ** 2"), "You square the mean"),
+        (own_adam(square="0.999 * s[k] + 0.001 * (g**2).sum()"), "Each weight has a mean of its own"),
+        (own_adam(move="a / (b + 1e-7)"), "Divide by its *root*"),
+        (own_adam(move="a / np.sqrt(b + 1e-7)"), "under your root"),
+        (own_adam(move="a / np.sqrt(np.where(b > 0, b, 1))"), "is missing"),
+        (own_adam(move="g / (np.sqrt(b) + 1e-7)"), "as in RMSProp"),
+        (own_adam(move="a"), "Nothing is divided by the root"),
+        (own_adam(move="-a / (np.sqrt(b) + 1e-7)"), "walk uphill"),
+        (
+            own_adam(corrected="m[k] / (1 - 0.9**t), s[k]", move="a * np.sqrt(1 - 0.999**t) / (np.sqrt(b) + 1e-7)"),
+            "You put the corrections into the rate",
+        ),
+        (own_adam(inside="m, s = [0 * w for w in weights], [0 * w for w in weights]"), "start them before the loop"),
+        (own_adam(clip="pass"), "`clip` does nothing"),
+        (own_adam(clip="gradient = [np.clip(g, -clip, clip) for g in gradient]"), "another direction"),
+        (
+            own_adam(clip="gradient = [g * min(1, clip / max(np.linalg.norm(g), 1e-12)) for g in gradient]"),
+            "You shorten each array by itself",
+        ),
+        (own_adam(clip="gradient = [g * clip / length for g in gradient]"), "One that is shorter stays"),
+        (own_adam(length="sum((g**2).sum() for g in gradient)"), "The length is the *root*"),
+        (own_adam(clip="gradient = [g * min(1, 1 / max(length, 1e-12)) for g in gradient]"), "shortened to 1"),
+        (own_adam(result="new[0]"), "Return the list of all weights"),
+        (own_adam(inside="gradient[0] *= 1.0 + 1e-9"), "changes `gradients` on the way"),
         (
             cell("""
-def rate_at(step, peak, steps, warmup):
-    if not 0 <= step < steps:
-        raise ValueError
-    climb = peak * (step + 1) / warmup
-    fall = peak / 2 * (1 + np.cos(np.pi * (step - warmup + 1) / (steps - warmup + 1)))
-    return climb if step < warmup else fall
+def adam(weights, gradients, rate, clip=None):
+    m, s = [0 * w for w in weights], [0 * w for w in weights]
+    for t, gradient in enumerate(gradients, 1):
+        if clip is not None:
+            length = np.sqrt(sum((g**2).sum() for g in gradient))
+            gradient = [g * min(1, clip / max(length, 1e-12)) for g in gradient]
+        for k, g in enumerate(gradient):
+            m[k] = 0.9 * m[k] + 0.1 * g
+            s[k] = 0.999 * s[k] + 0.001 * g**2
+            weights[k] -= rate * m[k] / (1 - 0.9**t) / (np.sqrt(s[k] / (1 - 0.999**t)) + 1e-7)
+    return weights
 """),
-            "nothing can be divided by it",
+            "changes `weights` on the way",
         ),
-        (schedule(outside="False"), "silently goes on"),
-        (schedule(outside="not 0 <= step <= steps"), "You accept n as well"),
-        (schedule(outside="step >= steps"), "accept negative ones"),
-        (schedule(outside="step < 0"), "accept steps behind the end"),
     ],
     "03.5": [
         (
@@ -305,7 +355,7 @@ def epoch(weights, x, y, rate, rng):
     "03.6": [
         (needs(a="nothing"), "A is at 100 %"),
         (needs(a="a lower rate"), "It fails on what it is not shown"),
-        (needs(b="a higher rate"), "one large step has switched off"),
+        (needs(b="a higher rate"), "a few large steps have switched off"),
         (needs(b="more data"), "which guessing does too"),
         (needs(c="more data"), "both curves lie on each other"),
         (needs(c="nothing"), "still climbing"),
@@ -338,35 +388,47 @@ def cross_entropy_gradient(scores, labels):
 """),
     ],
     "03.2": [
-        step("np.multiply(velocity, momentum) - np.multiply(gradient, rate)", "[np.add(weights, v), v]"),
+        judge(),
+        judge("(function(x + h) - function(x - h)) / 2e-6", "1e-6"),
         cell("""
-def momentum_step(weights, velocity, gradient, rate, momentum=0.9):
-    velocity = velocity.copy()
-    velocity *= momentum
-    velocity -= rate * gradient
-    return weights + velocity, velocity
+def gradient_is_right(function, gradient, x):
+    said, seen = gradient(x), reference.numerical_gradient(function, x)
+    return np.shape(said) == np.shape(seen) and np.allclose(said, seen, rtol=0, atol=1e-3 * np.abs(seen).max())
+"""),
+        cell("""
+def gradient_is_right(function, gradient, x):
+    said = gradient(x)
+    if said.shape != x.shape:
+        return False
+    seen = []
+    for i in range(x.size):
+        up, down = x.flatten(), x.flatten()
+        up[i] += 1e-4
+        down[i] -= 1e-4
+        seen.append((function(up.reshape(x.shape)) - function(down.reshape(x.shape))) / 2e-4)
+    largest = max(abs(s) for s in seen)
+    return all(abs(a - b) <= largest / 1000 for a, b in zip(said.ravel(), seen))
 """),
     ],
     "03.3": [0.0003, 0.0004, 0.001, 0.002, np.float32(0.0006)],
     "03.4": [
+        own_adam(),
         cell("""
-import math
-
-def rate_at(step, peak, steps, warmup):
-    if step < 0 or step > steps - 1:
-        raise ValueError
-    since = step - (warmup - 1)
-    if since <= 0:
-        return peak + since * peak / warmup
-    return peak * math.cos(math.pi * since / (steps - warmup + 1) / 2) ** 2
-"""),
-        cell("""
-def rate_at(step, peak, steps, warmup):
-    if step not in range(steps):
-        raise ValueError
-    climb = [peak * i / warmup for i in range(1, warmup + 1)]
-    rest = steps - warmup + 1
-    return (climb + [peak * (1 + np.cos(np.pi * i / rest)) / 2 for i in range(1, rest)])[step]
+def adam(weights, gradients, rate, clip=None):
+    weights = [w.copy() for w in weights]
+    first = [np.zeros_like(w) for w in weights]
+    second = [np.zeros_like(w) for w in weights]
+    left_first = left_second = 1.0
+    for step in gradients:
+        norm = np.linalg.norm(np.concatenate([g.ravel() for g in step]))
+        factor = clip / norm if clip and norm > clip else 1.0
+        left_first *= 0.9
+        left_second *= 0.999
+        for w, g, a, b in zip(weights, step, first, second):
+            a += 0.1 * (factor * g - a)
+            b += 0.001 * ((factor * g) ** 2 - b)
+            w -= rate * (a / (1 - left_first)) / ((b / (1 - left_second)) ** 0.5 + 1e-7)
+    return weights
 """),
     ],
     "03.5": [

@@ -23,21 +23,23 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
 """)
 
 
-def running(
-    mean: str = "momentum * mean + (1 - momentum) * values.mean(axis=0)",
-    variance: str = "momentum * variance + (1 - momentum) * values.var(axis=0)",
-    start: str = "np.zeros(channels), np.ones(channels)",
-    values: str = "batch.reshape(-1, channels)",
-    result: str = "mean, variance",
+def backward(
+    by_x: str = "gamma / deviation * (upstream - upstream.mean(axis=axes) - n * (upstream * n).mean(axis=axes))",
+    by_gamma: str = "(upstream * n).sum(axis=axes)",
+    by_beta: str = "upstream.sum(axis=axes)",
+    axes: str = "tuple(range(x.ndim - 1))",
+    deviation: str = "np.sqrt(x.var(axis=axes) + epsilon)",
+    result: str = "by_x, by_gamma, by_beta",
 ) -> cell:
     """An answer to 06.2 from its parts."""
     return cell(f"""
-def running_statistics(batches, channels, momentum=0.99):
-    mean, variance = {start}
-    for batch in batches:
-        values = {values}
-        mean = {mean}
-        variance = {variance}
+def batch_norm_backward(upstream, x, gamma, epsilon=1e-3):
+    axes = {axes}
+    deviation = {deviation}
+    n = (x - x.mean(axis=axes)) / deviation
+    by_x = {by_x}
+    by_gamma = {by_gamma}
+    by_beta = {by_beta}
     return {result}
 """)
 
@@ -168,55 +170,37 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
         ),
     ],
     "06.2": [
+        (backward(by_x="gamma * upstream / deviation"), "mean and variance as constants"),
+        (backward(by_x="gamma / deviation * (upstream - upstream.mean(axis=axes))"), "keep the variance fixed"),
         (
-            running(
-                mean="(1 - momentum) * mean + momentum * values.mean(axis=0)",
-                variance="(1 - momentum) * variance + momentum * values.var(axis=0)",
+            backward(by_x="gamma / deviation * (upstream - n * (upstream * n).mean(axis=axes))"),
+            "keep the mean fixed",
+        ),
+        (
+            backward(
+                by_x="gamma / deviation * (upstream - upstream.sum(axis=axes) - n * (upstream * n).sum(axis=axes))"
             ),
-            "as in PyTorch",
-        ),
-        (running(start="np.zeros(channels), np.zeros(channels)"), "starts at 0"),
-        (running(mean="values.mean(axis=0)", variance="values.var(axis=0)"), "of the last batch"),
-        (
-            running(variance="momentum * variance + (1 - momentum) * values.var(axis=0, ddof=1)"),
-            "less one, as PyTorch does",
-        ),
-        (running(variance="momentum * variance + (1 - momentum) * values.std(axis=0)"), "standard deviation"),
-        (
-            running(mean="momentum * mean + values.mean(axis=0)", variance="momentum * variance + values.var(axis=0)"),
-            "must sum to 1",
+            "subtract *means*",
         ),
         (
-            running(
-                mean="momentum * mean + (1 - momentum) * batch.mean()",
-                variance="momentum * variance + (1 - momentum) * batch.var()",
+            backward(
+                by_x="gamma / deviation * (upstream - upstream.mean(axis=axes) + n * (upstream * n).mean(axis=axes))"
             ),
-            "share one mean",
-        ),
-        (running(variance="variance"), "stays at 1"),
-        (
-            cell("""
-def running_statistics(batches, channels, momentum=0.99):
-    mean, variance = np.zeros(channels), np.ones(channels)
-    for batch in batches:
-        values = batch.reshape(-1, channels)
-        variance = momentum * variance + (1 - momentum) * ((values - mean) ** 2).mean(axis=0)
-        mean = momentum * mean + (1 - momentum) * values.mean(axis=0)
-    return mean, variance
-"""),
-            "around the running mean",
+            "wrong sign",
         ),
         (
-            cell("""
-def running_statistics(batches, channels, momentum=0.99):
-    if not batches:
-        return np.zeros(channels), np.ones(channels)
-    values = np.concatenate([batch.reshape(-1, channels) for batch in batches])
-    return values.mean(axis=0), values.var(axis=0)
-"""),
-            "put all batches together",
+            backward(by_x="(upstream - upstream.mean(axis=axes) - n * (upstream * n).mean(axis=axes)) / deviation"),
+            "does not know gamma",
         ),
-        (running(values="batch"), "a value for every pixel"),
+        (backward(by_gamma="(upstream * x).sum(axis=axes)"), "multiplies the *normalised* x"),
+        (backward(by_gamma="(upstream * n).mean(axis=axes)"), "gradient by gamma is a mean"),
+        (
+            backward(by_gamma="(upstream * n).mean(axis=axes)", by_beta="upstream.mean(axis=axes)"),
+            "by gamma and beta are means",
+        ),
+        (backward(result="by_x, by_beta, by_gamma"), "changed places"),
+        (backward(axes="0"), "over the batch alone"),
+        (backward(deviation="np.sqrt(x.var(axis=axes))"), "does not change with epsilon"),
     ],
     "06.3": [
         (folded(bias="beta - mean * scale"), "own bias is lost"),
@@ -384,15 +368,17 @@ def batch_norm(x, gamma, beta, mean=None, variance=None, epsilon=1e-3):
 """),
     ],
     "06.2": [
-        running(mean="mean + (1 - momentum) * (values.mean(axis=0) - mean)"),
         cell("""
-def running_statistics(batches, channels, momentum=0.99):
-    mean, variance = np.zeros(channels), np.ones(channels)
-    for batch in batches:
-        axes = tuple(range(batch.ndim - 1))
-        mean = mean * momentum + batch.mean(axes) * (1 - momentum)
-        variance = variance * momentum + batch.var(axes) * (1 - momentum)
-    return [mean, variance]
+def batch_norm_backward(upstream, x, gamma, epsilon=1e-3):
+    u, flat = (np.asarray(each, float).reshape(-1, x.shape[-1]) for each in (upstream, x))
+    count, centred = len(flat), flat - flat.mean(0)
+    inverse = (centred**2).mean(0) + epsilon
+    inverse = inverse**-0.5
+    by_normalised = u * gamma
+    by_variance = (by_normalised * centred).sum(0) * -0.5 * inverse**3
+    by_mean = -(by_normalised * inverse).sum(0)
+    by_x = by_normalised * inverse + by_variance * 2 * centred / count + by_mean / count
+    return [by_x.reshape(x.shape), (u * centred * inverse).sum(0), u.sum(0)]
 """),
     ],
     "06.3": [

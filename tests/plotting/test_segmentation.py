@@ -94,3 +94,19 @@ def test_taps_draws_as_many_windows_as_lie_on_each_pixel(kernel, stride):
 def test_taps_refuses_what_is_no_size():
     with pytest.raises(ValueError, match="stride=0"):
         figures.taps(3, 0)
+
+
+def test_ways_of_training_stand_beside_the_curves_of_one(shown):
+    curves = [([0, 0.5, 1], [0.9, 0.5, 0.1]), ([0, 1], [0.8, 0.2])]
+    points = {"Dice": [(0.4, 0.6), (0.5, 0.5)], "Tversky": [(1, 0.1)]}
+    plotting.losses_on_curve(curves, points, curve="plain", alt="Two.")
+    figure, alt = shown[0]
+    (ax,) = figure.axes
+    assert alt == "Two."
+    assert [line.get_xydata().tolist() for line in ax.lines[2:]] == [[[0.4, 0.6], [0.5, 0.5]], [[1, 0.1]]]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["plain, at all thresholds", "Dice", "Tversky"]
+    looks = [(line.get_marker(), line.get_color()) for line in ax.lines[2:]]
+    assert len(set(looks)) == len({colour for _, colour in looks}) == 2
+    with pytest.raises(ValueError, match="0 curves"):
+        plotting.losses_on_curve([], {}, curve="plain", alt="None.")

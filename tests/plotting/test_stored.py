@@ -42,6 +42,13 @@ def test_variants_that_this_run_left_out_keep_their_row(shown):
     assert places == [((1.0, 0.0), (3.0, 0.0)), ((2.0, 1.0), (4.0, 1.0)), ((2.5, 1.0),)]
 
 
+def test_where_nothing_was_run_live_the_legend_names_no_diamond(shown):
+    plotting.live_among_stored({"right, in %": (STORED, {})}, alt="Two rows.")
+    plotting.live_among_stored({"right, in %": (STORED, {"b": 2.5})}, alt="Two rows.")
+    legends = [[text.get_text() for text in fig.legends[0].get_texts()] for fig, _ in shown]
+    assert legends == [["stored runs"], ["this run", "stored runs"]]
+
+
 def test_rates_may_be_text_as_in_a_file(shown):
     plotting.rate_summary({"0.1": 1.0, "1": 2.3}, [{"0.1": 1.5, "1": 2.2}])
     ((fig, _),) = shown

@@ -98,6 +98,22 @@ def together(rng, count, columns):
     return {str(i): common + 0.3 * rng.normal(size=count) for i in range(columns)}
 
 
+@pytest.mark.parametrize("in_order", [False, True])
+def test_distances_of_drawn_windows_equal_scipy_ties_included(in_order):
+    values = np.random.default_rng(4).integers(0, 12, 60).astype(float)
+    monitor = reliability.Monitor(9, 0.2, in_order=in_order, repeats=50, seed=7)
+    found = monitor._distances_by_chance({"whole numbers": values, "halves": values / 2}, len(values))
+    rng = np.random.default_rng(7)
+    for row in found:
+        if in_order:
+            first = rng.integers(0, 60 - 9 + 1)
+            drawn = np.arange(first, first + 9)
+        else:
+            drawn = rng.choice(60, 9, replace=False)
+        wanted = stats.ks_2samp(values[drawn], np.delete(values, drawn)).statistic
+        assert row == pytest.approx([wanted, wanted])
+
+
 @pytest.mark.parametrize("make", [independent, together])
 @pytest.mark.parametrize("columns", [1, 6])
 def test_a_monitor_keeps_its_rate_of_false_alarms(make, columns):

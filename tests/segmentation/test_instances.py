@@ -262,3 +262,29 @@ def test_numbers_beyond_32_and_53_bits_are_objects_like_any_other(dtype):
 def test_a_number_that_no_map_can_hold_is_refused():
     with pytest.raises(ValueError, match=r"above 2\*\*63 - 1. Is -1 among unsigned ones"):
         segmentation.count_error(np.array([[0, -1]]).astype("uint64"), np.zeros((1, 2), int))
+
+
+def test_otsu_parts_two_groups_and_refuses_one():
+    values = np.r_[np.linspace(0.0, 0.2, 50), np.linspace(0.8, 1.0, 20)]
+    assert 0.2 <= segmentation.otsu(values.reshape(7, 10)) <= 0.8
+    for same in (np.ones(4), np.zeros(0)):
+        with pytest.raises(ValueError, match="all the same"):
+            segmentation.otsu(same)
+
+
+def test_a_seam_is_near_two_instances():
+    labels = np.zeros((3, 9), int)
+    labels[:, :3], labels[:, 5:] = 4, 2
+    expected = np.zeros((3, 9))
+    # From column 2 of the first it is 3 to the second; the two columns between are 1 + 2 from them; column 5 is 3 away.
+    expected[:, 2:6] = 1
+    np.testing.assert_array_equal(segmentation.seams(labels, within=3), expected)
+    np.testing.assert_array_equal(segmentation.seams(labels, within=2.9), 0 * expected)
+    np.testing.assert_array_equal(segmentation.seams(np.minimum(labels, 1) * (labels == 4)), 0 * expected)
+
+
+def test_rims_are_the_outermost_pixels_and_the_image_has_none():
+    labels = np.zeros((4, 8), int)
+    labels[:3, :3], labels[:3, 3:6] = 9, 300
+    expected = [[1, 1, 2, 2, 1, 2, 0, 0], [1, 1, 2, 2, 1, 2, 0, 0], [2, 2, 2, 2, 2, 2, 0, 0], [0] * 8]
+    np.testing.assert_array_equal(segmentation.rims(labels), expected)

@@ -81,7 +81,29 @@ def test_units_are_lesson_backend_and_seed():
     options = campaign._parser().parse_args(["mutation", "--lesson", "1", "--backend", "jax"])
     assert [unit.name for unit in campaign.units_of(options)] == ["01 jax seed 0"]
     options = campaign._parser().parse_args(["weights", "--name", "lenet5", "--seeds", "3"])
-    assert [unit.name for unit in campaign.units_of(options)] == ["lenet5 tensorflow seed 3"]
+    assert [unit.name for unit in campaign.units_of(options)] == ["lenet5 torch seed 3"]
+
+
+def test_weights_need_a_network_and_the_packages(capsys):
+    assert campaign.main(["weights"]) == 1
+    assert "which networks?" in capsys.readouterr().err
+    assert campaign.main(["weights", "--name", "lenet5_fashion_mnist"]) == 1
+    assert "where are the packages" in capsys.readouterr().err
+
+
+def test_a_unit_of_weights_is_a_command_that_the_tool_understands(monkeypatch):
+    import train_weights
+
+    said = []
+    monkeypatch.setattr(campaign, "_tool", lambda *words: said.append(words) or {"status": 0, "last": []})
+    unit = campaign.Unit("weights", "lenet5_fashion_mnist", "torch", 3)
+    campaign.KINDS["weights"](unit, source="packages", epochs=2, images=None)
+    tool, *words = said[0]
+    options = train_weights.parse(words)
+    assert tool == "train_weights.py"
+    assert (options.name, str(options.source), options.seed) == ("lenet5_fashion_mnist", "packages", 3)
+    assert (options.epochs, options.images) == (2, None)
+    assert options.out.parts[-2:] == ("weights", "lenet5_fashion_mnist-3")
 
 
 def test_a_unit_refuses_another_state_of_the_sources(capsys):

@@ -118,17 +118,23 @@ def test_every_target_works_in_a_folder_with_a_space(course, monkeypatch, tmp_pa
 
 def test_the_lesson_and_more_arguments_arrive(course):
     assert make(course, "build", "LESSON=07", "ARGS=--check -x").returncode == 0
-    assert [call[1:] for call in calls()[-2:]] == [
+    assert [call[1:] for call in calls()[-3:]] == [
         ["tools/build.py", "--lesson", "07", "--check", "-x"],
         ["tools/reference_pages.py", "--check"],
+        ["tools/experiments_page.py", "--check"],
     ]
 
 
-def test_a_build_renews_the_glossary(course):
+def test_a_build_renews_the_pages_that_are_made_of_lessons_and_results(course):
     assert make(course, "build", "ARGS=--text").returncode == 0
-    assert [call[1:] for call in calls()[-2:]] == [["tools/build.py", "--text"], ["tools/reference_pages.py"]]
-    assert make(course, "glossary", "ARGS=--check").returncode == 0
-    assert calls()[-1][1:] == ["tools/reference_pages.py", "--check"]
+    assert [call[1:] for call in calls()[-3:]] == [
+        ["tools/build.py", "--text"],
+        ["tools/reference_pages.py"],
+        ["tools/experiments_page.py"],
+    ]
+    for target, tool in (("glossary", "reference_pages"), ("experiments", "experiments_page")):
+        assert make(course, target, "ARGS=--check").returncode == 0
+        assert calls()[-1][1:] == [f"tools/{tool}.py", "--check"]
 
 
 def test_tests_run_in_parallel_and_a_lesson_can_be_chosen(course):
