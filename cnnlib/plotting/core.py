@@ -5,6 +5,7 @@ nothing is left open, no window system is touched, and the result is the same on
 """
 
 import base64
+import html
 import io
 import math
 import sys
@@ -105,8 +106,8 @@ def figure(width: float = 7.0, height: float = 3.2, columns: int = 1, rows: int 
 def show(fig: Figure, alt: str, colours: int = 256, keep: Sequence[tuple[int, int, int]] = ()) -> None:
     """Display a figure once, with its alternative text, and close it.
 
-    In a notebook the output has ``image/png`` and ``text/plain`` ("Figure: ..."), and the text again as the image's
-    ``alt`` in the output's metadata. Elsewhere the text alone is printed.
+    In a notebook the output is an ``<img>`` with that text as its ``alt``, and ``text/plain`` ("Figure: ...").
+    Elsewhere the text alone is printed.
 
     Args:
         fig: the figure.
@@ -125,11 +126,19 @@ def show(fig: Figure, alt: str, colours: int = 256, keep: Sequence[tuple[int, in
 
 
 def display_png(data: bytes, alt: str, **further: object) -> None:
-    """Display PNG bytes in a notebook with alternative text; ``further`` adds other representations of the same."""
+    """Display PNG bytes in a notebook with alternative text; ``further`` adds other representations of the same.
+
+    The picture is HTML: JupyterLab, and nbconvert's pages and slides, show an ``image/png`` without its text.
+    """
     from IPython.display import display
 
-    bundle = {"image/png": base64.b64encode(data).decode(), "text/plain": f"Figure: {alt}", **further}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}, "needs_background": "light"})
+    display({"text/html": image_html(data, alt), "text/plain": f"Figure: {alt}", **further}, raw=True)
+
+
+def image_html(data: bytes, alt: str) -> str:
+    """An ``<img>`` that holds its PNG bytes; the class gives it a light ground in a dark JupyterLab."""
+    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    return f'<img class="jp-needs-light-background" alt="{html.escape(alt)}" src="{source}">'
 
 
 def png(fig: Figure, dpi: int = DPI, colours: int = 256, keep: Sequence[tuple[int, int, int]] = ()) -> bytes:

@@ -73,12 +73,14 @@ def test_the_opening_names_the_lesson(lesson):
 # --- each check can fail ----------------------------------------------------------------------------------------------
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+IMAGE = f'<img alt="{{}}" src="data:image/png;base64,{PIXEL}">'
 PYTHON = "python" + "3"
 TITLES = {"90.1": "The larger one", "90.2": "A number"}
 
 
 def figure(text: str = "Figure: one dark pixel, alone in the frame") -> nbformat.NotebookNode:
-    return new_output("display_data", data={"image/png": PIXEL, "text/plain": text})
+    alt = text.removeprefix("Figure: ")
+    return new_output("display_data", data={"text/html": IMAGE.format(alt), "text/plain": text})
 
 
 def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
@@ -226,7 +228,7 @@ def no_prose(notebook):
 
 
 def metadata_of_an_output(notebook):
-    code(notebook)[3].outputs[0].metadata = {"image/png": {"path": f"{SOMEBODYS}/figure.png"}}
+    code(notebook)[3].outputs[0].metadata = {"text/html": {"path": f"{SOMEBODYS}/figure.png"}}
 
 
 # Which check says what of which damage.
@@ -273,6 +275,26 @@ BROKEN = [
     (
         _checks.figures_are_described,
         put(1, new_output("display_data", data={"text/html": f"<img src='data:image/png;base64,{PIXEL}'>"})),
+        "without alt text",
+    ),
+    (
+        _checks.figures_are_described,
+        put(1, new_output("display_data", data={"image/png": PIXEL, "text/plain": "Figure: one dark pixel, alone"})),
+        "the picture itself has no alt text",
+    ),
+    (
+        _checks.figures_are_described,
+        put(
+            1,
+            new_output(
+                "display_data", data={"text/html": IMAGE.format("x"), "text/plain": "Figure: one dark pixel, alone"}
+            ),
+        ),
+        "the picture itself has no alt text",
+    ),
+    (
+        _checks.figures_are_described,
+        put(1, new_output("display_data", data={"text/html": "<svg></svg>", "text/plain": "x"})),
         "hides a picture in HTML",
     ),
     (_checks.results_are_meant, written("file.write_text('x')"), "cell 4 shows what its last line"),

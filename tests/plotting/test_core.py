@@ -1,8 +1,10 @@
 """The plotting core and the explorer: what is displayed, how it looks, and what bad input is told."""
 
 import base64
+import html
 import io
 import itertools
+import re
 import subprocess
 import sys
 
@@ -112,15 +114,14 @@ def test_show_displays_the_picture_and_its_text_once(monkeypatch):
     monkeypatch.setattr(IPython.display, "display", lambda data, **more: displays.append((data, more)))
     fig, ax = plotting.figure(3, 2)
     ax.plot([0, 1])
-    assert plotting.show(fig, "a line that\n   rises") is None
+    assert plotting.show(fig, 'a "line" that\n   rises') is None
     ((data, more),) = displays
-    assert set(data) == {"image/png", "text/plain"}
-    assert data["text/plain"] == "Figure: a line that rises"
-    assert opened(base64.b64decode(data["image/png"])).size == (300, 200)
-    assert more == {
-        "raw": True,
-        "metadata": {"image/png": {"alt": "a line that rises"}, "needs_background": "light"},
-    }
+    assert set(data) == {"text/html", "text/plain"}
+    assert data["text/plain"] == 'Figure: a "line" that rises'
+    found = re.fullmatch(r'<img class="[\w-]+" alt="([^"]+)" src="data:image/png;base64,([^"]+)">', data["text/html"])
+    assert html.unescape(found[1]) == 'a "line" that rises'
+    assert opened(base64.b64decode(found[2])).size == (300, 200)
+    assert more == {"raw": True}
 
 
 def test_outside_a_notebook_show_prints_the_text(capsys):

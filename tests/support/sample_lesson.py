@@ -66,7 +66,9 @@ from IPython.display import display
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-display({"image/png": PIXEL, "text/plain": "Figure: one dark pixel, alone in the frame"}, raw=True)
+ALT = "one dark pixel, alone in the frame"
+picture = f'<img alt="{ALT}" src="data:image/png;base64,{PIXEL}">'
+display({"text/html": picture, "text/plain": f"Figure: {ALT}"}, raw=True)
 
 # %%
 print("✔ the sum is 5")
