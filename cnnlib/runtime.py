@@ -142,6 +142,8 @@ def _keras() -> ModuleType:
             warnings.simplefilter("ignore")
             keras = importlib.import_module("keras")
             keras.ops.zeros((1,))  # the first array starts the device, which is when drivers write to stderr
+        if "tensorflow" in sys.modules:  # in a notebook its logger begins with a level, and a place, of its own
+            sys.modules["tensorflow"].get_logger().setLevel(logging.ERROR)
     except ModuleNotFoundError as error:
         if error.name in BACKENDS:  # named in the learner's own keras.json
             raise ModuleNotFoundError(_how_to_install(error.name), name=error.name) from error

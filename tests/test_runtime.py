@@ -80,6 +80,23 @@ def test_setup_prints_one_line_and_nothing_else_is_heard(tmp_path):
     assert second.endswith(" · seed 0")
 
 
+def test_tensorflow_does_not_warn_of_retracing_in_a_notebook():
+    """Whether it does depends on what was called before; where Python is interactive its logger has its own level."""
+    done = python(
+        """
+        import logging, sys
+        sys.ps1 = ">>> "
+        from cnnlib import runtime
+        runtime.setup()
+        import tensorflow
+        tensorflow.get_logger().warning("5 out of the last 7 calls triggered retracing")
+        """,
+        KERAS_BACKEND="tensorflow",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "retracing" not in done.stdout + done.stderr
+
+
 def test_a_console_that_knows_few_letters_is_forgiven():
     code = "from cnnlib import runtime; runtime._forgive_narrow_consoles(); print('accuracy ≈ 0.9')"
     done = python(code, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
