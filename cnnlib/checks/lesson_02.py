@@ -436,17 +436,21 @@ def gradient_of(kernel: np.ndarray, output_shape: tuple[int, int, int], stride: 
 
 
 def _field_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def case(about: str, count=3, rows=5, columns=5, kernel=3, stride=1, channels=(1, 1), positive=False) -> Case:
+    def case(
+        about: str, count=3, rows=5, columns=5, kernel=3, stride=1, channels=(1, 1), positive=False, scale=1.0
+    ) -> Case:
         size = [stride * (length - 1) + kernel for length in (rows, columns)]
         images = rng.normal(size=(count, *size, channels[0]))
         weights = rng.normal(size=(kernel, kernel, *channels))
         if positive:
             images, weights = np.abs(images) + 0.1, np.abs(weights) + 0.1
+        images *= scale
         shape = (rows, columns, channels[1])
         return Case((gradient_of(weights, shape, stride), shape, images), about=about)
 
     yield case("one image and one channel, nothing negative", count=1, positive=True)
     yield case("images whose gradients have both signs", count=4)
+    yield case("a unit that responds faintly", scale=1e-3)
     yield case("an output that is wider than high", rows=3, columns=7, positive=True)
     yield case("an output of 4x6: the middle is at (2, 3)", rows=4, columns=6)
     yield case("three channels of the image", channels=(3, 1))
