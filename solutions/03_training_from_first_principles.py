@@ -248,7 +248,7 @@ claim("of the first kernel's 72 slopes none is off by 0.1 % of the largest", apa
 # thousandth of the largest slope that you measure. Otherwise return `False`.
 #
 # The check hands your judge right gradients and such with planted bugs: of dense, convolution, ReLU and pooling layers,
-# for losses of a hundred million, for slopes of a ten-billionth, and for a function on which `x` has no influence.
+# for losses of a hundred billion, for slopes of a ten-billionth, and for a function on which `x` has no influence.
 #
 # For example, for `lambda x: (x**2).sum()` the gradient `lambda x: 2 * x` is right, and `lambda x: x` is not.
 

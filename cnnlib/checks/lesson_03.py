@@ -351,7 +351,7 @@ def _judge_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case((function, right, at), about=f"{layer}, and its gradient")
         yield Case((function, wrong, at), about=f"{layer}, and {bug}")
     at = rng.uniform(0.5, 1, size=4)
-    yield Case((*_scaled_squares(1e8), at), about="a loss of a hundred million, and its gradient")
+    yield Case((*_scaled_squares(1e11), at), about="a loss of a hundred billion, and its gradient")
     function, right = _scaled_squares(1e-10)
     yield Case((function, right, at), about="slopes of a ten-billionth, and their gradient")
     yield Case((function, lambda x: right(x) / 2, at), about="slopes of a ten-billionth, and half of their gradient")
@@ -434,7 +434,7 @@ GRADIENT_JUDGE = FunctionExercise(
             Misconception(
                 _judge(accept=lambda g, s, bound=bound: np.abs(g - s).max() <= bound),
                 "Your bound is a fixed number. For slopes of a ten-billionth it lets everything pass, and for a loss "
-                "of a hundred million rounding alone is above it. What is large depends on the slopes.",
+                "of a hundred billion rounding alone is above it. What is large depends on the slopes.",
             )
             for bound in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
         ),
