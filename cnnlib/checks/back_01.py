@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib import arithmetic, reference
-from cnnlib.checks.layers_01 import refusing
+from cnnlib.checks.layers_01 import backward_cases, refusing
 from cnnlib.exercises.kinds import Case
 
 # --- 01.1 -------------------------------------------------------------------------------------------------------------
@@ -162,19 +162,7 @@ def input_gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
         return halves(*output, cout), halves(*kernel_size, cin, cout), (height, width)
 
     yield Case(example(2, 2, 1, 1, (2, 2)), about="one output: one stamp")
-    yield Case(example(4, 4, 1, 1, (2, 2)), about="one channel, one filter")
-    yield Case(example(5, 7, 1, 1, (3, 3)), about="an image that is not square")
-    yield Case(example(6, 5, 1, 1, (2, 4)), about="a kernel that is not square")
-    yield Case(example(5, 5, 3, 1, (3, 3)), about="three channels")
-    yield Case(example(5, 5, 2, 4, (2, 2)), about="four filters")
-    yield Case(example(7, 9, 2, 3, (3, 3), 2), {"stride": 2}, about="a stride of 2")
-    yield Case(example(8, 10, 2, 2, (3, 3), 2), {"stride": 2}, about="a stride of 2 that drops pixels")
-    yield Case(example(9, 8, 1, 2, (2, 2), 3), {"stride": 3}, about="a stride longer than the kernel")
-    for _ in range(3):
-        height, width = (int(n) for n in rng.integers(6, 10, size=2))
-        kernel_size = tuple(int(n) for n in rng.choice([1, 2, 3, 4], size=2, replace=False))
-        stride = int(rng.integers(1, 4))
-        yield Case(example(height, width, 3, 2, kernel_size, stride), {"stride": stride}, about="everything at once")
+    yield from backward_cases(rng, example)
     whole, parts = np.array([[2, 1], [3, -1]])[:, :, None], np.array([[0.5, -1], [0.25, 1.5]])
     yield Case((whole, parts[:, :, None, None], (3, 3)), about="a dy of whole numbers, and weights that are none")
     yield Case(

@@ -256,11 +256,13 @@ def kernel_gradient(x, dy, kernel_size, stride=1):
     return reference.conv2d_backward(dy[None], x[None], w, stride=stride)[1]
 
 
-def gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def example(height, width, cin, cout, kernel_size, stride=1):
-        output = [arithmetic.output_size(n, k, stride) for n, k in zip((height, width), kernel_size)]
-        return _halves(rng, height, width, cin), _halves(rng, *output, cout), kernel_size
+def backward_cases(rng: np.random.Generator, example: Callable[..., tuple]) -> Iterator[Case]:
+    """What a backward pass of a convolution is asked: each thing that can go wrong by itself, then all at once.
 
+    Args:
+        rng: draws the sizes of the last ones.
+        example: ``(height, width, cin, cout, kernel_size, stride=1)`` -> the arguments of the function but its stride.
+    """
     yield Case(example(4, 4, 1, 1, (2, 2)), about="one channel, one filter")
     yield Case(example(5, 7, 1, 1, (3, 3)), about="an image that is not square")
     yield Case(example(6, 5, 1, 1, (2, 4)), about="a kernel that is not square")
@@ -274,6 +276,14 @@ def gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
         kernel_size = tuple(int(n) for n in rng.choice([1, 2, 3, 4], size=2, replace=False))
         stride = int(rng.integers(1, 4))
         yield Case(example(height, width, 3, 2, kernel_size, stride), {"stride": stride}, about="everything at once")
+
+
+def gradient_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def example(height, width, cin, cout, kernel_size, stride=1):
+        output = [arithmetic.output_size(n, k, stride) for n, k in zip((height, width), kernel_size)]
+        return _halves(rng, height, width, cin), _halves(rng, *output, cout), kernel_size
+
+    yield from backward_cases(rng, example)
     whole = np.array([[2, 1, 3], [3, 0, -1], [5, 2, 4]])[:, :, None]
     parts = np.array([[0.5, -1], [0.25, 1.5]])[:, :, None]
     yield Case((whole, parts, (2, 2)), about="an image of whole numbers, and a dy of others")

@@ -42,6 +42,8 @@ class FunctionExercise(Exercise):
         result_type: the type of the array that comes back, as NumPy names it ("float32"); of a function with several
             results one for each, None for any. It is looked at last, when all values are right.
         about_type: what to say where the type is another.
+        leaves_arguments: whether an answer is wrong that changes the arrays and lists it is given, even if what it
+            returns is right. Otherwise that is a remark beside the result.
     """
 
     reference: Callable[..., Any] = field(kw_only=True)
@@ -52,6 +54,7 @@ class FunctionExercise(Exercise):
     compare: Callable[[Any, Any], bool] | None = field(default=None, kw_only=True)
     result_type: str | tuple[str | None, ...] | None = field(default=None, kw_only=True)
     about_type: str = field(default="", kw_only=True)
+    leaves_arguments: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,6 +82,8 @@ class FunctionExercise(Exercise):
             other = self._other_type(cases, attempts)
             if other:
                 return self._result(Outcome.WRONG, "All values are right, but not their type.", other, notes=notes)
+            if self.leaves_arguments and changed:
+                return self._changes_arguments(changed)
             return self._result(Outcome.RIGHT, f"It is right in all {len(cases)} cases that were tried.", notes=notes)
         case, attempt = cases[first], attempts[first]
         rows = [("Tried", code(self._call(answer, case)) + (f" ({case.about})" if case.about else ""))]
@@ -175,6 +180,15 @@ class FunctionExercise(Exercise):
                 rows = [("Came", which + came), ("Expected", f"{which}an array of {np.dtype(wanted)}")]
                 return rows + ([("Likely", self.about_type)] if self.about_type else [])
         return []
+
+    def _changes_arguments(self, changed: list[str]) -> Result:
+        names = " and ".join(code(name) for name in changed)
+        likely = (
+            "`x -= ...` and `x[k] = ...` write into the caller's own arrays and lists, which the caller may still "
+            "need. `x - ...` and a new list make new ones."
+        )
+        says = f"What it returns is right, but it changes {names} on the way."
+        return self._result(Outcome.WRONG, says, [("Likely", likely)])
 
     def _compared(self, attempt: Attempt, expected: _Reaction, sandbox: Sandbox) -> list[tuple[str, str]]:
         compare = self.compare

@@ -226,3 +226,16 @@ def test_each_of_several_results_has_a_type_of_its_own_or_any():
         "result 1 is an array of float64",
         "result 1 is an array of int8",
     )
+
+
+def test_an_answer_that_changes_its_arguments_may_be_wrong_for_that():
+    def answer(x):
+        x *= 2
+        return x
+
+    assert doubled().check(answer).outcome == RIGHT  # with a remark
+    result = doubled(leaves_arguments=True).check(answer)
+    assert result.outcome == WRONG
+    assert "What it returns is right, but it changes `x` on the way." in result.message
+    assert "write into the caller's own arrays" in result.row("Likely")
+    assert doubled(leaves_arguments=True).check(lambda x: 2 * x).outcome == RIGHT
