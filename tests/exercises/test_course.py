@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import small_course
 from engine_case import NOT_ATTEMPTED, RIGHT, WRONG
 
 import cnnlib
@@ -47,42 +48,16 @@ EXERCISES = [
     ),
 ]
 """
-LESSON = '''# %% [markdown]
-# # 07 · Fences
-
-# %% [markdown]
-# ### Exercise 07.1 · Fence posts
-
-# %%
-def posts(panels):
-    """Posts of a fence."""
-    ### BEGIN SOLUTION
-    if panels < 0:
-        raise ValueError(panels)
-    return panels + 1
-    ### END SOLUTION
-
-# %%
-exercise("07.1").check(posts)
-'''
+LESSON = "# %% [markdown]\n# # 07 · Fences\n\n" + small_course.POSTS
 
 
 @pytest.fixture
 def fences(tmp_path, monkeypatch):
     """Another course, told to the engine."""
-    checks = tmp_path / "fences" / "checks"
-    checks.mkdir(parents=True)
-    (tmp_path / "lessons").mkdir()
-    (checks.parent / "__init__.py").write_text("")
-    (checks / "__init__.py").write_text(CHECKS)
-    (checks / "lesson_07.py").write_text(LESSON_CHECKS)
-    (tmp_path / "lessons" / "07_fences.py").write_text(LESSON, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(course, "_told", [])
+    small_course.write(tmp_path, CHECKS, LESSON_CHECKS, LESSON)
     monkeypatch.delenv("CNNLIB_PROGRESS")
-    yield importlib.import_module("fences.checks").COURSE
-    for name in [each for each in sys.modules if each.split(".")[0] == "fences"]:
-        del sys.modules[name]
+    yield small_course.tell(tmp_path, monkeypatch)
+    small_course.forget()
 
 
 # --- no word of this course ------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import json
 
+import small_course
+
 ENGINE = """
 try:
     from cnnlib.exercises import {names}
@@ -54,27 +56,16 @@ EXERCISES = [
 ]
 """
 )
-LESSON = '''# %% [markdown]
+LESSON = (
+    """# %% [markdown]
 # # 07 · Fences
 
 # %%
 import numpy as np
 
-# %% [markdown]
-# ### Exercise 07.1 · Fence posts
-
-# %%
-def posts(panels):
-    """Posts of a fence."""
-    ### BEGIN SOLUTION
-    if panels < 0:
-        raise ValueError(panels)
-    return panels + 1
-    ### END SOLUTION
-
-# %%
-exercise("07.1").check(posts)
-
+"""
+    + small_course.POSTS
+    + """
 # %% [markdown]
 # ### Exercise 07.2 · Heights
 
@@ -112,7 +103,8 @@ gate = Gate()
 
 # %%
 exercise("07.4").check(gate)
-'''
+"""
+)
 
 
 RIGHT = {

@@ -1,38 +1,26 @@
 """A small course to grade with, and notebooks handed in for it."""
 
-import importlib
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+import small_course
 from grading_case import CHECKS, LESSON, LESSON_CHECKS
 
 from cnnlib import exercises
-from cnnlib.exercises import catalogue, course
 
 
 @pytest.fixture
 def fences(tmp_path, monkeypatch):
     """The root of a small course, told to the engine; the engine itself is copied beside it, as ``asked``."""
     root = tmp_path / "course"
-    checks = root / "fences" / "checks"
-    checks.mkdir(parents=True)
-    (root / "lessons").mkdir()
-    (checks.parent / "__init__.py").write_text("")
-    (checks / "__init__.py").write_text(CHECKS)
-    (checks / "lesson_07.py").write_text(LESSON_CHECKS)
-    (root / "lessons" / "07_fences.py").write_text(LESSON, encoding="utf-8")
+    small_course.write(root, CHECKS, LESSON_CHECKS, LESSON)
     shutil.copytree(Path(exercises.__file__).parent, root / "asked", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.syspath_prepend(str(root))
-    monkeypatch.setattr(course, "_told", [])
     for name in ("FENCES_PROGRESS", "FENCES_CHECK_SEED"):
         monkeypatch.setenv(name, "")
-    importlib.import_module("fences.checks")
+    small_course.tell(root, monkeypatch)
     yield root
-    catalogue._exercises_of.cache_clear()
-    for name in [each for each in sys.modules if each.split(".")[0] == "fences"]:
-        del sys.modules[name]
+    small_course.forget()
 
 
 @pytest.fixture
