@@ -103,11 +103,6 @@ class _Learner:
                 self.model.train_on_batch(*batches[number])
         return self.model
 
-    def said(self, x: np.ndarray, batch: int = 256) -> np.ndarray:
-        """Logits (n, classes) of inputs."""
-        parts = [x[start : start + batch] for start in range(0, len(x), batch)]
-        return np.concatenate([np.asarray(self.model.predict_on_batch(part)) for part in parts])
-
     def _fall(self, rate: float, epoch: int, candidate: Candidate) -> None:
         """In the second third of the epochs the rate is a third, in the last a ninth."""
         for name, optimizer in self.optimizers.items():
@@ -158,7 +153,7 @@ def training(
             for seed in seeds:
                 start = _trained_head(head, data, seeds, heads, seed) if candidate.kind == "last blocks" else None
                 model = learner.run(inputs["training"], y, rate, candidate, seed, start)
-                logits = learner.said(inputs["validation"])
+                logits = logits_of(model, inputs["validation"])
                 table[rate].append(score(truth, logits.argmax(axis=1), metric))
                 if seed == seeds[0]:
                     weights[rate] = model.get_weights()
@@ -236,13 +231,13 @@ def _wiring(head: _Learner, data: _Data, metric: str) -> dict:
     every, rate = Candidate("frozen features"), 3e-3
     for variable in head.fresh:
         variable.assign(np.zeros(tuple(variable.shape), "float32"))
-    first = float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, head.said(x)))
+    first = float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, logits_of(head.model, x)))
     head.model.optimizer.restart({"scores": 1e-2})
     count = min(TINY, len(x))
     tiny = course.overfit_tiny(head.model, x, y, n=count, steps=TINY_STEPS, seed=0)
     shuffled = np.random.default_rng(0).permutation(y)
     head.run(x, shuffled, rate, every, 0)
-    said = head.said(data.features["validation"]).argmax(axis=1)
+    said = logits_of(head.model, data.features["validation"]).argmax(axis=1)
     return {
         "first_loss": first,
         "log_classes": float(np.log(data.classes)),
