@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from cnnlib import reference
-from cnnlib.checks.adam_03 import ADAM
-from cnnlib.checks.judge_03 import GRADIENT_JUDGE
+from cnnlib.checks.lesson_03_adam import ADAM
+from cnnlib.checks.lesson_03_judge import GRADIENT_JUDGE
 from cnnlib.checks.network_03 import check_epoch, check_rate
 from cnnlib.exercises.kinds import Case, CheckExercise, FunctionExercise, Misconception, ValueExercise
 
