@@ -461,7 +461,7 @@ claim("Dice finds a third to three quarters", 1 / 3 < points["Dice"][0] < 3 / 4)
 # **Predict**: at the recall of Tversky, which has the higher precision?
 
 # %%
-predict("12.e", "Which has the higher precision?", choices=["cross-entropy", "equal to 3 points", "Tversky"])
+predict("12.e", "Which has the higher precision?", choices=["cross-entropy", "equal within 3 points", "Tversky"])
 
 # %% jupyter={"source_hidden": true}
 curve = reliability.precision_recall_curve(seam.ravel(), seam_scores["cross-entropy"].ravel())
@@ -478,7 +478,7 @@ for name, pairs in seeds["points"].columns(points).items():
 ahead = {name: seeds["points"][name][:, 1] - seeds["equal"][name] for name in points}
 reveal(
     "12.e",
-    ("cross-entropy", "equal to 3 points", "Tversky")[np.digitize(ahead["Tversky 0.1, 0.9"].mean(), (-0.03, 0.03))],
+    ("cross-entropy", "equal within 3 points", "Tversky")[np.digitize(ahead["Tversky 0.1, 0.9"].mean(), (-0.03, 0.03))],
 )
 plotting.losses_on_curve(
     [(at, values) for values in seeds["curve"]],

@@ -17,6 +17,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         sys.modules["keras"].utils.set_random_seed(zlib.crc32(item.nodeid.encode()))
 
 
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """A test that leaves TensorFlow in a graph is named by an error of its own: what follows in its process fails too."""
+    framework = sys.modules.get("tensorflow")
+    if framework is not None and not getattr(framework, "executing_eagerly", lambda: True)():
+        pytest.fail("TensorFlow was left in a graph: by this test, or by the first one with this error")
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """What was shown: (figure, alt text), each also rendered once as it would be in a notebook."""

@@ -20,6 +20,7 @@ def _adam_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((one, steps(2.0, -1.0), 0.1), about="the second example")
     yield Case((one, steps(0.5, 0.5, 0.5, -0.2), 0.01), about="four steps")
     yield Case(([np.array([1.0, 2.0])], [[np.array([0.0, 1e-3])]], 0.1), about="a gradient of 0 and a small one")
+    yield Case(([np.array([0.0, 1.0])], [[np.array([1.0, -1.0])]], 0.1), about="a weight of 0")
     yield Case(([np.array([1.0])], steps(1e-7, 1e-7), 0.1), about="gradients of the size of 1e-7")
     shapes = [(3, 3, 1, 2), (2,), (4, 3)]
     weights = [rng.normal(size=shape).round(2) for shape in shapes]

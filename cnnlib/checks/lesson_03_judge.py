@@ -140,6 +140,7 @@ def _judge_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((constant, nothing, at), about="a loss on which x has no influence, and a gradient of 0")
     yield Case((function, lambda x: right(x)[None], at), about="a gradient with an axis too many")
     yield Case((lambda x: float(x.sum()), lambda x: np.ones(1), at), about="a sum, and a gradient of one number")
+    yield Case((lambda x: float(x.sum()), lambda x: np.ones((4, 1)), at), about="a sum, and a gradient in a column")
     yield Case((lambda x: -float(x.sum()), lambda x: -np.ones(x.shape), at), about="slopes that are all negative")
     yield Case((lambda x: float(x.sum()), lambda x: np.full(x.shape, 1.002), at), about="a gradient too large by 0.2 %")
     yield Case((lambda x: float(x.sum()), lambda x: np.full(x.shape, 0.998), at), about="a gradient too small by 0.2 %")

@@ -3,6 +3,7 @@
 import functools
 import linecache
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -56,9 +57,18 @@ def runs_learners_code(frame: FrameType | None, besides: CodeType | None = None,
 
 def is_learners(file: str) -> bool:
     """Whether a file (or a cell) is neither of this package, nor of the course, nor of a library."""
-    if file.startswith("<frozen") or "<__array_function__" in file:
-        return False
-    return not file.startswith(_not_learners(course.current()))
+    return _is_learners(file, _not_learners(course.current()))
+
+
+def files_of_learners() -> Callable[[str], bool]:
+    """:func:`is_learners` for the course in use now, as one call that runs nothing but methods of strings: for places
+    where an error may be raised at any moment."""
+    others = _not_learners(course.current())
+    return lambda file: _is_learners(file, others)
+
+
+def _is_learners(file: str, others: tuple[str, ...]) -> bool:
+    return not (file.startswith("<frozen") or "<__array_function__" in file or file.startswith(others))
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,9 +2,11 @@
 
 How running code is stopped. In the main thread of Linux and macOS a timer signal raises :class:`TimeLimit` inside it.
 Code that catches it (``except: pass`` in a loop) gets it again: when the handler lets go of the exception, its
-finalizer sees to it that the next line that runs raises it anew, and that line is further out. Signals at irregular
-moments do the rest. On Windows, which has no timer signal, a thread raises an interrupt instead. Outside the main
-thread the code runs in a thread of its own, which is left behind if it does not stop.
+finalizer sees to it that the learner's next line raises it anew, and that line is further out. Signals at irregular
+moments do the rest. Libraries on the way out may put their own state in order first: TensorFlow leaves its graph in the
+``__exit__`` of a context manager, and an error raised in *that* would leave every later call in the graph. On Windows,
+which has no timer signal, a thread raises an interrupt instead. Outside the main thread the code runs in a thread of
+its own, which is left behind if it does not stop.
 
 How time is counted: as what the code would take on a machine with nothing else to do. That is the processor time of
 its thread, or, where native threads work for it, the processor time of the process shared out over the cores; and never
@@ -13,6 +15,7 @@ no processor. At each look the time since the last one is the learner's if one o
 being run, and the check's own otherwise.
 """
 
+import contextlib
 import ctypes
 import itertools
 import math
@@ -23,11 +26,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from . import limits, memory
+from . import limits, lines, memory
 
 # The engine's own: while the learner's code runs, these are replaced, and it may have replaced others before.
 _now = time.monotonic
@@ -41,7 +43,7 @@ _raise_signal = signal.raise_signal
 _kill_thread = getattr(signal, "pthread_kill", None)
 _clock_id = getattr(time, "pthread_getcpuclockid", None)
 _read_clock = getattr(time, "clock_gettime", None)
-_CALLERS = frozenset({__file__, str(Path(__file__).with_name("sandbox.py"))})  # whose lines no error is raised in
+_TIDYING = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__", "__del__"})
 _CORES = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -123,6 +125,8 @@ class Watch:
     worked: float = 0.0
     waited: float = 0.0
     own: float = 0.0
+    tidied: float = math.inf  # by the clock: until then a library may put its state in order; infinite: not begun
+    learners: Callable[[str], bool] = field(default_factory=lines.files_of_learners)  # whether a file is the learner's
     clock: Stopwatch = field(init=False)  # from the start of the code on
     delays: Iterator[float] = field(default_factory=lambda: itertools.cycle((1e-4, 3e-4, 1.7e-4, 7e-4, 2.3e-3)))
 
@@ -148,6 +152,31 @@ class Watch:
         elif memory.in_use() > self.most_memory:
             self.why = "memory"
         return self.why
+
+    def tidies(self, frame: FrameType | None, handled: BaseException | None) -> bool:
+        """Whether a library is just entering or leaving a context, or handles the interrupt, and still may.
+
+        ``handled`` is the error that the thread of that frame is handling. The learner's own handlers may not.
+        """
+        if not self._puts_in_order(frame, handled):
+            return False
+        if self.tidied == math.inf:
+            self.tidied = _now() + limits.GRACE
+        return _now() < self.tidied
+
+    def _puts_in_order(self, frame: FrameType | None, handled: BaseException | None) -> bool:
+        inner = frame is not None and not self.learners(frame.f_code.co_filename)
+        for _ in range(20):
+            if inner and isinstance(handled, self.error):
+                return True
+            handled = getattr(handled, "__context__", None)
+        while frame is not None and frame.f_code is not guarded.__code__:
+            code = frame.f_code
+            tidying = code.co_name in _TIDYING or code.co_filename == contextlib.__file__
+            if tidying and not self.learners(code.co_filename):
+                return True
+            frame = frame.f_back
+        return False
 
     def count(self, frame: FrameType | None = None) -> None:
         """Add the time since the last look to what is run at that frame."""
@@ -199,6 +228,9 @@ def _with_timer_signal(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseE
     def on_alarm(signum: int, frame: FrameType | None) -> None:
         if not watch.armed or not watch.reason(frame):
             return
+        if watch.tidies(frame, sys.exc_info()[1]):
+            _set_timer(signal.ITIMER_REAL, limits.AGAIN, limits.AGAIN)
+            return
         watch.fired += 1
         if watch.fired > 2:  # it catches the interrupt: repeat fast, and within its handlers too
             _set_timer(signal.ITIMER_REAL, next(watch.delays))
@@ -222,16 +254,17 @@ def _with_timer_signal(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseE
 
 
 def _raise_at_next_line(frame: FrameType | None, watch: Watch) -> None:
-    """Make the next line that runs in any frame of the learner's code raise: that line may belong to its handler."""
+    """Make the next line that runs in any frame of the learner's raise: that line may belong to its handler."""
     frames = []
     while frame is not None and frame.f_code is not guarded.__code__:
-        frames.append(frame)
+        if watch.learners(frame.f_code.co_filename):
+            frames.append(frame)
         frame = frame.f_back
     if frame is None or frame.f_locals.get("watch") is not watch:
         return  # the interpreter collects garbage while something else runs
 
     def trace(traced: FrameType, event: str, argument: Any) -> Any:
-        if not watch.armed or traced.f_code.co_filename in _CALLERS:
+        if not watch.armed or not watch.learners(traced.f_code.co_filename):
             return None
         if event in ("line", "call"):
             raise watch.error()
@@ -249,6 +282,8 @@ def _with_interrupt(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseExce
         if watch.why and not watch.armed:
             return
         if watch.why:
+            if watch.tidies(frame, sys.exc_info()[1]):
+                return
             watch.fired += 1
             if watch.fired > 2:
                 _raise_at_next_line(frame, watch)
@@ -308,7 +343,11 @@ def _in_thread(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseException
         thread.join(wait if watch.why else min(wait, max(watch.left, limits.AGAIN)))
         if not thread.is_alive():
             break
-        if watch.armed and watch.reason(sys._current_frames().get(thread.ident)):
+        frame = sys._current_frames().get(thread.ident)
+        if watch.armed and watch.reason(frame):
+            if watch.tidies(frame, _handled_by(thread)):
+                wait = limits.AGAIN
+                continue
             watch.fired += 1
             give_up = min(give_up, _now() + limits.GRACE)
             wait = 0.02
@@ -316,6 +355,12 @@ def _in_thread(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseException
         if _now() > give_up:
             return None, LeftBehind()
     return box[0] if box else (None, TimeLimit())
+
+
+def _handled_by(thread: threading.Thread) -> BaseException | None:
+    """The error that a thread is just handling."""
+    error = sys._current_exceptions().get(thread.ident)
+    return error[1] if isinstance(error, tuple) else error  # of Python 3.11, and of later ones
 
 
 def raise_in(thread: threading.Thread, error: type[BaseException]) -> None:

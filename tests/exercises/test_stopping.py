@@ -1,6 +1,8 @@
 """What does not end is stopped, and how time is counted."""
 
+import contextlib
 import signal
+import sysconfig
 import textwrap
 import threading
 import time
@@ -182,6 +184,105 @@ def test_right_answers_outside_the_main_thread():
     thread.start()
     thread.join(20)
     assert results[0].outcome == RIGHT
+
+
+LIBRARY = """
+    class Graph:
+        def __enter__(self):
+            left.clear()
+
+        def __exit__(self, *error):
+            tidy()
+            left.append("in order")
+
+    @contextlib.contextmanager
+    def graph():
+        left.clear()
+        try:
+            yield
+        finally:
+            tidy()
+            left.append("in order")
+
+    def called(work):
+        left.clear()
+        try:
+            work()
+        finally:
+            tidy()
+            left.append("in order")
+
+    class Endless:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *error):
+            while True:
+                tidy()
+"""
+
+
+def library(seconds):
+    """A library whose contexts take that long to put their state in order; ``left`` tells that they did."""
+    end = f"end = time.thread_time() + {seconds}\nwhile time.thread_time() < end:\n    pass"
+    text = textwrap.dedent(LIBRARY) + "\ndef tidy():\n" + textwrap.indent(end, "    ")
+    names = {"time": time, "contextlib": contextlib, "left": []}
+    exec(compile(text, str(Path(sysconfig.get_path("purelib")) / "a_library.py"), "exec"), names)
+    return types.SimpleNamespace(**names)
+
+
+INTERRUPTED = {
+    "a context": "with library.Graph():\n    while True:\n        pass",
+    "a context of a generator": "with library.graph():\n    while True:\n        pass",
+    "a call": "def work():\n    while True:\n        pass\nlibrary.called(work)",
+    "a handler around it": """
+        try:
+            with library.graph():
+                while True:
+                    pass
+        except BaseException:
+            while True:
+                pass
+    """,
+}
+
+
+@pytest.mark.parametrize("timer", [True, False], ids=["timer", "no timer"])
+@pytest.mark.parametrize("what", list(INTERRUPTED))
+def test_a_library_puts_its_state_in_order_when_code_in_it_is_stopped(what, timer, monkeypatch):
+    if not timer:
+        monkeypatch.setattr(stopping, "_set_timer", None)
+    one = library(0.3)
+    result = sizes().check(answer_of(INTERRUPTED[what], library=one))
+    assert "and was stopped" in result.says
+    assert one.left == ["in order"]
+
+
+def test_outside_the_main_thread_a_library_puts_its_state_in_order_too():
+    one, results = library(0.3), []
+    thread = threading.Thread(
+        target=lambda: results.append(sizes().check(answer_of(INTERRUPTED["a context of a generator"], library=one)))
+    )
+    thread.start()
+    thread.join(20)
+    assert "and was stopped" in results[0].says
+    assert one.left == ["in order"]
+
+
+def test_a_library_that_never_comes_to_an_end_is_stopped():
+    body = "with library.Endless():\n    while True:\n        pass"
+    started = time.monotonic()
+    result = sizes().check(answer_of(body, library=library(0.1)))
+    assert result.outcome == CRASHED
+    assert time.monotonic() - started < 10
+    assert sizes().check(output_size).outcome == RIGHT
+
+
+def test_a_learner_gets_no_more_time_for_handlers_than_others():
+    body = "try:\n    while True:\n        pass\nfinally:\n    while True:\n        pass"
+    started = time.thread_time()
+    assert sizes().check(answer_of(body)).outcome == CRASHED
+    assert time.thread_time() - started < 0.3 + limits.GRACE / 2
 
 
 # --- how time is counted ---------------------------------------------------------------------------------------------
