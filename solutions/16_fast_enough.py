@@ -563,7 +563,7 @@ claim("and yet the full range is best here", min(error["both"] for error in erro
 #
 # First live, then with a converter: the stored runs have all 2,000 bundled test images, draws of the calibration
 # images, and a depthwise network beside the residual one, as files of **LiteRT** (the former TensorFlow Lite). Then
-# the same by your own machine: Keras exports to LiteRT from TensorFlow, with nothing more to install; on other backends
+# the same by your own machine: TensorFlow writes LiteRT files, with nothing more to install; on other backends
 # the third cell says so.
 
 # %%
@@ -599,7 +599,7 @@ if runtime.backend() == "tensorflow":
     claim("int8 has less than a third of the bytes", tiny.bytes < plain.bytes / 3)
     claim("float32 says the same as Keras, to 1e-4", deploy.parity(runs["float32"], compiled, judged).holds)
 else:
-    print("LiteRT is exported by Keras on TensorFlow: KERAS_BACKEND=tensorflow")
+    print("LiteRT files are written by TensorFlow: KERAS_BACKEND=tensorflow")
 
 # %% jupyter={"source_hidden": true}
 own = models.CifarResNet(20, weights="cifar10")

@@ -155,13 +155,22 @@ def _checked(calibration: np.ndarray | None, model: keras.Model) -> np.ndarray:
 
 
 def _litert(model: keras.Model, path: Path, precision: str, calibration: np.ndarray | None) -> None:
+    """What ``model.export(format="litert")`` gives, in a fifth of the time: on its way to the converter that writes the
+    network to disk and reads it back twice."""
     tf = importlib.import_module("tensorflow")
-    options: dict = {} if precision == "float32" else {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    freezing = importlib.import_module("tensorflow.python.framework.convert_to_constants")
+    images = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype, name="images")
+    traced = tf.function(lambda images: model(images, training=False), autograph=False).get_concrete_function(images)
+    frozen = freezing.convert_variables_to_constants_v2(traced)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
-        options["target_spec"] = {"supported_types": [tf.float16]}
+        converter.target_spec.supported_types = [tf.float16]
     if precision == "int8":
-        options["representative_dataset"] = lambda: ([image[None]] for image in calibration)
-    model.export(str(path), format="litert", verbose=False, **options)
+        converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    path.write_bytes(converter.convert())
 
 
 def _onnx(model: keras.Model, path: Path, precision: str, calibration: np.ndarray | None) -> None:

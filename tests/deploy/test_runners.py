@@ -162,6 +162,29 @@ def test_litert_says_what_keras_says(model, tmp_path, runtime):
 
 
 @on_tensorflow
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_file_is_that_of_keras(tmp_path, precision):
+    image = keras.Input((8, 8, 3))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(6, 3, padding="same", use_bias=False)(image)))
+    x = layers.Add()([x, layers.DepthwiseConv2D(3, padding="same", activation="relu6")(layers.Dropout(0.5)(x))])
+    model = keras.Model(image, layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+    for variable in model.non_trainable_weights[:2]:
+        variable.assign(np.random.default_rng(0).uniform(0.5, 2, variable.shape))
+    ours = deploy.load(
+        deploy.export(model, tmp_path / "a.tflite", precision=precision, calibration=IMAGES).path, "tf.lite"
+    )
+    options = {}
+    if precision == "int8":
+        tf = pytest.importorskip("tensorflow")
+        images = lambda: ([each[None].astype("float32")] for each in IMAGES)  # noqa: E731
+        options = {"optimizations": [tf.lite.Optimize.DEFAULT], "representative_dataset": images}
+    model.export(tmp_path / "b.tflite", format="litert", verbose=False, **options)
+    theirs = deploy.load(tmp_path / "b.tflite", "tf.lite")
+    assert deploy.operators(ours) == deploy.operators(theirs)
+    np.testing.assert_array_equal(ours.predict(IMAGES), theirs.predict(IMAGES))
+
+
+@on_tensorflow
 def test_shorter_numbers_make_smaller_files(tmp_path):
     image = keras.Input((8, 8, 3))
     x = layers.Conv2D(64, 3, activation="relu")(layers.Conv2D(64, 3, activation="relu")(image))
