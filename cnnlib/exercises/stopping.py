@@ -1,12 +1,14 @@
 """Stop code that runs too long, sleeps too long, or takes too much memory.
 
-How running code is stopped. In the main thread of Linux and macOS a timer signal raises :class:`TimeLimit` inside it.
-Code that catches it (``except: pass`` in a loop) gets it again: when the handler lets go of the exception, its
-finalizer sees to it that the learner's next line raises it anew, and that line is further out. Signals at irregular
-moments do the rest. Libraries on the way out may put their own state in order first: TensorFlow leaves its graph in the
-``__exit__`` of a context manager, and an error raised in *that* would leave every later call in the graph. On Windows,
-which has no timer signal, a thread raises an interrupt instead. Outside the main thread the code runs in a thread of
-its own, which is left behind if it does not stop.
+How running code is stopped. In the main thread of Linux and macOS a timer signal raises :class:`TimeLimit` inside it:
+in the learner's own line, if need be a little later, since a library is not made to be left at any place (its C++ part
+may have called the Python that the error comes from); where no such line comes, in the library. Code that catches it
+(``except: pass`` in a loop) gets it again: when the handler lets go of the exception, its finalizer sees to it that the
+learner's next line raises it anew, and that line is further out. Signals at irregular moments do the rest. Libraries
+on the way out may put their own state in order first: TensorFlow leaves its graph in the ``__exit__`` of a context
+manager, and an error raised in *that* would leave every later call in the graph. On Windows, which has no timer signal,
+a thread raises an interrupt instead. Outside the main thread the code runs in a thread of its own, which is left behind
+if it does not stop.
 
 How time is counted: as what the code would take on a machine with nothing else to do. That is the processor time of
 its thread, or, where native threads work for it, the processor time of the process shared out over the cores; and never
@@ -17,6 +19,8 @@ being run, and the check's own otherwise.
 
 import contextlib
 import ctypes
+import dis
+import functools
 import itertools
 import math
 import os
@@ -26,7 +30,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from . import limits, lines, memory
@@ -125,6 +129,7 @@ class Watch:
     worked: float = 0.0
     waited: float = 0.0
     own: float = 0.0
+    patience: float = math.inf  # by the clock: until then a line of the learner's is waited for; infinite: not begun
     tidied: float = math.inf  # by the clock: until then a library may put its state in order; infinite: not begun
     learners: Callable[[str], bool] = field(default_factory=lines.files_of_learners)  # whether a file is the learner's
     clock: Stopwatch = field(init=False)  # from the start of the code on
@@ -152,6 +157,14 @@ class Watch:
         elif memory.in_use() > self.most_memory:
             self.why = "memory"
         return self.why
+
+    def waits(self, frame: FrameType | None) -> bool:
+        """Whether the next line of the learner's is waited for, since a library is at work now."""
+        if self.fired or self.why == "memory" or frame is None or self.learners(frame.f_code.co_filename):
+            return False
+        if self.patience == math.inf:
+            self.patience = _now() + limits.PATIENCE
+        return _now() < self.patience
 
     def tidies(self, frame: FrameType | None, handled: BaseException | None) -> bool:
         """Whether a library is just entering or leaving a context, or handles the interrupt, and still may.
@@ -228,10 +241,14 @@ def _with_timer_signal(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseE
     def on_alarm(signum: int, frame: FrameType | None) -> None:
         if not watch.armed or not watch.reason(frame):
             return
+        if watch.waits(frame):
+            _raise_at_next_line(frame, watch)
+            return
         if watch.tidies(frame, sys.exc_info()[1]):
             _set_timer(signal.ITIMER_REAL, limits.AGAIN, limits.AGAIN)
             return
         watch.fired += 1
+        _set_trace(None)
         if watch.fired > 2:  # it catches the interrupt: repeat fast, and within its handlers too
             _set_timer(signal.ITIMER_REAL, next(watch.delays))
             _raise_at_next_line(frame, watch)
@@ -266,13 +283,30 @@ def _raise_at_next_line(frame: FrameType | None, watch: Watch) -> None:
     def trace(traced: FrameType, event: str, argument: Any) -> Any:
         if not watch.armed or not watch.learners(traced.f_code.co_filename):
             return None
-        if event in ("line", "call"):
+        if event in ("line", "call") and (watch.fired > 2 or not _leaves_context(traced)):
+            watch.fired = max(watch.fired, 1)
             raise watch.error()
         return trace
 
     for each in frames:
         each.f_trace = trace
     _set_trace(trace)
+
+
+def _leaves_context(frame: FrameType) -> bool:
+    """Whether the call of an ``__exit__`` is what comes next in a frame: left out, it would leave the context open."""
+    return frame.f_lasti in _exits(frame.f_code)
+
+
+@functools.lru_cache(maxsize=64)
+def _exits(code: CodeType) -> frozenset[int]:
+    """Where a ``with`` ends: on the usual way ``__exit__(None, None, None)``, and where an error arrives."""
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "NOP")]
+    found = {step.offset for step in steps if step.opname in ("PUSH_EXC_INFO", "WITH_EXCEPT_START")}
+    for three in zip(steps, steps[1:], steps[2:]):
+        if all(step.opname == "LOAD_CONST" and step.argval is None for step in three):
+            found.add(three[0].offset)
+    return frozenset(found)
 
 
 def _with_interrupt(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseException | None]:
@@ -282,9 +316,13 @@ def _with_interrupt(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseExce
         if watch.why and not watch.armed:
             return
         if watch.why:
+            if watch.waits(frame):
+                _raise_at_next_line(frame, watch)
+                return
             if watch.tidies(frame, sys.exc_info()[1]):
                 return
             watch.fired += 1
+            _set_trace(None)
             if watch.fired > 2:
                 _raise_at_next_line(frame, watch)
             raise watch.error()
@@ -345,7 +383,7 @@ def _in_thread(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseException
             break
         frame = sys._current_frames().get(thread.ident)
         if watch.armed and watch.reason(frame):
-            if watch.tidies(frame, _handled_by(thread)):
+            if watch.waits(frame) or watch.tidies(frame, _handled_by(thread)):
                 wait = limits.AGAIN
                 continue
             watch.fired += 1

@@ -187,6 +187,11 @@ def test_right_answers_outside_the_main_thread():
 
 
 LIBRARY = """
+    def tidy(times=1):
+        end = time.thread_time() + times * SECONDS
+        while time.thread_time() < end:
+            pass
+
     class Graph:
         def __enter__(self):
             left.clear()
@@ -212,6 +217,14 @@ LIBRARY = """
             tidy()
             left.append("in order")
 
+    def slow():
+        tidy()
+        left.append("came back")
+
+    def endless():
+        while True:
+            pass
+
     class Endless:
         def __enter__(self):
             pass
@@ -224,16 +237,25 @@ LIBRARY = """
 
 def library(seconds):
     """A library whose contexts take that long to put their state in order; ``left`` tells that they did."""
-    end = f"end = time.thread_time() + {seconds}\nwhile time.thread_time() < end:\n    pass"
-    text = textwrap.dedent(LIBRARY) + "\ndef tidy():\n" + textwrap.indent(end, "    ")
     names = {"time": time, "contextlib": contextlib, "left": []}
-    exec(compile(text, str(Path(sysconfig.get_path("purelib")) / "a_library.py"), "exec"), names)
+    file = Path(sysconfig.get_path("purelib")) / "a_library.py"
+    exec(compile(textwrap.dedent(LIBRARY.replace("SECONDS", str(seconds))), str(file), "exec"), names)
     return types.SimpleNamespace(**names)
+
+
+def test_a_library_that_comes_back_in_a_moment_is_not_interrupted():
+    one = library(0.8)
+    assert (
+        sizes(time_limit=0.3).check(answer_of("library.slow()\nwhile True:\n    pass", library=one)).outcome == CRASHED
+    )
+    assert one.left == ["came back"]
 
 
 INTERRUPTED = {
     "a context": "with library.Graph():\n    while True:\n        pass",
     "a context of a generator": "with library.graph():\n    while True:\n        pass",
+    "a context whose last line is slow": "with library.Graph():\n    library.tidy(3)\nwhile True:\n    pass",
+    "a library that does not come back": "with library.Graph():\n    library.endless()",
     "a call": "def work():\n    while True:\n        pass\nlibrary.called(work)",
     "a handler around it": """
         try:
