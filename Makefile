@@ -28,7 +28,7 @@ export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress grade backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review grade backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -43,7 +43,8 @@ help:
 	@echo "make timings    measure every lesson and write the table of the README"
 	@echo "make claims     run every lesson for seeds 0-2 on every installed backend"
 	@echo "make bench      cnnlib against its peers, as ratios"
-	@echo "make progress   show your progress"
+	@echo "make progress   show your progress, here and as a page, build/progress.html"
+	@echo "make review     ask exercises and questions again, spaced over days  (ARGS=--list: only name them)"
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
@@ -94,7 +95,10 @@ bench: env
 	for file in benchmarks/*.py; do echo "== $$file"; $(PY) "$$file" $(ARGS) || exit 1; done
 
 progress: env
-	@$(PY) -m cnnlib.exercises
+	@$(PY) -m cnnlib.exercises progress --page build/progress.html
+
+review: env
+	@$(PY) -m cnnlib.exercises review $(ARGS)
 
 grade: env
 	@$(PY) teaching/grade.py "$$FOLDER" $(ARGS)

@@ -24,7 +24,8 @@ VERSION = 1
 _LOCK_SECONDS = 5.0
 
 _memory: dict[str, dict[str, Any]] = {}  # what could not be written, or is not to be
-_events: dict[str, list[dict[str, Any]]] = {}  # the same of predictions
+_events: dict[str, list[dict[str, Any]]] = {}  # the same of predictions ...
+_reviews: dict[str, list[dict[str, Any]]] = {}  # ... and of what was drawn for review
 _warned: set[str] = set()
 
 
@@ -121,15 +122,16 @@ def note_answer(exercise_id: str) -> None:
     _update(exercise_id, change)
 
 
-def events(kept: bool = True) -> dict[str, list[dict[str, Any]]]:
+def events(kept: bool = True, kind: str = "predictions") -> dict[str, list[dict[str, Any]]]:
     """What happened to each prediction, in order: ``{"event": "guess", ...}`` and ``{"event": "reveal", ...}``.
 
     Args:
         kept: whether to look into the file; without it, only what this Python noted in memory counts.
+        kind: "predictions", or "reviews": then ``{"knew": True, ...}`` for each time that a question was answered.
     """
     path = file() if kept else None
-    found = dict(_read(path).get("predictions", {})) if path is not None else {}
-    for key, more in _events.items():
+    found = dict(_read(path).get(kind, {})) if path is not None else {}
+    for key, more in _in_memory()[kind].items():
         found[key] = _in_order([*found.get(key, []), *more])
     return found
 
@@ -139,22 +141,26 @@ def _in_order(happened: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def note_event(
-    prediction_id: str, make: Callable[[list[dict[str, Any]]], dict[str, Any] | None], kept: bool = True
+    id: str,
+    make: Callable[[list[dict[str, Any]]], dict[str, Any] | None],
+    kept: bool = True,
+    kind: str = "predictions",
 ) -> None:
-    """Add an event to a prediction.
+    """Add an event to a prediction, or to what was reviewed.
 
     Args:
-        prediction_id: of the prediction.
+        id: of the prediction, or of the exercise or question.
         make: given the events so far, the new one, or None if there is nothing to add. Called while no other kernel
             can write, so that of two guesses at once one is the first.
         kept: whether to write it to the file; otherwise it lasts until Python ends.
+        kind: as for :func:`events`.
     """
 
     def change(content: dict[str, Any]) -> None:
-        known = content.setdefault("predictions", {}).setdefault(prediction_id, [])
-        in_memory = _events.get(prediction_id)
+        known = content.setdefault(kind, {}).setdefault(id, [])
+        in_memory = _in_memory()[kind].get(id)
         if known is in_memory:
-            so_far = events(kept)[prediction_id]
+            so_far = events(kept, kind)[id]
         else:
             so_far = _in_order([*known, *(in_memory or [])])
         event = make(so_far)
@@ -163,6 +169,10 @@ def note_event(
             known.append({**event, "at": now.isoformat(timespec="microseconds")})
 
     _change(change, file() if kept else None)
+
+
+def _in_memory() -> dict[str, dict[str, Any]]:
+    return {"exercises": _memory, "predictions": _events, "reviews": _reviews}
 
 
 def _blank() -> dict[str, Any]:
@@ -175,9 +185,8 @@ def _update(exercise_id: str, change: Callable[[dict[str, Any]], None]) -> None:
 
 def _change(change: Callable[[dict[str, Any]], None], path: Path | None) -> None:
     """Change what is known: the content of the file, or what is in memory where there is none to write to."""
-    in_memory = {"exercises": _memory, "predictions": _events}
     if path is None:
-        change(in_memory)
+        change(_in_memory())
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +197,7 @@ def _change(change: Callable[[dict[str, Any]], None], path: Path | None) -> None
             change(content)
             _write(path, content)
     except OSError as error:
-        change(in_memory)
+        change(_in_memory())
         _warn_once(
             f"progress cannot be written to {path} ({error.strerror or error}). Checks work as before; progress is "
             f"kept until Python ends. {current().variable('PROGRESS')} names another file."
@@ -232,9 +241,10 @@ def _read(path: Path, to_change: bool = False) -> dict[str, Any]:
             for name, value in _blank().items():
                 entry.setdefault(name, value)
             int(entry["attempts"]), int(entry["hints"])
-        for happened in content.get("predictions", {}).values():  # older files have none
-            if not isinstance(happened, list) or not all(isinstance(each, dict) for each in happened):
-                raise TypeError("a prediction that is no list of events")
+        for kind in ("predictions", "reviews"):  # older files have none
+            for happened in content.get(kind, {}).values():
+                if not isinstance(happened, list) or not all(isinstance(each, dict) for each in happened):
+                    raise TypeError(f"of the {kind} one is no list of events")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _set_aside(path)
     return content

@@ -21,7 +21,7 @@ AGAIN = 0.05  # and from one to the next
 PAUSE = 0.5  # longer than that between two looks, and something else than the learner's loop held it up
 LOOK = 0.3  # seconds for one look of the engine at an object of the learner's making ...
 LOOKS = 1.0  # ... and for all of them in one check
-PATIENCE = 2.0  # by the clock, until the library that the learner called comes back to the learner's line
+PATIENCE = 2.0  # until the library that the learner called comes back to a line of the learner's
 GRACE = 1.5  # seconds that a thread gets to stop before it is left behind
 
 

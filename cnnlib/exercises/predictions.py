@@ -28,17 +28,15 @@ to machine; ``exact=True`` leaves the sign out, for what is counted or computed 
 sign: like any sentence of a lesson it has to come out the same on every machine.
 """
 
-import contextlib
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from . import course, journal, prompt, source
+from . import course, journal, prompt
 from .judging import Question, Verdict, answer_text, judge, number_of, read, text_of
 from .world import running_shell
 
 _ID = re.compile(rf"(?P<lesson>{course.NUMBER})\.[a-z]")
-_ASKED = re.compile(rf"""^predict\(\s*["']({course.NUMBER}\.[a-z])["']""", re.MULTILINE)
 
 _questions: dict[str, Question] = {}  # of the cells that ran in this Python
 
@@ -278,11 +276,3 @@ def _question_of(event: dict[str, Any] | None) -> Question:
         event.get("within"),
         tuple(map(str, event.get("choices", ()))),
     )
-
-
-def asked_in(lesson: str) -> list[str]:
-    """The ids of the predictions that a lesson asks for, read from its source; none if it is not there."""
-    with contextlib.suppress(OSError):
-        cells = source.cells(source.lesson_file(f"{lesson}.1"))
-        return [id for cell in cells if cell.kind == "code" for id in _ASKED.findall(cell.source)]
-    return []

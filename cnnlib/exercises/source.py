@@ -176,7 +176,12 @@ def _is_check_of(node: ast.Call, exercise_id: str) -> bool:
 
 def checked_ids(path: str | Path) -> list[str]:
     """The exercises that a lesson checks, in order."""
-    return [match["id"] for cell in cells(path) if cell.kind == "code" for match in _CHECK.finditer(cell.source)]
+    return [id for cell in cells(path) if cell.kind == "code" for id in checked_in(cell.source)]
+
+
+def checked_in(cell_source: str) -> list[str]:
+    """The exercises that a cell of code checks, in order."""
+    return [match["id"] for match in _CHECK.finditer(cell_source)]
 
 
 def titles(path: str | Path) -> dict[str, str]:

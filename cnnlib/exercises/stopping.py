@@ -47,6 +47,7 @@ _raise_signal = signal.raise_signal
 _kill_thread = getattr(signal, "pthread_kill", None)
 _clock_id = getattr(time, "pthread_getcpuclockid", None)
 _read_clock = getattr(time, "clock_gettime", None)
+_OWN = frozenset({__file__, lines.__file__, limits.__file__, memory.__file__})
 _TIDYING = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__", "__del__"})
 _CORES = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
@@ -129,8 +130,8 @@ class Watch:
     worked: float = 0.0
     waited: float = 0.0
     own: float = 0.0
-    patience: float = math.inf  # by the clock: until then a line of the learner's is waited for; infinite: not begun
-    tidied: float = math.inf  # by the clock: until then a library may put its state in order; infinite: not begun
+    patience: float = math.inf  # until this time of its own a line of the learner's is waited for; infinite: not begun
+    tidied: float = math.inf  # ... and a library may put its state in order
     learners: Callable[[str], bool] = field(default_factory=lines.files_of_learners)  # whether a file is the learner's
     clock: Stopwatch = field(init=False)  # from the start of the code on
     delays: Iterator[float] = field(default_factory=lambda: itertools.cycle((1e-4, 3e-4, 1.7e-4, 7e-4, 2.3e-3)))
@@ -163,8 +164,8 @@ class Watch:
         if self.fired or self.why == "memory" or frame is None or self.learners(frame.f_code.co_filename):
             return False
         if self.patience == math.inf:
-            self.patience = _now() + limits.PATIENCE
-        return _now() < self.patience
+            self.patience = self.waited + self.own + limits.PATIENCE
+        return self.waited + self.own < self.patience
 
     def tidies(self, frame: FrameType | None, handled: BaseException | None) -> bool:
         """Whether a library is just entering or leaving a context, or handles the interrupt, and still may.
@@ -174,8 +175,8 @@ class Watch:
         if not self._puts_in_order(frame, handled):
             return False
         if self.tidied == math.inf:
-            self.tidied = _now() + limits.GRACE
-        return _now() < self.tidied
+            self.tidied = self.waited + self.own + limits.GRACE
+        return self.waited + self.own < self.tidied
 
     def _puts_in_order(self, frame: FrameType | None, handled: BaseException | None) -> bool:
         inner = frame is not None and not self.learners(frame.f_code.co_filename)
@@ -239,7 +240,7 @@ def _with_timer_signal(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseE
     """In the main thread of Linux and macOS."""
 
     def on_alarm(signum: int, frame: FrameType | None) -> None:
-        if not watch.armed or not watch.reason(frame):
+        if not watch.armed or _is_own(frame) or not watch.reason(frame):
             return
         if watch.waits(frame):
             _raise_at_next_line(frame, watch)
@@ -293,6 +294,11 @@ def _raise_at_next_line(frame: FrameType | None, watch: Watch) -> None:
     _set_trace(trace)
 
 
+def _is_own(frame: FrameType | None) -> bool:
+    """Whether this module is at work, which is over in a moment."""
+    return frame is not None and frame.f_code.co_filename in _OWN and frame.f_code is not guarded.__code__
+
+
 def _leaves_context(frame: FrameType) -> bool:
     """Whether the call of an ``__exit__`` is what comes next in a frame: left out, it would leave the context open."""
     return frame.f_lasti in _exits(frame.f_code)
@@ -313,7 +319,7 @@ def _with_interrupt(job: Callable[[], Any], watch: Watch) -> tuple[Any, BaseExce
     """In the main thread of Windows: a thread sends the interrupt that the stop button sends."""
 
     def on_interrupt(signum: int, frame: FrameType | None) -> None:
-        if watch.why and not watch.armed:
+        if watch.why and (not watch.armed or _is_own(frame)):
             return
         if watch.why:
             if watch.waits(frame):

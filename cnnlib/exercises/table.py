@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-from . import catalogue, journal, predictions, source
+from . import catalogue, journal, outline, predictions
 from .predictions import Prediction
 
 
@@ -18,6 +18,20 @@ class Row:
     hints: int
     solved: str  # a date, or empty
     answer_first: bool
+
+    @property
+    def remark(self) -> str:
+        """What is known of it, in words; empty if nothing is."""
+        parts = []
+        if self.solved:
+            parts.append(f"on {self.solved}")
+        if self.attempts:
+            parts.append(f"{self.attempts} attempt{'s' if self.attempts > 1 else ''}")
+        if self.hints:
+            parts.append(f"{self.hints} hint{'s' if self.hints > 1 else ''}")
+        if self.answer_first:
+            parts.append("reference answer seen first")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -74,9 +88,12 @@ class Progress:
         #: the predictions of each lesson that asks for some
         self.predictions: dict[str, Predicted] = {}
         made = predictions.committed()
+        files = outline.lessons()
+        #: the titles of the lessons that are there
+        self.titles = {number: outline.title(path) for number, path in files.items()}
         for number in self.lessons():
             own = [each for each in made if each.id.split(".")[0] == number]
-            asked = len(predictions.asked_in(number))
+            asked = len(outline.predictions(files[number])) if number in files else 0
             if asked or own:
                 self.predictions[number] = Predicted(asked, own)
 
@@ -95,12 +112,12 @@ class Progress:
     def __repr__(self) -> str:
         if not self.rows:
             return "There are no exercises yet."
-        lines = [f"{self.solved} of {len(self.rows)} exercises solved", *self._predicted()]
+        lines = [f"{self.solved} of {len(self.rows)} exercises solved", *self.predicted_lines()]
         width = max(len(row.title) for row in self.rows)
         for lesson, rows in self.lessons().items():
             done = sum(row.state == "solved" for row in rows)
-            lines += ["", f"{lesson}  {_lesson_title(lesson)}  {done} of {len(rows)}".replace("    ", "  ")]
-            lines += [f"  {_SIGNS[row.state]} {row.id:<6}{row.title:<{width}}  {_remark(row)}".rstrip() for row in rows]
+            lines += ["", f"{lesson}  {self.titles.get(lesson, '')}  {done} of {len(rows)}".replace("    ", "  ")]
+            lines += [f"  {_SIGNS[row.state]} {row.id:<6}{row.title:<{width}}  {row.remark}".rstrip() for row in rows]
             if lesson in self.predictions:
                 lines.append(f"    predictions: {self.predictions[lesson]}")
                 lines += [f"      {_miss(each)}" for each in self.predictions[lesson].misses[: self._most]]
@@ -110,11 +127,11 @@ class Progress:
         if not self.rows:
             return "<p>There are no exercises yet.</p>"
         parts = [f"<p><strong>{self.solved} of {len(self.rows)} exercises solved</strong></p>"]
-        parts += [f"<p>{html.escape(line)}</p>" for line in self._predicted()]
+        parts += [f"<p>{html.escape(line)}</p>" for line in self.predicted_lines()]
         cell = 'style="text-align:left;padding:.15em 1em .15em 0"'
         for lesson, rows in self.lessons().items():
             done = sum(row.state == "solved" for row in rows)
-            title = html.escape(f"{lesson} {_lesson_title(lesson)}".strip())
+            title = html.escape(f"{lesson} {self.titles.get(lesson, '')}".strip())
             parts.append(f'<table><caption style="text-align:left">{title}: {done} of {len(rows)}</caption>')
             parts.append(
                 "<thead><tr>" + "".join(f'<th scope="col" {cell}>{name}</th>' for name in _HEAD) + "</tr></thead>"
@@ -122,7 +139,7 @@ class Progress:
             parts.append("<tbody>")
             for row in rows:
                 state = f'<span aria-hidden="true">{_SIGNS[row.state]}</span> {row.state}'
-                values = [row.id, html.escape(row.title), state, html.escape(_remark(row))]
+                values = [row.id, html.escape(row.title), state, html.escape(row.remark)]
                 parts.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in values) + "</tr>")
             parts.append("</tbody></table>")
             if lesson in self.predictions:
@@ -131,7 +148,7 @@ class Progress:
                 parts.append("".join(["<ul>", *(f"<li>{each}</li>" for each in missed), "</ul>"]) if missed else "")
         return "\n".join(filter(None, parts))
 
-    def _predicted(self) -> list[str]:
+    def predicted_lines(self) -> list[str]:
         """The line about all predictions; none where there are none."""
         if not self.predictions:
             return []
@@ -148,30 +165,7 @@ def progress(lesson: str | None = None) -> Progress:
     return Progress(lesson)
 
 
-def _remark(row: Row) -> str:
-    parts = []
-    if row.solved:
-        parts.append(f"on {row.solved}")
-    if row.attempts:
-        parts.append(f"{row.attempts} attempt{'s' if row.attempts > 1 else ''}")
-    if row.hints:
-        parts.append(f"{row.hints} hint{'s' if row.hints > 1 else ''}")
-    if row.answer_first:
-        parts.append("reference answer seen first")
-    return ", ".join(parts)
-
-
 def _miss(prediction: Prediction) -> str:
     """A prediction that was not right, in a line."""
     said = prediction.verdict.says if prediction.verdict else ""
     return f"{prediction.id} {prediction.question} You predicted {prediction.guess}, it was {prediction.value}: {said}"
-
-
-def _lesson_title(lesson: str) -> str:
-    """The title in the lesson's heading, ``# 01 · Title``; empty if the lesson is not there."""
-    try:
-        cells = source.cells(source.lesson_file(f"{lesson}.1"))
-    except OSError:
-        return ""
-    heading = cells[0].source.splitlines()[0] if cells and cells[0].source else ""
-    return heading.split("·", 1)[1].strip() if heading.startswith("# ") and "·" in heading else ""

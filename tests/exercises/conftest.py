@@ -11,6 +11,7 @@ def _no_progress_of_the_machine(monkeypatch):
     monkeypatch.setenv("CNNLIB_CHECK_SEED", "7")
     monkeypatch.setattr(journal, "_memory", {})
     monkeypatch.setattr(journal, "_events", {})
+    monkeypatch.setattr(journal, "_reviews", {})
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cnnlib
-from cnnlib.exercises import catalogue, journal, predict, predictions, progress, prompt, reveal
+from cnnlib.exercises import catalogue, journal, outline, predict, predictions, progress, prompt, reveal
 
 SHARE = "What share is still active?"
 WHICH = "Which ends lower?"
@@ -447,7 +447,7 @@ def lesson(tmp_path, monkeypatch):
     text = "# %% [markdown]\n# # 03 · Training\n"
     text += "".join(f'\n# %%\npredict("03.{letter}", "How many?")\n' for letter in "abc")
     (tmp_path / "03_training.py").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(predictions.source, "lesson_file", lambda *arguments: tmp_path / "03_training.py")
+    monkeypatch.setattr(outline, "lessons", lambda: {"03": tmp_path / "03_training.py"})
     monkeypatch.setattr(catalogue, "listed", lambda: {"03.1": "One"})
 
 
