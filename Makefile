@@ -28,7 +28,7 @@ export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards grade backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -46,6 +46,7 @@ help:
 	@echo "make progress   show your progress, here and as a page, build/progress.html"
 	@echo "make review     ask exercises and questions again, spaced over days  (ARGS=--list: only name them)"
 	@echo "make cards      cards to learn with, for Anki and to print, in build/cards  (LESSON=06: of one lesson)"
+	@echo "make guide      the instructor's guide, in build/guide              (LESSON=06: of one lesson)"
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
@@ -100,6 +101,9 @@ progress: env
 
 cards: env
 	@$(PY) teaching/make_cards.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+guide: env
+	@$(PY) teaching/make_guide.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
 
 review: env
 	@$(PY) -m cnnlib.exercises review $(ARGS)

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import argparse
 import html
-import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-for each in (ROOT / "tools", ROOT):
+for each in (ROOT / "teaching", ROOT / "tools", ROOT):
     if str(each) not in sys.path:
         sys.path.insert(0, str(each))
 
+import typeset  # noqa: E402
 from _terms import Page, formulas_of, pages, settings, terms_of  # noqa: E402
 
 from cnnlib.exercises import outline  # noqa: E402
@@ -31,8 +31,6 @@ DECK = 1_702_350_811  # Anki tells decks and models apart by such numbers: never
 MODEL = 1_702_350_812
 NAME = "Convolutional networks"
 MADE = "<!-- cards, made by this course -->"
-FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]+\$", re.DOTALL)
-LINK = re.compile(r"\[([^\]]*)\]\([^)\s]*\)")
 
 
 @dataclass(frozen=True)
@@ -94,58 +92,6 @@ def _of(page: Page) -> list[Card]:
     return found
 
 
-# --- from markdown ---------------------------------------------------------------------------------------------------
-
-
-def markdown(formula: Callable[[str, bool], str]) -> Callable[[str], str]:
-    """A function from the lessons' markdown to HTML; ``formula`` says what becomes of LaTeX, displayed or not.
-
-    Links are taken off: on a card they lead nowhere.
-    """
-    parser = needed("markdown_it").MarkdownIt("commonmark", {"html": False}).enable("table")
-
-    def convert(text: str) -> str:
-        kept: list[str] = []
-
-        def keep(match: re.Match[str]) -> str:
-            shown = match[0].startswith("$$")
-            kept.append(formula(match[0].strip("$").strip(), shown))
-            return f"FORMULA{len(kept) - 1}ENDS"
-
-        done = parser.render(LINK.sub(r"\1", FORMULA.sub(keep, text)))
-        return re.sub(r"FORMULA(\d+)ENDS", lambda match: kept[int(match[1])], done).strip()
-
-    return convert
-
-
-def for_anki(latex: str, shown: bool) -> str:
-    """Anki sets formulas by MathJax of its own."""
-    text = html.escape(latex, quote=False)
-    return rf"\[{text}\]" if shown else rf"\({text}\)"
-
-
-def for_print(latex: str, shown: bool) -> str:
-    """MathML, which browsers set by themselves."""
-    convert = needed("latex2mathml.converter").convert
-    return convert(latex, display="block" if shown else "inline")
-
-
-def needed(module: str):
-    """A package of the extra ``cards``.
-
-    Raises:
-        ImportError: it is not installed; the message has the command.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        name = module.split(".")[0]
-        how = '`make cards` has it, or: python -m pip install -e ".[cards]"'
-        raise ImportError(f"{name} is not installed: {how}") from error
-
-
 # --- what is written -------------------------------------------------------------------------------------------------
 
 STYLE = """
@@ -157,8 +103,8 @@ ANSWER = '{{FrontSide}}<hr id="answer">{{Answer}}<p class="where">{{Lesson}}</p>
 
 def write_anki(found: list[Card], path: Path) -> None:
     """Write a package for Anki: a deck with one deck below it for each kind, and a tag for each lesson."""
-    genanki = needed("genanki")
-    convert = markdown(for_anki)
+    genanki = typeset.needed("genanki")
+    convert = typeset.markdown(typeset.for_anki)
     model = genanki.Model(
         MODEL,
         NAME,
@@ -191,7 +137,7 @@ math { font-size: 1.1em; } small { opacity: .7; }
 
 def page(found: list[Card]) -> str:
     """A page to print, question on the left and answer on the right: fold it, or cover one half."""
-    convert = markdown(for_print)
+    convert = typeset.markdown(typeset.for_print)
     parts = []
     for kind, title in KINDS.items():
         rows = [_article(card, convert) for card in found if card.kind == kind]

@@ -18,7 +18,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """A test that leaves TensorFlow in a graph is named by an error of its own: what follows in its process fails too."""
+    """A test that leaves TensorFlow in a graph is named by an error of its own: what follows it fails too."""
     framework = sys.modules.get("tensorflow")
     if framework is not None and not getattr(framework, "executing_eagerly", lambda: True)():
         pytest.fail("TensorFlow was left in a graph: by this test, or by the first one with this error")

@@ -1,6 +1,5 @@
 """Cards for Anki and for print. What needs the extra `cards` is skipped without it."""
 
-import html.parser
 import json
 import re
 import sqlite3
@@ -8,6 +7,8 @@ import zipfile
 
 import make_cards
 import pytest
+import typeset
+from html_case import tags_of
 
 from cnnlib.exercises import outline
 
@@ -66,7 +67,7 @@ def test_without_the_extra_the_command_is_named(monkeypatch, capsys, tmp_path):
 
 
 def test_markdown_keeps_formulas_and_drops_links(extra):
-    convert = make_cards.markdown(make_cards.for_anki)
+    convert = typeset.markdown(typeset.for_anki)
     text = "**A** of $a_1 * b_2 * c < d$, see [the one](../x.ipynb#y) and `x*y*z`:\n\n$$\\sum_i x_i$$"
     assert convert(text) == (
         r"<p><strong>A</strong> of \(a_1 * b_2 * c &lt; d\), see the one and <code>x*y*z</code>:</p>"
@@ -97,33 +98,12 @@ def test_the_deck_holds_each_card_once_in_a_deck_of_its_kind(found, extra, tmp_p
     assert len(fewer) == len(notes) - 1, "a card keeps its identity, whatever else is in the deck"
 
 
-class _Tags(html.parser.HTMLParser):
-    """Whether all tags are closed in order."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.seen = [], {}
-
-    def handle_starttag(self, tag, attrs):
-        self.seen[tag] = self.seen.get(tag, 0) + 1
-        if tag not in ("meta", "br", "hr", "mspace"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-
 def test_the_page_has_every_card_and_every_formula_as_mathml(found, extra):
     text = make_cards.page(found)
-    tags = _Tags()
-    tags.feed(text)
-    assert tags.open == []
-    assert tags.seen["article"] == len(found)
-    formulas = sum(len(make_cards.FORMULA.findall(card.front + "\n\n" + card.back)) for card in found)
-    assert tags.seen["math"] == formulas
+    tags = tags_of(text)
+    assert tags["article"] == len(found)
+    formulas = sum(len(typeset.FORMULA.findall(card.front + "\n\n" + card.back)) for card in found)
+    assert tags["math"] == formulas
     assert not re.search(r"\$\$|FORMULA\d", text)
     assert "\\frac" not in text
     assert text.count('display="block"') >= sum(card.kind == "formula" for card in found)
