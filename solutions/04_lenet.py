@@ -455,10 +455,10 @@ def gain(changes, before, column="test"):
 
 def show_gains(rows):
     """A line for each (name, with, without): the points gained by each run, in both columns."""
-    print(f"{'points gained, by each seed':36}usual pictures          moved by two pixels")
+    print(f"{'points gained, by each seed':40}usual pictures          moved by two pixels")
     for name, after, before in rows:
         told = ["  ".join(f"{value:+5.1f}" for value in gain(after, before, column)) for column in ("test", "moved")]
-        print(f"{name:36}{told[0]:24}{told[1]}")
+        print(f"{name:40}{told[0]:24}{told[1]}")
 
 
 # %% [markdown]
@@ -847,12 +847,13 @@ by_both = np.mean(neighbour[shirts & (said != 6)] != 6)
 by_one = np.mean(neighbour[shirts & (said == 6)] != 6)
 measured("of the shirts that the network misses, the nearest neighbour misses", 100 * by_both, "%")
 measured("of those that it finds", 100 * by_one, "%")
-claim("the first is larger by more than 20 points", by_both > by_one + 0.2)
+claim("the first is larger by more than 10 points", by_both > by_one + 0.1)
 
 # %% [markdown]
 # Mistakes go together, picture by picture. Two classifiers that have nothing in common but the pictures and their
-# labels stumble over the same shirts: that speaks for *alike*, and a larger network will not mend it. Whether it is 28
-# pixels, the missing colour or the labels themselves, no run here can say.
+# labels stumble over the same shirts: that speaks for *alike*. Not for *alike* alone, for some of what the network
+# misses the neighbour finds. Whether it is 28 pixels, the missing colour or the labels themselves, no run here can
+# say.
 #
 # **So far**: a confusion matrix says which classes fail, and what another mix of them would cost. A second classifier
 # of another kind tells a weak network from hard pictures.
