@@ -29,10 +29,10 @@
 # |---|---|--:|
 # | 1 A network from its table | What is in LeNet-5, and what does it cost? | 30 |
 # | 2 Rivals | How good is it, compared with what costs as much, or nothing? | 9 |
-# | 3 One change at a time | What does each of five changes bring? | 29 |
-# | 4 Two surprises | Why does ReLU help where nobody looks, and augmentation hurt where everybody does? | 12 |
+# | 3 One change at a time | What does each of five changes bring? | 27 |
+# | 4 Two surprises | Why does ReLU help where nobody looks, and augmentation hurt where everybody does? | 8 |
 # | 5 Where it is wrong | Is it the network, or the pictures? | 26 |
-# | 6 A fifth of it | How small can it be, and how far does it get? | 11 |
+# | 6 A fifth of it | How small can it be, and how far does it get? | 17 |
 #
 # [← 03 Training from first principles](../notebooks/03_training_from_first_principles.ipynb) ·
 # [Course map](../README.md) · [05 From AlexNet to VGG →](../notebooks/05_alexnet_to_vgg.ipynb)
@@ -241,7 +241,7 @@ plotting.images(
 
 # %% [markdown]
 # A **baseline** is the simplest rival that a network has to beat. The simplest of all learns nothing: it answers with
-# the label of the training picture that has the most similar pixels, its *nearest neighbour*.
+# the label of the training picture that has the most similar pixels, its *nearest neighbour* (lesson 08).
 #
 # **Predict**: guessing is right on 10 % of the pictures. And the nearest neighbour?
 
