@@ -30,7 +30,7 @@
 # | 1 A network from its table | What is in LeNet-5, and what does it cost? | 30 |
 # | 2 Rivals | How good is it, compared with what costs as much, or nothing? | 9 |
 # | 3 One change at a time | What does each of five changes bring? | 27 |
-# | 4 Two surprises | Why does ReLU help where nobody looks, and augmentation hurt where everybody does? | 8 |
+# | 4 Rivals and reasons | What is it worth beside its rivals, and why does ReLU help where nobody looks? | 8 |
 # | 5 Where it is wrong | Is it the network, or the pictures? | 26 |
 # | 6 A fifth of it | How small can it be, and how far does it get? | 17 |
 #
