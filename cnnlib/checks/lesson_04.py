@@ -21,28 +21,31 @@ def _entry(name: str, wrong: object) -> Callable[[dict], bool]:
 COUNT = ValueExercise(
     "04.1",
     "Count by hand",
-    expected={"width": 4, "parameters": 30_840, "total": 44_426, "macs": 153_600},
+    expected={"c3": 1_516, "saved": 90_000, "total": 44_426, "widest": 35},
     misconceptions=(
+        Misconception(_entry("c3", 2_416), "That is C3 as in the table, where each filter reads all six maps."),
+        Misconception(_entry("c3", 1_500), "The biases are missing: each of the sixteen filters has one."),
         Misconception(
-            _entry("width", 5),
-            "That is S4 behind an input of 32 pixels. A window of 5 fits only 24 times into 28.",
+            _entry("c3", 1_560), "A bias for each map that is read? Each *filter* has one, whatever it reads."
+        ),
+        Misconception(_entry("c3", 328), "That is one filter of each kind. How many are there of each?"),
+        Misconception(_entry("c3", 416), "That gives a filter one 5x5 window. It has one for each map that it reads."),
+        Misconception(_entry("saved", 150_000), "That is what is left. How much less is it than with all six maps?"),
+        Misconception(
+            _entry("saved", 900),
+            "That is what one place saves, and so does the number of weights. C3 has 10x10 places.",
         ),
         Misconception(
-            _entry("width", 6),
-            "That is S2 halved. Follow the table: a window of 5 stands between the two poolings.",
+            _entry("saved", 22_500),
+            "That counts the places of S4. C3 computes its own 10x10 places before they are pooled.",
         ),
         Misconception(
-            _entry("width", 7),
-            "28, 14, 7 is what is left if only the poolings count. A convolution without padding takes 4.",
+            _entry("saved", 176_400), "That counts the places of S2, which C3 *reads*. How many places does it return?"
         ),
-        Misconception(_entry("width", 8), "That is C3. The pooling behind it halves once more."),
-        Misconception(_entry("parameters", 48_120), "That is C5 for an input of 32 pixels, where S4 is 5x5x16."),
-        Misconception(_entry("parameters", 30_720), "The 120 biases are missing."),
         Misconception(
-            _entry("parameters", 2_040), "Each unit of C5 reads every *place* of the 16 maps, not one number for each."
+            _entry("saved", 3_600), "Each connection of a filter with a map costs 25 products at each of 10x10 places."
         ),
-        Misconception(_entry("parameters", 30_736), "16 biases? Each of the 120 *units* has one, whatever it reads."),
-        Misconception(_entry("parameters", 123_000), "That is C5 behind C3. The pooling S4 stands between them."),
+        Misconception(_entry("saved", 0), "A map that a filter does not read is never multiplied."),
         Misconception(_entry("total", 43_576), "The ten scores at the end are a layer, too, with weights and biases."),
         Misconception(_entry("total", 61_706), "That is the network at 32 pixels. Which layer is smaller now?"),
         Misconception(
@@ -52,27 +55,40 @@ COUNT = ValueExercise(
             _entry("total", 44_470),
             "That counts two parameters for each pooled map, as in the paper. Here a pooling has none.",
         ),
-        Misconception(_entry("macs", 2_400), "That is one place of C3. Its windows stand at 8x8 places."),
-        Misconception(_entry("macs", 9_600), "That is one filter. C3 has 16."),
         Misconception(
-            _entry("macs", 25_600),
-            "A filter of C3 reads all six maps of S2, so each number takes 25 products six times.",
+            _entry("total", 43_526),
+            "That is with the paper's C3. The tutorials connect each filter with all six maps.",
         ),
-        Misconception(_entry("macs", 240_000), "That is C3 for an input of 32 pixels, where its maps are 10 wide."),
         Misconception(
-            _entry("macs", 345_600),
-            "That counts the places of S2, which C3 *reads*. How many places does it return?",
+            _entry("total", 82_826),
+            "That is with an S4 of 6x6. Follow the width from 28 on: every window of 5 takes 4 pixels.",
         ),
-        Misconception(_entry("macs", 154_624), "A bias is added, not multiplied: it is no multiply-accumulate."),
         Misconception(
-            _entry("macs", 38_400),
-            "That counts the places of S4. C3 computes its own 8x8 places before they are pooled.",
+            _entry("total", 107_786),
+            "28, 14, 7 is what is left if only the poolings count. A convolution without padding takes 4.",
         ),
+        Misconception(
+            _entry("total", 15_626),
+            "That gives C5 one number for each map. Each of its units reads every *place* of the 16 maps.",
+        ),
+        Misconception(
+            _entry("widest", 32), "That is the picture of the table. Could a wider one end with the same S4?"
+        ),
+        Misconception(_entry("widest", 33), "That pixel is lost in S2. Can S4 lose one of its own as well?"),
+        Misconception(
+            _entry("widest", 34),
+            "That is a pixel that S4 loses, which is two pixels before S2. Can S2 lose one as well?",
+        ),
+        Misconception(_entry("widest", 36), "There S4 is 6 pixels wide, and C5 has more to read."),
+        Misconception(_entry("widest", 28), "There S4 is 4 pixels wide, and C5 has less to read."),
     ),
     hints=(
-        "Follow the width: 28, then a window of 5, then a half, then a window of 5, then a half.",
-        "Only C5 has another number of parameters than before: the convolutions do not mind the size of the map.",
-        "Multiply-accumulates of a convolution: places, times filters, times the numbers that one filter reads.",
+        "A filter of C3 has 25 weights for each map that it reads, and a bias. How many pairs of filter and map are "
+        "there, and how many were there in the table?",
+        "From 28 pixels on: a window of 5, then a half, then a window of 5, then a half. Only C5 has another number of "
+        "parameters than before: the convolutions do not mind the size of the map.",
+        "Go backwards from an S4 of 5 pixels. Which widths of C3 does a pooling turn into 5? And which widths of C1 "
+        "into the S2 that you need?",
     ),
     remark="44,426 is the number that you will meet in many tutorials.",
 )
@@ -277,12 +293,14 @@ BUILD = CheckExercise(
 # 04.3 Ablate ----------------------------------------------------------------------------------------------------------
 
 
-def ablation(runs, variant, baseline):
-    """The reference answer."""
-    return _ablation()(runs, variant, baseline)
+def _best(accuracies: dict) -> str:
+    """The rate whose accuracies have the highest mean."""
+    return max(accuracies, key=lambda rate: np.mean(accuracies[rate]))
 
 
 def _ablation(
+    pick: Callable = lambda validation, test, name, other: _best(validation[name]),
+    judged: Callable = lambda validation, test: test,
     differences: Callable = lambda a, b: np.subtract(a, b),
     mean: Callable = np.mean,
     clear: Callable = lambda d: bool(((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.max() - d.min()),
@@ -290,8 +308,10 @@ def _ablation(
 ) -> Callable:
     """The comparison with one of its parts exchanged."""
 
-    def model(runs, variant, baseline):
-        a, b = np.asarray(runs[variant], float), np.asarray(runs[baseline], float)
+    def model(validation, test, variant, baseline):
+        accuracies = judged(validation, test)
+        a = np.asarray(accuracies[variant][pick(validation, test, variant, baseline)], float)
+        b = np.asarray(accuracies[baseline][pick(validation, test, baseline, variant)], float)
         if refuse(a, b):
             raise ValueError
         d = np.asarray(differences(a, b))
@@ -300,32 +320,92 @@ def _ablation(
     return model
 
 
-def _ablation_cut_to_variant(runs, variant, baseline):
-    """Refuses a variant with more runs than the baseline, and leaves runs of a longer baseline out."""
-    return _ablation()({**runs, baseline: runs[baseline][: len(runs[variant])]}, variant, baseline)
+def ablation(validation, test, variant, baseline):
+    """The reference answer."""
+    return _ablation()(validation, test, variant, baseline)
+
+
+def _cut(which: Callable[[int, int], int]) -> Callable:
+    """Does not see that one side has more runs, and leaves the rest of them out."""
+
+    def model(validation, test, variant, baseline):
+        runs = [test[name][_best(validation[name])] for name in (variant, baseline)]
+        count = which(*map(len, runs))
+        a, b = (np.asarray(each, float)[:count] for each in runs)
+        if len(a) != len(b) or count < 2:
+            raise ValueError
+        d = a - b
+        return float(d.mean()), bool(((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(d))
+
+    return model
+
+
+def _of_each_seed(validation, test, variant, baseline):
+    """Each seed takes the rate that is best for it."""
+    sides = []
+    for name in (variant, baseline):
+        rates = list(validation[name])
+        tried, priced = (np.array([column[name][rate] for rate in rates], float) for column in (validation, test))
+        sides.append(priced[tried.argmax(axis=0), np.arange(tried.shape[1])])
+    return _ablation(pick=lambda *_: 0)(validation, {variant: sides[:1], baseline: sides[1:]}, variant, baseline)
+
+
+def _of_all_rates(validation, test, variant, baseline):
+    """No rate is chosen: the mean over all of them."""
+    means = {name: [np.mean(list(test[name].values()), axis=0)] for name in (variant, baseline)}
+    return _ablation(pick=lambda *_: 0)(validation, means, variant, baseline)
 
 
 def _by_spread_of(which: Callable) -> Callable:
     """The comparison with the spread of accuracies in place of that of their differences."""
 
-    def model(runs, variant, baseline):
-        mean, _ = _ablation()(runs, variant, baseline)
-        a, b = np.asarray(runs[variant], float), np.asarray(runs[baseline], float)
+    def model(validation, test, variant, baseline):
+        mean, _ = _ablation()(validation, test, variant, baseline)
+        a, b = (np.asarray(test[name][_best(validation[name])], float) for name in (variant, baseline))
         same_sign = (a > b).all() or (a < b).all()
         return mean, bool(same_sign and abs(mean) > np.ptp(which(a, b)))
 
     return model
 
 
-def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
-    def case(first: list, second: list, about: str, **more) -> Case:
-        runs = {"a": [float(n) for n in first], "b": [float(n) for n in second], "other": [50.0, 60.0]}
-        return Case((runs, "a", "b"), about=about, **more)
+# Validation accuracies by the number of seeds: the rate that is best on the mean; one that has the best single run and
+# the better median; and one whose worst run is better.
+_TRIED = {
+    1: ([84], [82], [81]),
+    2: ([84, 80], [87, 75], [81, 81]),
+    3: ([84, 80, 85], [87, 85.5, 74.5], [82, 82, 82]),
+    5: ([84, 80, 85, 83, 84], [87, 86, 86, 86, 70], [82, 82, 82, 82, 82]),
+}
+_SGD, _ADAM = ("0.1", "0.3", "1.0"), ("0.001", "0.003", "0.01")
 
-    yield case([84, 86, 88], [82, 85, 85], "the example, with the names a and b")
-    yield case([84, 86, 88], [80, 81.5, 83.75], "a clear gain")
-    yield case([80, 81.5, 83.75], [84, 86, 88], "a clear loss")
-    yield case([80, 90, 85], [78.5, 88, 83.25], "seeds far apart, differences close together")
+
+def _side(rng: np.random.Generator, priced: list, place: int, rates: tuple) -> tuple[dict, dict]:
+    """Validation and test accuracies of one side, whose best rate stands at `place` and is worth `priced`."""
+    seeds, shift = rng.permutation(len(priced)), rng.integers(-8, 8) / 4
+    tried = [np.array(each, float)[seeds] + shift for each in _TRIED[len(priced)]]
+    # What the other rates are worth: more, so that who chooses on test pictures is caught, and less.
+    others = [np.array(priced, float) + shift + rng.integers(-4, 5, len(priced)) / 4 for shift in (4, -5)]
+    values = list(zip(tried, [np.array(priced, float), *others]))
+    order = [values[1], values[2]]
+    order.insert(place, values[0])
+    return dict(zip(rates, (each[0] for each in order))), dict(zip(rates, (each[1] for each in order)))
+
+
+def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def case(first: list, second: list, about: str, places=None, rates=(_SGD, _SGD), **more) -> Case:
+        places = rng.permutation(3)[:2] if places is None else places
+        sides = [_side(rng, *each) for each in zip((first, second), places, rates)]
+        validation, test = ({"a": sides[0][i], "b": sides[1][i], "other": sides[1][i]} for i in (0, 1))
+        return Case((validation, test, "a", "b"), about=about, **more)
+
+    validation = {"a": {"0.1": [80, 82], "0.3": [84, 85]}, "b": {"0.1": [81, 83], "0.3": [80, 81]}}
+    test = {"a": {"0.1": [85, 87], "0.3": [83, 84]}, "b": {"0.1": [80, 83], "0.3": [82, 82]}}
+    example = [{n: {r: np.array(v, float) for r, v in s.items()} for n, s in c.items()} for c in (validation, test)]
+    yield Case((*example, "a", "b"), about="the example, with the names a and b")
+    yield case([84, 86, 88], [80, 81.5, 83.75], "a clear gain", places=(1, 0))
+    yield case([80, 81.5, 83.75], [84, 86, 88], "a clear loss", places=(2, 1))
+    yield case([80, 90, 85], [78.5, 88, 83.25], "seeds far apart, differences close together", places=(0, 2))
+    yield case([84, 86, 88], [82, 85, 85], "as large as the spread")
     yield case([83, 82, 85], [82, 83, 84], "seeds that disagree")
     yield case([90, 80, 85], [79, 89, 84], "means that differ, seeds that disagree strongly")
     yield case([84.5, 85.75, 83], [84, 85, 82.5], "a small gain that is clear")
@@ -337,7 +417,8 @@ def _ablation_cases(rng: np.random.Generator) -> Iterator[Case]:
             base = 80 + rng.normal(0, 2, count)
             # Quarters: sums and differences of them are exact, so that no answer fails by rounding.
             base, other = (np.round(4 * v) / 4 for v in (base, base + gain + rng.normal(0, 1, count)))
-            yield case(other, base, f"{count} seeds")
+            yield case(list(other), list(base), f"{count} seeds")
+    yield case([84, 86, 88], [80, 81.5, 83.75], "other rates on the two sides", rates=(_ADAM, _SGD))
     yield case([84, 86, 88], [82, 85], "three runs against two", raises=ValueError)
     yield case([82, 85], [84, 86, 88], "two runs against three", raises=ValueError)
     yield case([84], [82], "a single seed", raises=ValueError)
@@ -349,6 +430,68 @@ ABLATE = FunctionExercise(
     reference=ablation,
     cases=_ablation_cases,
     misconceptions=[
+        Misconception(
+            _ablation(pick=lambda validation, test, name, other: _best(test[name])),
+            "You choose the rate by the test accuracies. Then the test prices its own choice, and flatters it.",
+        ),
+        Misconception(
+            _ablation(judged=lambda validation, test: validation),
+            "You compare validation accuracies. The rates were chosen on them; the difference is one of *test* "
+            "accuracies.",
+        ),
+        Misconception(
+            _ablation(pick=lambda validation, test, name, other: _best(validation["b"])),
+            "Both sides have the rate that is best for the baseline. Each needs its own.",
+        ),
+        Misconception(
+            _ablation(pick=lambda validation, test, name, other: _best(validation["a"])),
+            "Both sides have the rate that is best for the variant. Each needs its own.",
+        ),
+        Misconception(
+            _of_each_seed,
+            "You choose a rate for each seed. One rate for each side: the one with the highest *mean* over the seeds.",
+        ),
+        Misconception(
+            _ablation(
+                pick=lambda validation, test, name, other: max(
+                    validation[name], key=lambda rate: np.max(validation[name][rate])
+                )
+            ),
+            "You choose the rate of the best single run. A lucky seed decides then; take the mean over the seeds.",
+        ),
+        Misconception(
+            _ablation(
+                pick=lambda validation, test, name, other: max(
+                    validation[name], key=lambda rate: np.median(validation[name][rate])
+                )
+            ),
+            "You choose the rate with the best median. The mean is asked for.",
+        ),
+        Misconception(
+            _ablation(
+                pick=lambda validation, test, name, other: max(
+                    validation[name], key=lambda rate: np.min(validation[name][rate])
+                )
+            ),
+            "You choose the rate whose worst run is best. The mean is asked for.",
+        ),
+        Misconception(
+            _ablation(
+                pick=lambda validation, test, name, other: min(
+                    validation[name], key=lambda rate: np.mean(validation[name][rate])
+                )
+            ),
+            "You choose the rate with the *lowest* accuracy.",
+        ),
+        Misconception(
+            _ablation(pick=lambda validation, test, name, other: next(iter(validation[name]))),
+            "You take the first rate. Choose the one with the highest mean validation accuracy.",
+        ),
+        Misconception(
+            _ablation(pick=lambda validation, test, name, other: max(validation[name])),
+            "You take the largest rate. `max` of a dictionary compares its keys; give it a `key`.",
+        ),
+        Misconception(_of_all_rates, "You average over all rates. Choose one for each side first."),
         Misconception(
             _ablation(differences=lambda a, b: np.subtract(b, a)),
             "Your sign is the other way round: a variant that is better than the baseline has a positive difference.",
@@ -402,170 +545,279 @@ ABLATE = FunctionExercise(
             "One seed has no spread, so nothing can be said: raise a ValueError for fewer than two runs.",
         ),
         Misconception(
-            _ablation_cut_to_variant,
+            _cut(lambda first, second: first),
             "Two runs against three cannot be paired either. Raise a ValueError whichever of the two has more runs.",
         ),
         Misconception(
-            lambda runs, variant, baseline: _ablation()(
-                {name: values[: min(len(runs[variant]), len(runs[baseline]))] for name, values in runs.items()},
-                variant,
-                baseline,
-            ),
+            _cut(min),
             "Three runs against two cannot be paired. Raise a ValueError; `zip` would leave the third out silently.",
         ),
     ],
     hints=(
-        "First the list of differences, one for each seed. Everything else is asked of that list.",
-        "The spread is `max(differences) - min(differences)`.",
-        "All above zero, or all below: if both the smallest and the largest have the same sign.",
+        "Two steps. First a small function that finds the rate of one side, from its validation accuracies alone; then "
+        "the test accuracies of both sides at their rates.",
+        "The key with the highest value of a function: `max(accuracies, key=lambda rate: ...)`.",
+        "All differences above zero, or all below; and the spread is `max(differences) - min(differences)`.",
     ),
 )
 
 
-# 04.4 Recall of each class --------------------------------------------------------------------------------------------
+# 04.4 Another mix of classes ------------------------------------------------------------------------------------------
 
 
-def recall(matrix):
-    """The reference answer."""
-    return _recall()(matrix)
-
-
-def _recall(
-    total: Callable = lambda m: m.sum(axis=1),
-    found: Callable = lambda m: m.diagonal(),
-    empty: float = np.nan,
-    refuse: Callable = lambda m: m.ndim != 2 or m.shape[0] != m.shape[1],
+def _mix(
+    known: Callable = lambda m: m.diagonal() / m.sum(axis=1),
+    combined: Callable = lambda r, s, m: (r * s)[s > 0].sum(),
+    refuse_sum: Callable = lambda s: abs(s.sum() - 1) > 1e-6,
+    refuse_length: Callable = lambda m, s: len(s) != len(m),
+    refuse_empty: Callable = lambda r, s: np.isnan(r[s > 0]).any(),
 ) -> Callable:
-    """The recall with one of its parts exchanged."""
+    """The accuracy with one of its parts exchanged."""
 
-    def model(matrix):
-        m = np.asarray(matrix, dtype=float)
-        if refuse(m):
+    def model(matrix, shares):
+        m, s = np.asarray(matrix, float), np.asarray(shares, float)
+        if refuse_length(m, s) or refuse_sum(s):
             raise ValueError
-        size = min(m.shape)
-        top, bottom = found(m)[:size], np.broadcast_to(total(m), m.shape[:1])[:size]
         with np.errstate(all="ignore"):
-            return np.where((top == 0) & (bottom == 0), empty, top / bottom)
+            r = known(m)[: len(s)]
+            s = s[: len(r)]
+            if refuse_empty(r, s):
+                raise ValueError
+            return float(combined(r, s, m))
 
     return model
 
 
-def _recall_cases(rng: np.random.Generator) -> Iterator[Case]:
-    yield Case(([[8, 2], [3, 1]],), about="the example")
-    yield Case((np.array([[5, 0, 0], [1, 2, 1], [0, 9, 1]]),), about="three classes")
+def accuracy_with(matrix, shares):
+    """The reference answer."""
+    return _mix()(matrix, shares)
+
+
+def _mix_cases(rng: np.random.Generator) -> Iterator[Case]:
+    def shares(size: int) -> np.ndarray:
+        drawn = rng.integers(1, 9, size).astype(float)
+        return drawn / drawn.sum()
+
+    yield Case(([[8, 2], [3, 1]], [0.5, 0.5]), about="the example")
+    yield Case(([[8, 2], [3, 1]], [0.9, 0.1]), about="the other example")
+    yield Case((np.array([[5, 0, 0], [1, 2, 1], [0, 9, 1]]), np.array([0.7, 0.2, 0.1])), about="three classes")
     for size in (2, 4, 10):
         matrix = rng.integers(0, 20, (size, size)) + np.diag(rng.integers(5, 60, size))
-        yield Case((matrix,), about=f"{size} classes")
+        yield Case((matrix, shares(size)), about=f"{size} classes")
     matrix = rng.integers(1, 9, (4, 4))
     matrix[:, 1] = 0
-    yield Case((matrix,), about="a class that is never answered")
+    yield Case((matrix, shares(4)), about="a class that is never answered")
+    yield Case((rng.integers(1, 9, (3, 3)), [0.0, 1.0, 0.0]), about="one class alone")
     matrix = rng.integers(1, 9, (4, 4))
     matrix[2] = 0
-    yield Case((matrix,), about="a class without pictures")
-    yield Case((np.array([[3]]),), about="a single class")
-    yield Case((rng.integers(1, 9, (3, 4)),), raises=ValueError, about="a matrix of 3x4")
-    yield Case((rng.integers(1, 9, (4, 3)),), raises=ValueError, about="a matrix of 4x3")
+    yield Case((matrix, [0.5, 0.25, 0.0, 0.25]), about="a class without pictures, of which none come")
+    yield Case(
+        (matrix, [0.25, 0.25, 0.25, 0.25]), raises=ValueError, about="a class without pictures, of which some come"
+    )
+    matrix = rng.integers(1, 9, (3, 3))
+    yield Case((matrix, [0.25, 0.25, 0.25]), raises=ValueError, about="shares that add up to 0.75")
+    yield Case((matrix, [0.5, 0.25, 0.5]), raises=ValueError, about="shares that add up to 1.25")
+    yield Case((matrix, [0.5, 0.5]), raises=ValueError, about="two shares for three classes")
+    yield Case((matrix, [0.25, 0.25, 0.25, 0.25]), raises=ValueError, about="four shares for three classes")
 
 
 RECALL = FunctionExercise(
     "04.4",
-    "Recall of each class",
-    reference=recall,
-    cases=_recall_cases,
+    "Another mix of classes",
+    reference=accuracy_with,
+    cases=_mix_cases,
     misconceptions=[
         Misconception(
-            _recall(total=lambda m: m.sum(axis=0)),
-            "You divide by the sums of the columns. That is the **precision**: how many of the *answers* are right. "
-            "For the recall ask how many of the *pictures* are found.",
+            _mix(known=lambda m: m.diagonal() / m.sum(axis=0)),
+            "You divide by the sums of the columns. These count the *answers*. What stays the same in another mix is "
+            "how many of the pictures of a class are found.",
         ),
         Misconception(
-            _recall(total=lambda m: m.sum()),
-            "You divide by the number of all pictures. A class is only responsible for its own.",
+            _mix(combined=lambda r, s, m: m.trace() / m.sum()),
+            "That is the accuracy in the mix of the matrix. The shares say another one.",
         ),
         Misconception(
-            _recall(total=lambda m: m.sum(axis=1) - m.diagonal()),
-            "You divide by those that are missed. A share is taken of all pictures of the class.",
+            _mix(combined=lambda r, s, m: np.nanmean(r)),
+            "That is the mean recall, right if all classes are equally frequent. The shares say how frequent they are.",
         ),
         Misconception(
-            _recall(found=lambda m: m.max(axis=1)),
-            "You take the largest number of each row. What is right stands on the diagonal, large or not.",
+            _mix(combined=lambda r, s, m: (s * m.diagonal()).sum() / (s * m.sum(axis=1)).sum()),
+            "You weight the *counts*. A class with many pictures in the matrix then counts twice: by its pictures, and "
+            "by its share.",
         ),
         Misconception(
-            lambda matrix: np.mean(_recall()(matrix)),
-            "That is one number, the mean over the classes. Return the recall of each.",
-        ),
-        Misconception(_recall(found=lambda m: m.sum(axis=1) - m.diagonal()), "That is the share that is *missed*."),
-        Misconception(
-            _recall(empty=0.0),
-            "A class without pictures gets 0, as if all had been missed. Nothing was there to be found: NaN.",
+            _mix(combined=lambda r, s, m: (s * m.diagonal()).sum() / m.sum()),
+            "You divide by all pictures of the matrix. Each class is first divided by its own.",
         ),
         Misconception(
-            _recall(empty=1.0),
-            "A class without pictures gets 1, as if all had been found. Nothing was there to be found: NaN.",
+            _mix(combined=lambda r, s, m: (np.nan_to_num(r) * s).mean()),
+            "You divide by the number of classes at the end. The shares add up to 1 already.",
         ),
         Misconception(
-            _recall(refuse=lambda m: m.shape[0] < m.shape[1]),
-            "A matrix with more rows than columns is not square either: raise a ValueError.",
+            _mix(combined=lambda r, s, m: (r * s).sum()),
+            "A class that never comes needs no recall. Here it has none, NaN, and 0 times NaN is NaN.",
         ),
         Misconception(
-            _recall(refuse=lambda m: m.shape[0] > m.shape[1]),
-            "A matrix with more columns than rows is not square either: raise a ValueError.",
+            _mix(refuse_empty=lambda r, s: np.isnan(r).any()),
+            "A class without pictures is refused even if its share is 0. Nobody asks about it then.",
         ),
         Misconception(
-            _recall(refuse=lambda m: False),
-            "A matrix that is not square has lost a class: raise a ValueError.",
+            _mix(refuse_empty=lambda r, s: False, combined=lambda r, s, m: (np.nan_to_num(r) * s).sum()),
+            "A class without pictures counts as if all of it were missed. Nothing is known of it: where its share is "
+            "not 0, raise a ValueError.",
+        ),
+        Misconception(
+            _mix(refuse_empty=lambda r, s: False),
+            "Nothing is known of a class without pictures. Where its share is not 0, raise a ValueError.",
+        ),
+        Misconception(
+            _mix(refuse_sum=lambda s: s.sum() > 1 + 1e-6),
+            "Shares that add up to less than 1 leave some of the pictures out. Raise a ValueError.",
+        ),
+        Misconception(
+            _mix(refuse_sum=lambda s: s.sum() < 1 - 1e-6),
+            "Shares that add up to more than 1 are no mix either. Raise a ValueError.",
+        ),
+        Misconception(
+            _mix(refuse_sum=lambda s: sum(s.tolist()) != 1),
+            "In a computer 0.7 + 0.2 + 0.1 is not exactly 1. Allow for rounding: `np.isclose`, or a small tolerance.",
+        ),
+        Misconception(
+            _mix(refuse_length=lambda m, s: len(s) < len(m)),
+            "More shares than classes are a mistake as well. Raise a ValueError.",
+        ),
+        Misconception(
+            _mix(refuse_length=lambda m, s: len(s) > len(m)),
+            "There must be one share for each class. Raise a ValueError; `zip` leaves the rest out silently.",
         ),
     ],
     hints=(
-        "In which row are the pictures of class 3? Which of them are right?",
-        "`matrix.diagonal()` and `matrix.sum(axis=...)`: which axis?",
-        '`np.divide` has an argument `where`. Or divide under `np.errstate(invalid="ignore")`: 0 / 0 is NaN.',
+        "Of 100 pictures in the new mix, how many are of class 0? How many of these are found?",
+        "The recalls are `matrix.diagonal() / matrix.sum(axis=1)`. Which classes do you need?",
+        "Look at the classes whose share is not 0: `needed = shares > 0`. Each of them must have pictures.",
     ),
-    remark="The mean of these recalls is called balanced accuracy. With 200 pictures of each class it is the accuracy.",
+    remark="With equal shares it is the mean recall, which is also called balanced accuracy.",
 )
 
 
 # 04.5 Explain a confusion ---------------------------------------------------------------------------------------------
 
 
-def _said(name: str, value: bool) -> Callable[[dict], bool]:
-    return lambda came: name in came and bool(came[name]) is value
+def _shared(
+    among: Callable = lambda labels, first, second, c: labels == c,
+    condition: Callable = lambda labels, first: first != labels,
+    counted: Callable = lambda labels, first, second: second != labels,
+    share: Callable = lambda counted, chosen, among: counted[chosen].mean() if chosen.any() else np.nan,
+    result: Callable = lambda wrong, right: (wrong, right),
+) -> Callable:
+    """The two shares with one of their parts exchanged."""
+
+    def model(labels, first, second, c):
+        y, a, b = (np.asarray(each) for each in (labels, first, second))
+        there = among(y, a, b, c)
+        wrong, misses = condition(y, a), counted(y, a, b)
+        with np.errstate(all="ignore"):
+            return result(*(float(share(misses, there & each, there)) for each in (wrong, ~wrong)))
+
+    return model
 
 
-EXPLAIN = ValueExercise(
+def shared_mistakes(labels, first, second, c):
+    """The reference answer."""
+    return _shared()(labels, first, second, c)
+
+
+def _swapped(labels, first, second, c):
+    return _shared()(labels, second, first, c)
+
+
+def _shared_cases(rng: np.random.Generator) -> Iterator[Case]:
+    labels, first, second = [6, 6, 6, 6, 6, 2], [6, 2, 0, 6, 6, 6], [6, 0, 0, 2, 6, 2]
+    yield Case((np.array(labels), np.array(first), np.array(second), 6), about="the example")
+    for count, classes in ((40, 3), (60, 4), (200, 10)):
+        # Of class 1 there is enough of each kind: missed by one, by both, by both with the same answer, by none.
+        labels = np.concatenate([np.full(12, 1), rng.integers(0, classes, count)])
+        first, second = (
+            np.where(rng.random(len(labels)) < 0.6, labels, rng.integers(0, classes, len(labels))) for _ in "ab"
+        )
+        first[:12] = [0, 0, 0, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+        second[:12] = [0, 2, 1, 2, 0, 0, 2, 1, 1, 1, 1, 1]
+        order = rng.permutation(len(labels))
+        yield Case((labels[order], first[order], second[order], 1), about=f"{classes} classes")
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    yield Case(
+        (labels, np.array([0, 0, 0, 0, 1, 2]), np.array([0, 1, 0, 2, 1, 1]), 0), about="a class that the first knows"
+    )
+    yield Case(
+        (labels, np.array([1, 2, 1, 1, 1, 2]), np.array([0, 1, 0, 1, 0, 2]), 0), about="a class that it never finds"
+    )
+
+
+EXPLAIN = FunctionExercise(
     "04.5",
     "Explain a confusion",
-    expected={"scarce": False, "unlucky": False, "network": False, "alike": True},
-    misconceptions=(
+    reference=shared_mistakes,
+    cases=_shared_cases,
+    misconceptions=[
         Misconception(
-            lambda came: any(isinstance(value, str) for value in came.values()),
-            "Write `True` or `False`, without quotes.",
+            _shared(among=lambda labels, first, second, c: np.ones(len(labels), bool)),
+            "You count the pictures of all classes. A class that is hard for both would then pass for hard pictures: "
+            "stay within class c.",
         ),
         Misconception(
-            _said("scarce", True),
-            "Look at the column of pictures: has the class of shirts fewer than the others?",
+            _shared(among=lambda labels, first, second, c: first == c),
+            "You take the pictures that are *called* c. The class of a picture is its label.",
         ),
         Misconception(
-            _said("unlucky", True),
-            "If the network had learned the training shirts well, their recall would be as high as that of other "
-            "classes. Is it?",
+            _swapped,
+            "You have changed the two classifiers. What is split is what the *first* misses and finds; what is counted "
+            "is what the second misses.",
         ),
         Misconception(
-            _said("network", True),
-            "The nearest neighbour is no network at all. Which class is its worst?",
+            _shared(counted=lambda labels, first, second: (second != labels) & (second == first)),
+            "You count only pictures for which both give the *same* wrong answer. Missed is missed, whatever is said.",
         ),
         Misconception(
-            _said("alike", False),
-            "Two classifiers that have nothing in common fail on the same class, on pictures that they know as well. "
-            "What do they have in common?",
+            _shared(counted=lambda labels, first, second: second == first),
+            "You count where the two give the same answer. What is asked is whether the second is wrong.",
         ),
-    ),
+        Misconception(
+            _shared(
+                share=lambda counted, chosen, among: (counted & chosen).sum() / among.sum() if chosen.any() else np.nan
+            ),
+            "You divide by all pictures of the class. Each share is one of the pictures on its own side of the split.",
+        ),
+        Misconception(
+            _shared(
+                share=lambda counted, chosen, among: (counted & chosen).sum() / len(among) if chosen.any() else np.nan
+            ),
+            "You divide by all pictures. Each share is one of the pictures on its own side of the split.",
+        ),
+        Misconception(
+            _shared(share=lambda counted, chosen, among: float(counted[chosen].sum()) if chosen.any() else np.nan),
+            "Those are counts. Divide each by the number of pictures on its side.",
+        ),
+        Misconception(
+            _shared(counted=lambda labels, first, second: second == labels),
+            "Those are the shares that the second *finds*. What it misses is asked for.",
+        ),
+        Misconception(
+            _shared(result=lambda wrong, right: (right, wrong)),
+            "The two are in the wrong order: first among the pictures that the first classifier misses.",
+        ),
+        Misconception(
+            _shared(share=lambda counted, chosen, among: counted[chosen].mean() if chosen.any() else 0.0),
+            "A side without pictures gets 0, as if the second had found them all. Nothing was there: NaN.",
+        ),
+    ],
     hints=(
-        "Each of the first three explanations makes a prediction about one column. Does it hold?",
-        "`unlucky` predicts a high recall on the training pictures, `network` a nearest neighbour with another worst "
-        "class.",
+        "Cut all three arrays down to the pictures of class c first.",
+        "`missed = first != labels` splits them in two. On each side: how often is `second != labels`?",
+        "The mean of an array of True and False is a share. The mean of an empty one is a warning and NaN: ask for its "
+        "length first.",
     ),
-    remark="It is a property of the data. More capacity will not help much; more pixels, colour or other labels would.",
+    remark="Statisticians call this conditioning. Without the class held fixed, two classifiers that share no single "
+    "mistake by more than chance look alike as soon as both find the same class hard.",
 )
 
 

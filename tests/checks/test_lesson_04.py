@@ -5,9 +5,9 @@ from exercise_harness import cell, check, says, standard_tests
 from cnnlib.exercises import Outcome, exercises_of
 
 
-def count(width: object = 4, parameters: object = 30_840, total: object = 44_426, macs: object = 153_600) -> dict:
+def count(c3: object = 1_516, saved: object = 90_000, total: object = 44_426, widest: object = 35) -> dict:
     """An answer to 04.1 from its four values."""
-    return {"width": width, "parameters": parameters, "total": total, "macs": macs}
+    return {"c3": c3, "saved": saved, "total": total, "widest": widest}
 
 
 def builder(
@@ -39,14 +39,21 @@ def network_of(table, input_shape):
 
 
 def compared(
-    differences: str = "np.array(runs[variant]) - np.array(runs[baseline])",
+    rate: str = "max(validation[name], key=lambda rate: np.mean(validation[name][rate]))",
+    priced: str = "test[name][rate]",
+    differences: str = "np.array(a) - np.array(b)",
     mean: str = "d.mean()",
     clear: str = "((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.max() - d.min()",
-    refusal: str = "len(runs[variant]) != len(runs[baseline]) or len(runs[variant]) < 2",
+    refusal: str = "len(a) != len(b) or len(a) < 2",
 ) -> cell:
     """An answer to 04.3 from its parts."""
     return cell(f"""
-def ablation(runs, variant, baseline):
+def ablation(validation, test, variant, baseline):
+    sides = []
+    for name in (variant, baseline):
+        rate = {rate}
+        sides.append({priced})
+    a, b = sides
     if {refusal}:
         raise ValueError("runs")
     d = {differences}
@@ -54,27 +61,44 @@ def ablation(runs, variant, baseline):
 """)
 
 
-def recalled(
+def mixed(
     top: str = "matrix.diagonal()",
     bottom: str = "matrix.sum(axis=1)",
-    result: str = "top / bottom",
-    refusal: str = "matrix.shape[0] != matrix.shape[1]",
+    result: str = "(shares * known)[shares > 0].sum()",
+    size: str = "len(shares) != len(matrix)",
+    total: str = "not np.isclose(shares.sum(), 1)",
+    empty: str = "np.isnan(known[shares > 0]).any()",
 ) -> cell:
     """An answer to 04.4 from its parts."""
     return cell(f"""
-def recall(matrix):
-    matrix = np.asarray(matrix, float)
-    if {refusal}:
-        raise ValueError("not square")
+def accuracy_with(matrix, shares):
+    matrix, shares = np.asarray(matrix, float), np.asarray(shares, float)
+    if {size} or {total}:
+        raise ValueError("no mix")
     top, bottom = {top}, {bottom}
     with np.errstate(all="ignore"):
-        return {result}
+        known = top / bottom
+    if {empty}:
+        raise ValueError("nothing is known of a class")
+    return {result}
 """)
 
 
-def explained(**changed: bool) -> dict:
-    """An answer to 04.5."""
-    return {"scarce": False, "unlucky": False, "network": False, "alike": True, **changed}
+def shared(
+    among: str = "labels == c",
+    missed: str = "first != labels",
+    counted: str = "second != labels",
+    share: str = "counted[side].mean() if side.any() else np.nan",
+    result: str = "wrong, right",
+) -> cell:
+    """An answer to 04.5 from its parts."""
+    return cell(f"""
+def shared_mistakes(labels, first, second, c):
+    there, missed, counted = {among}, {missed}, {counted}
+    share = lambda side: {share}
+    wrong, right = share(there & missed), share(there & ~missed)
+    return {result}
+""")
 
 
 def small(*body: str) -> cell:
@@ -89,28 +113,31 @@ NORM, RELU, POOL = "layers.BatchNormalization(momentum=0.9)", "layers.ReLU()", "
 
 WRONG = {
     "04.1": [
-        (count(5, 48_120, 61_706, 240_000), "fits only 24 times into 28"),
-        (count(width=5), "fits only 24 times into 28"),
-        (count(width=6), "between the two poolings"),
-        (count(parameters=123_000), "C5 behind C3"),
+        (count(c3=2_416, saved=0), "reads all six maps"),
+        (count(c3=1_500), "biases are missing"),
+        (count(c3=1_560), "Each *filter* has one"),
+        (count(c3=328), "one filter of each kind"),
+        (count(c3=416), "one for each map that it reads"),
+        (count(saved=150_000), "what is left"),
+        (count(saved=900), "what one place saves"),
+        (count(saved=22_500), "the places of S4"),
+        (count(saved=176_400), "which C3 *reads*"),
+        (count(saved=3_600), "25 products"),
+        (count(saved=0), "never multiplied"),
         (count(total=43_576), "ten scores at the end"),
-        (count(macs=345_600), "which C3 *reads*"),
-        (count(width=7), "A convolution without padding takes 4"),
-        (count(width=8), "That is C3"),
-        (count(parameters=48_120), "where S4 is 5x5x16"),
-        (count(parameters=30_720), "120 biases are missing"),
-        (count(parameters=2_040), "reads every *place*"),
-        (count(parameters=30_736), "16 biases?"),
         (count(total=61_706), "Which layer is smaller now?"),
         (count(total=44_190), "236 in all"),
         (count(total=44_470), "Here a pooling has none"),
-        (count(macs=2_400), "one place of C3"),
-        (count(macs=9_600), "That is one filter"),
-        (count(macs=25_600), "reads all six maps"),
-        (count(macs=240_000), "where its maps are 10 wide"),
-        (count(macs=154_624), "added, not multiplied"),
-        (count(macs=38_400), "the places of S4"),
-        (count(width="four"), "3 of 4 entries are right; look at `'width'`"),
+        (count(total=43_526), "with the paper's C3"),
+        (count(total=82_826), "an S4 of 6x6"),
+        (count(total=107_786), "A convolution without padding takes 4"),
+        (count(total=15_626), "reads every *place*"),
+        (count(widest=32), "the picture of the table"),
+        (count(widest=33), "lost in S2"),
+        (count(widest=34), "Can S2 lose one as well?"),
+        (count(widest=36), "S4 is 6 pixels wide"),
+        (count(widest=28), "S4 is 4 pixels wide"),
+        (count(widest="many"), "3 of 4 entries are right; look at `'widest'`"),
     ],
     "04.2": [
         (builder(conv="layers.Conv2D(numbers[1], numbers[0], activation=activation)(z)"), "have changed places"),
@@ -167,16 +194,35 @@ WRONG = {
         ),
     ],
     "04.3": [
-        (compared(differences="np.array(runs[baseline]) - np.array(runs[variant])"), "the other way round"),
+        (compared(rate="max(test[name], key=lambda rate: np.mean(test[name][rate]))"), "prices its own choice"),
+        (compared(priced="validation[name][rate]"), "compare validation accuracies"),
         (
-            compared(differences="np.sort(runs[variant]) - np.sort(runs[baseline])"),
-            "You sort before you compare",
+            compared(rate="max(validation[baseline], key=lambda rate: np.mean(validation[baseline][rate]))"),
+            "best for the baseline",
+        ),
+        (
+            compared(rate="max(validation[variant], key=lambda rate: np.mean(validation[variant][rate]))"),
+            "best for the variant",
         ),
         (
             compared(
-                differences="np.array(runs[variant]) - np.array(runs[baseline])[: len(runs[variant])]",
-                refusal="len(runs[variant]) > len(runs[baseline]) or len(runs[variant]) < 2",
+                rate="list(validation[name])",
+                priced="[max((validation[name][r][i], test[name][r][i]) for r in rate)[1] "
+                "for i in range(len(test[name][rate[0]]))]",
             ),
+            "a rate for each seed",
+        ),
+        (compared(rate="max(validation[name], key=lambda rate: max(validation[name][rate]))"), "best single run"),
+        (compared(rate="max(validation[name], key=lambda rate: np.median(validation[name][rate]))"), "best median"),
+        (compared(rate="max(validation[name], key=lambda rate: min(validation[name][rate]))"), "worst run is best"),
+        (compared(rate="min(validation[name], key=lambda rate: np.mean(validation[name][rate]))"), "*lowest* accuracy"),
+        (compared(rate="list(validation[name])[0]"), "the first rate"),
+        (compared(rate="max(validation[name])"), "the largest rate"),
+        (compared(priced="np.mean(list(test[name].values()), axis=0)"), "average over all rates"),
+        (compared(differences="np.array(b) - np.array(a)"), "the other way round"),
+        (compared(differences="np.sort(a) - np.sort(b)"), "You sort before you compare"),
+        (
+            compared(differences="np.array(a) - np.array(b)[: len(a)]", refusal="len(a) > len(b) or len(a) < 2"),
             "Two runs against three cannot be paired either",
         ),
         (compared(mean="np.median(d)"), "the median"),
@@ -189,63 +235,73 @@ WRONG = {
             compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) >= d.max() - d.min()"),
             "It must be larger",
         ),
-        (
-            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std()"),
-            "standard deviation",
-        ),
-        (
-            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std(ddof=1)"),
-            "standard deviation",
-        ),
-        (
-            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[variant])"),
-            "one side's accuracies",
-        ),
-        (
-            compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(runs[baseline])"),
-            "one side's accuracies",
-        ),
+        (compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std()"), "standard deviation"),
+        (compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > d.std(ddof=1)"), "standard deviation"),
+        (compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(a)"), "one side's accuracies"),
+        (compared(clear="((d > 0).all() or (d < 0).all()) and abs(d.mean()) > np.ptp(b)"), "one side's accuracies"),
         (compared(clear="d.mean() > 0"), "Could the next seed turn it round?"),
-        (compared(refusal="len(runs[variant]) != len(runs[baseline])"), "One seed has no spread"),
+        (compared(refusal="len(a) != len(b)"), "One seed has no spread"),
         (
-            compared(
-                differences="np.array([a - b for a, b in zip(runs[variant], runs[baseline])])",
-                refusal="len(runs[variant]) < 2 or len(runs[baseline]) < 2",
-            ),
+            compared(differences="np.array([x - y for x, y in zip(a, b)])", refusal="len(a) < 2 or len(b) < 2"),
             "cannot be paired",
         ),
     ],
     "04.4": [
-        (recalled(bottom="matrix.sum(axis=0)"), "the **precision**"),
-        (recalled(result="(top / bottom).mean()"), "the mean over the classes"),
-        (recalled(bottom="matrix.sum()"), "the number of all pictures"),
-        (recalled(bottom="matrix.sum(axis=1) - matrix.diagonal()"), "those that are missed"),
-        (recalled(top="matrix.max(axis=1)"), "large or not"),
-        (recalled(top="matrix.sum(axis=1) - matrix.diagonal()"), "that is *missed*"),
-        (recalled(result="np.nan_to_num(top / bottom)"), "gets 0, as if all had been missed"),
-        (recalled(result="np.where(bottom > 0, top / np.maximum(bottom, 1), 1.0)"), "as if all had been found"),
+        (mixed(bottom="matrix.sum(axis=0)"), "These count the *answers*"),
+        (mixed(result="matrix.trace() / matrix.sum()"), "in the mix of the matrix"),
+        (mixed(result="np.nanmean(known)"), "the mean recall"),
         (
-            recalled(
-                refusal="False",
-                top="matrix[range(min(matrix.shape)), range(min(matrix.shape))]",
-                bottom="matrix.sum(axis=1)[: min(matrix.shape)]",
+            mixed(result="(shares * matrix.diagonal()).sum() / (shares * matrix.sum(axis=1)).sum()"),
+            "You weight the *counts*",
+        ),
+        (mixed(result="(shares * matrix.diagonal()).sum() / matrix.sum()"), "first divided by its own"),
+        (mixed(result="(shares * np.nan_to_num(known)).mean()"), "add up to 1 already"),
+        (mixed(result="(shares * known).sum()"), "0 times NaN is NaN"),
+        (mixed(empty="np.isnan(known).any()"), "even if its share is 0"),
+        (mixed(empty="False", result="(shares * np.nan_to_num(known)).sum()"), "as if all of it were missed"),
+        (mixed(empty="False"), "Nothing is known of a class"),
+        (mixed(total="False"), "less than 1"),
+        (mixed(total="shares.sum() > 1.000001"), "less than 1"),
+        (mixed(total="shares.sum() < 0.999999"), "more than 1"),
+        (mixed(total="sum(shares.tolist()) != 1"), "is not exactly 1"),
+        (
+            cell(
+                "def accuracy_with(matrix, shares):\n"
+                "    if abs(sum(shares) - 1) > 1e-6 or any(s and not sum(r) for s, r in zip(shares, matrix)):\n"
+                "        raise ValueError\n"
+                "    return sum(s * r[c] / sum(r) for c, (s, r) in enumerate(zip(shares, matrix)) if s)"
             ),
-            "has lost a class",
+            "one share for each class",
         ),
         (
-            recalled(refusal="matrix.shape[0] < matrix.shape[1]", bottom="matrix.sum(axis=1)[: matrix.shape[1]]"),
-            "more rows than columns",
+            mixed(
+                size="len(shares) < len(matrix)",
+                result="sum(s * k for s, k in zip(shares, known) if s)",
+                empty="any(s and np.isnan(k) for s, k in zip(shares, known))",
+            ),
+            "More shares than classes",
         ),
-        (recalled(refusal="matrix.shape[0] > matrix.shape[1]"), "more columns than rows"),
+        (
+            mixed(
+                size="len(shares) > len(matrix)",
+                result="sum(s * k for s, k in zip(shares, known) if s)",
+                empty="any(s and np.isnan(k) for s, k in zip(shares, known))",
+            ),
+            "one share for each class",
+        ),
     ],
     "04.5": [
-        (explained(scarce=True), "fewer than the others"),
-        (explained(unlucky=True), "had learned the training shirts well"),
-        (explained(network=True), "no network at all"),
-        (explained(alike=False), "have in common"),
-        ({name: str(value) for name, value in explained().items()}, "without quotes"),
-        ({name: "yes" if value else "no" for name, value in explained().items()}, "without quotes"),
-        ({"scarce": False}, "The keys are not those"),
+        (shared(among="labels == labels"), "stay within class c"),
+        (shared(among="first == c"), "*called* c"),
+        (shared(missed="second != labels", counted="first != labels"), "changed the two classifiers"),
+        (shared(counted="(second != labels) & (second == first)"), "the *same* wrong answer"),
+        (shared(counted="second == first"), "where the two give the same answer"),
+        (shared(share="(counted & side).sum() / there.sum() if side.any() else np.nan"), "all pictures of the class"),
+        (shared(share="(counted & side).mean() if side.any() else np.nan"), "divide by all pictures"),
+        (shared(share="float((counted & side).sum()) if side.any() else np.nan"), "Those are counts"),
+        (shared(counted="second == labels"), "the second *finds*"),
+        (shared(result="right, wrong"), "in the wrong order"),
+        (shared(share="counted[side].mean() if side.any() else 0.0"), "Nothing was there: NaN"),
     ],
     "04.6": [
         (
@@ -297,7 +353,7 @@ WRONG = {
 }
 
 EQUIVALENT = {
-    "04.1": [count(4.0, 30_840.0, 44_426.0, 153_600.0)],
+    "04.1": [count(1_516.0, 90_000.0, 44_426.0, 35.0)],
     "04.2": [
         cell("""
 def network_of(table, input_shape):
@@ -319,8 +375,13 @@ def network_of(table, input_shape):
     ],
     "04.3": [
         cell("""
-def ablation(runs, variant, baseline):
-    a, b = runs[variant], runs[baseline]
+def ablation(validation, test, variant, baseline):
+    def at_best(name):
+        rates = list(validation[name])
+        means = [sum(validation[name][rate]) / len(validation[name][rate]) for rate in rates]
+        return test[name][rates[means.index(max(means))]]
+
+    a, b = at_best(variant), at_best(baseline)
     if not len(a) == len(b) >= 2:
         raise ValueError("cannot be paired")
     gains = [float(x - y) for x, y in zip(a, b)]
@@ -330,15 +391,30 @@ def ablation(runs, variant, baseline):
     ],
     "04.4": [
         cell("""
-def recall(matrix):
-    if any(len(row) != len(matrix) for row in matrix):
-        raise ValueError("not square")
-    return [row[c] / sum(row) if sum(row) else float("nan") for c, row in enumerate(matrix)]
+def accuracy_with(matrix, shares):
+    if len(matrix) != len(shares) or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError("one share for each class, 1 together")
+    whole = 0
+    for c, (row, share) in enumerate(zip(matrix, shares)):
+        if share == 0:
+            continue
+        if sum(row) == 0:
+            raise ValueError(f"nothing is known of class {c}")
+        whole += share * row[c] / sum(row)
+    return whole
 """),
-        recalled(),
+        mixed(),
     ],
     "04.5": [
-        cell('explanations = {"alike": True, "scarce": 0 == 1, "network": np.bool_(False), "unlucky": False}'),
+        cell("""
+def shared_mistakes(labels, first, second, c):
+    sides = {True: [], False: []}
+    for label, a, b in zip(labels, first, second):
+        if label == c:
+            sides[bool(a == label)].append(bool(b != label))
+    return tuple(sum(side) / len(side) if side else float("nan") for side in (sides[False], sides[True]))
+"""),
+        shared(),
     ],
     "04.6": [
         cell("""
