@@ -257,6 +257,7 @@ def _network(rng: np.random.Generator, stride: int) -> tuple[tuple[int, ...], di
 def _broken_cases(rng: np.random.Generator) -> Iterator[Case]:
     place = (16, 16, 16)
     page = {"features": (*place, 36), "class": (*place, 5), "box": (*place, 4), "keypoint": (*place, 4)}
+    yield Case(((16, 64, 64, 3), {**page, "mask": (16, 16, 16)}), about="the network of this page, with one box each")
     yield Case(((16, 64, 64, 3), {**page, "mask": (48, 16, 16)}), about="the network of this page")
     for stride in (4, 8, 2):
         yield Case(_network(rng, stride), about=f"all is well, with a stride of {stride}")
@@ -314,6 +315,14 @@ CONTRACT = FunctionExercise(
     misconceptions=(
         Misconception(
             lambda pictures, shapes: _broken(
+                pictures,
+                shapes,
+                mask=lambda shape, batch: len(shape) == 3 and shape[0] == batch and shape[1] == shape[2],
+            ),
+            "The mask head answers once for each *box*, and a picture may have several.",
+        ),
+        Misconception(
+            lambda pictures, shapes: _broken(
                 pictures, shapes, mask=lambda shape, batch: len(shape) == 4 and shape[0] == batch
             ),
             "The mask head sees one long list of boxes; the pictures they come from are no axis of its own.",
@@ -330,23 +339,11 @@ CONTRACT = FunctionExercise(
             ),
             "A mask is a *square*: its last two axes are equal.",
         ),
-        *(
-            Misconception(
-                lambda pictures, shapes, count=count: _broken(
-                    pictures, shapes, mask=lambda shape, batch: len(shape) == 3 and count(shape, batch)
-                ),
-                says,
-            )
-            for count, says in (
-                (
-                    lambda shape, batch: shape[0] == batch and shape[1] == shape[2],
-                    "The mask head answers once for each *box*, and a picture may have several.",
-                ),
-                (
-                    lambda shape, batch: shape[1] == shape[2],
-                    "Each picture has equally many boxes. What does that say about the first axis of the masks?",
-                ),
-            )
+        Misconception(
+            lambda pictures, shapes: _broken(
+                pictures, shapes, mask=lambda shape, batch: len(shape) == 3 and shape[1] == shape[2]
+            ),
+            "Each picture has equally many boxes. What does that say about the first axis of the masks?",
         ),
         Misconception(
             lambda pictures, shapes: _broken(pictures, shapes, mask=lambda shape, batch: True),
