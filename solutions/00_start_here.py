@@ -262,8 +262,8 @@ progress("00")
 #
 # What the network is fed: the order of axes and of colours, the range and the type of the values, the way the image is
 # resized. All of these can be wrong without an error, because the shapes still fit. Take one photograph, save the array
-# that enters the network in both places, and compare the two: shape, type, minimum, maximum, then the values. (Lesson 14
-# makes a test of it.)
+# that enters the network in both places, and compare the two: shape, type, minimum, maximum, then the values. (Lesson
+# 14 makes a test of it.)
 #
 # </details>
 #
