@@ -35,7 +35,8 @@ def test_names_cover_no_other_name_and_stay_in_the_picture(shown):
     assert [text.get_text() for text in ax.texts] == names
     frame = ax.get_window_extent()
     for i, one in enumerate(extents):
-        assert one.x0 >= frame.x0 and one.x1 <= frame.x1 and one.y0 >= frame.y0 and one.y1 <= frame.y1, names[i]
+        assert frame.x0 <= one.x0 < one.x1 <= frame.x1, names[i]
+        assert frame.y0 <= one.y0 < one.y1 <= frame.y1, names[i]
         assert not any(one.overlaps(other) for other in extents[i + 1 :]), names[i]
 
 
