@@ -44,6 +44,8 @@ from cnnlib import runtime
 runtime.setup(lesson="13")
 
 # %%
+from itertools import combinations
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -589,18 +591,18 @@ claim("outside them, most that arrives is from the keypoint head", outside["keyp
 # random, as long at each place as those of the second head.
 
 # %% jupyter={"source_hidden": true}
-rng, pairs = np.random.default_rng(runtime.seed()), [(a, b) for i, a in enumerate(LOSSES) for b in list(LOSSES)[:i]]
+rng, pairs = np.random.default_rng(runtime.seed()), list(combinations(LOSSES, 2))
 
 
-def cosine(a, b):
-    return float(np.sum(a * b) / np.sqrt(np.sum(a * a) * np.sum(b * b)))
+def cosine(one, other):
+    return float(np.sum(one * other) / np.sqrt(np.sum(one * one) * np.sum(other * other)))
 
 
 cosines = {}
-for a, b in pairs:
-    one, other = signals[a][squares], signals[b][squares]
+for first, second in pairs:
+    one, other = signals[first][squares], signals[second][squares]
     drawn = rng.normal(size=other.shape) * np.linalg.norm(other, axis=-1, keepdims=True)
-    cosines[f"{a}, {b}"] = cosine(signals[a], signals[b]), cosine(one, other), cosine(one, drawn)
+    cosines[f"{first}, {second}"] = cosine(signals[first], signals[second]), cosine(one, other), cosine(one, drawn)
 for pair, (everywhere, met, by_chance) in cosines.items():
     print(f"{pair:15} {approx(everywhere, 2)}, in the squares {approx(met, 2)}, random {approx(by_chance, 2)}")
 claim("no two heads agree or disagree by more than a cosine of 0.3", np.abs(list(cosines.values())).max() < 0.3)
