@@ -241,12 +241,12 @@ def _network(rng: np.random.Generator, stride: int) -> tuple[tuple[int, ...], di
     """Pictures and shapes that keep to the contract; two heads have names that the page does not know."""
     batch = int(rng.integers(3, 6))
     rows, columns = (int(n) for n in rng.choice(np.arange(6, 20), 2, replace=False))
-    channels, classes, points, depths, side = (int(n) for n in rng.choice(np.arange(5, 40), 5, replace=False))
+    channels, classes, points, angles, side = (int(n) for n in rng.choice(np.arange(5, 40), 5, replace=False))
     place = (batch, rows, columns)
     shapes = {
         "class": (*place, classes),
         "features": (*place, channels),
-        "depth": (*place, depths),
+        "angle": (*place, angles),
         "mask": (batch * int(rng.integers(2, 5)), side, side),
         "box": (*place, 4),
         "keypoint": (*place, points),
@@ -269,21 +269,30 @@ def _broken_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield spoilt("the class head has rows and columns exchanged", **{"class": lambda s: (s[0], s[2], s[1], s[3])})
     yield spoilt("the class head has half the rows", **{"class": lambda s: (s[0], s[1] // 2, s[2], s[3])})
     yield spoilt("the class head has half the columns", **{"class": lambda s: (s[0], s[1], s[2] // 2, s[3])})
-    yield spoilt("the depth head has no axis for its numbers", depth=lambda s: s[:3])
-    yield spoilt("the depth head has an axis too many", depth=lambda s: (*s, 1))
-    yield spoilt("the depth head answers for one picture more", depth=lambda s: (s[0] + 1, *s[1:]))
+    yield spoilt("the angle head has no axis for its numbers", angle=lambda s: s[:3])
+    yield spoilt("the angle head has an axis too many", angle=lambda s: (*s, 1))
+    yield spoilt("the angle head answers for one picture more", angle=lambda s: (s[0] + 1, *s[1:]))
     yield spoilt("the box head gives 5 numbers", box=lambda s: (*s[:3], 5))
+    yield spoilt("the box head gives 3 numbers", box=lambda s: (*s[:3], 3))
     yield spoilt("the box head gives 4 numbers for each of 3 classes", box=lambda s: (*s[:3], 12))
     yield spoilt("the masks have an axis of pictures", mask=lambda s: (3, s[0], s[1], s[2]))
     yield spoilt("one mask is missing", mask=lambda s: (s[0] - 1, *s[1:]))
     yield spoilt("the masks are no squares", mask=lambda s: (s[0], s[1], s[2] + 1))
     yield spoilt("the masks have an axis for one logit", mask=lambda s: (*s, 1))
     yield spoilt("three at once", mask=lambda s: s[1:], box=lambda s: (*s[:3], 8), keypoint=lambda s: s[:3])
-    for size, about in (((64, 128), "4 pixels down and 8 across"), ((66, 66), "66 pixels, 16 places")):
+    for size, about in (
+        ((64, 128), "4 pixels down and 8 across"),
+        ((128, 64), "8 down and 4 across"),
+        ((66, 66), "66 pixels, 16 places"),
+    ):
         yield Case(((16, *size, 3), {**page, "mask": (48, 16, 16)}), about=about)
     for size in ((66, 64), (64, 66)):
         yield Case(((16, *size, 3), {**page, "mask": (48, 16, 16)}), about=f"{size[0]} by {size[1]} pixels, 16 places")
     yield Case(((8, 64, 64, 3), {**page, "mask": (48, 16, 16)}), about="the map and all heads have 16 pictures, not 8")
+    yield Case(
+        ((32, 64, 64, 3), {**page, "mask": (64, 16, 16)}), about="the map and all heads have 16 pictures, not 32"
+    )
+    yield Case(((16, 64, 64, 3), {**page, "mask": (16, 16)}), about="a single mask")
 
 
 def _instead(change: Callable) -> Callable:
