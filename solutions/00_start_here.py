@@ -60,7 +60,8 @@ claim("its first guess is espresso", guesses[0][0] == "espresso")
 # %% [markdown]
 # That is how every page reads:
 #
-# - **Predict** asks you to commit yourself before you run the cell. Being wrong is where you learn most.
+# - **Predict** asks you to commit yourself before you run the cell. From lesson 01 on a cell takes your guess, and says
+#   how far off it was. A wrong one costs nothing.
 # - ✔ marks a **claim**: the cell has checked that sentence here and now, and would have failed if it were false.
 # - ≈ marks a measured number. On your machine it may differ a little.
 #
@@ -156,7 +157,8 @@ black, white = (np.array([0, 1]) - 127) / 128
 claim("black becomes −0.992, white −0.984", np.allclose([black, white], [-0.992, -0.984], atol=5e-4))
 
 # %% [markdown]
-# To the network, all ten are the same black rectangle.
+# Black and white used to be 1.992 apart, and now are 0.008. Likely all ten are much the same to the network: a black
+# rectangle.
 #
 # The upper words deserve a second look too. Some are wrong, and not by accident: the network cannot say "I do not
 # know".
@@ -226,9 +228,9 @@ claim("the pieces of the cat are still a cat, above 0.8", found("cat", pieces["c
 claim("the pieces of the coffee are not: below 0.5", found("coffee", pieces["coffee"]) < 0.5)
 
 # %% [markdown]
-# A tile of fur is still fur. A tile of a cup is an edge and some red. That may be the reason, and you will be able to
-# test it: how far a single number deep inside a network sees, and why that is less than you think, is the subject of
-# lesson 02.
+# A tile of fur is still fur. A tile of a cup is an edge and some red. That may be the reason, but two photographs, each
+# shuffled once, are a puzzle and no answer. How far a single number deep inside a network sees is the subject of lesson
+# 02; how to test what a network looks at, that of lesson 10.
 #
 # ## Your machine, your progress
 #
@@ -260,7 +262,8 @@ progress("00")
 #
 # What the network is fed: the order of axes and of colours, the range and the type of the values, the way the image is
 # resized. All of these can be wrong without an error, because the shapes still fit. Take one photograph, save the array
-# that enters the network in both places, and compare the two: shape, type, minimum, maximum, then the values.
+# that enters the network in both places, and compare the two: shape, type, minimum, maximum, then the values. (Lesson
+# 14 makes a test of it.)
 #
 # </details>
 #
@@ -269,7 +272,8 @@ progress("00")
 # <details><summary>Model answer</summary>
 #
 # Its last layer divides all probability among 1,000 words, and none of them is "something else". The probabilities sum
-# to one whatever it is shown. A small highest probability is a hint, no more: a network can be sure and wrong.
+# to one whatever it is shown. A small highest probability is a hint, no more: a network can be sure and wrong (lesson
+# 15).
 #
 # </details>
 #

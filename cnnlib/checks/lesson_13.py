@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cnnlib.checks.lesson_13_masks import PANOPTIC, RIGHT_MASKS
-from cnnlib.exercises.compare import difference
-from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, Wrong
+from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception
 
 # 13.1 RoI align -------------------------------------------------------------------------------------------------------
 
@@ -190,157 +189,259 @@ ROI_ALIGN = FunctionExercise(
 )
 
 
-# 13.2 The contract of the heads ---------------------------------------------------------------------------------------
+# 13.2 Who breaks the contract? ----------------------------------------------------------------------------------------
 
 
-def contract(batch, height, width, stride, channels, classes, points, boxes, side):
+def broken(pictures, shapes):
     """The reference answer."""
-    return _shapes(batch, height, width, stride, channels, classes, points, boxes, side)
+    return _broken(pictures, shapes)
 
 
-def _shapes(
-    batch,
-    height,
-    width,
-    stride,
-    channels,
-    classes,
-    points,
-    boxes,
-    side,
-    refuse: Callable = lambda height, width, stride: height % stride or width % stride,
-    **changed: Callable,
-) -> dict:
-    """The contract, with some entries made by a function of the place shape and all numbers."""
-    if refuse(height, width, stride):
-        raise ValueError
-    place = (batch, height // stride, width // stride)
+def _whole_stride(height, width, rows, columns) -> bool:
+    return height % rows == 0 and width % columns == 0 and height // rows == width // columns
+
+
+def _one_mask_each(shape, batch) -> bool:
+    return len(shape) == 3 and shape[0] % batch == 0 and shape[1] == shape[2]
+
+
+def _at_each_place(shape, features) -> bool:
+    return len(shape) == 4 and tuple(shape[:3]) == tuple(features[:3])
+
+
+def _broken(
+    pictures,
+    shapes,
+    stride: Callable = _whole_stride,
+    mask: Callable = _one_mask_each,
+    dense: Callable = _at_each_place,
+    sides: Callable = lambda shape: shape[3] == 4,
+    same_batch: bool = True,
+    known: tuple[str, ...] | None = None,
+) -> list[str]:
+    """The names that break the contract, with one of its terms exchanged."""
+    batch, height, width, _ = pictures
+    features = shapes["features"]
+    found = []
+    for name, shape in shapes.items():
+        if name == "mask":
+            keeps = mask(shape, batch)
+        elif name == "features":
+            keeps = len(shape) == 4 and (shape[0] == batch or not same_batch) and stride(height, width, *shape[1:3])
+        elif known and name not in known:
+            keeps = True
+        else:
+            keeps = dense(shape, features) and (name != "box" or sides(shape))
+        if not keeps:
+            found.append(name)
+    return found
+
+
+def _network(rng: np.random.Generator, stride: int) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]]]:
+    """Pictures and shapes that keep to the contract; two heads have names that the page does not know."""
+    batch = int(rng.integers(3, 6))
+    rows, columns = (int(n) for n in rng.choice(np.arange(6, 20), 2, replace=False))
+    channels, classes, points, angles, side = (int(n) for n in rng.choice(np.arange(5, 40), 5, replace=False))
+    place = (batch, rows, columns)
     shapes = {
-        "features": (*place, channels),
         "class": (*place, classes),
+        "features": (*place, channels),
+        "angle": (*place, angles),
+        "mask": (batch * int(rng.integers(2, 5)), side, side),
         "box": (*place, 4),
         "keypoint": (*place, points),
-        "mask": (batch * boxes, side, side),
     }
-    numbers = {"place": place, "batch": batch, "classes": classes, "points": points, "boxes": boxes, "side": side}
-    names = {"class_": "class"}
-    return shapes | {names.get(name, name): make(**numbers) for name, make in changed.items()}
+    return (batch, rows * stride, columns * stride, 3), shapes
 
 
-def _contract_cases(rng: np.random.Generator) -> Iterator[Case]:
-    yield Case((16, 64, 64, 4, 36, 5, 4, 3, 16), about="the network of this page")
-    for _ in range(4):
-        stride = int(rng.choice([2, 4, 8]))
-        height, width = (int(n) * stride for n in rng.choice(np.arange(7, 30), 2, replace=False))
-        numbers = (int(n) for n in rng.choice(np.arange(9, 60), 5, replace=False))
-        yield Case((int(rng.integers(2, 8)), height, width, stride, *numbers))
-    yield Case((2, 66, 64, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 rows, a stride of 4")
-    yield Case((2, 64, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 columns, a stride of 4")
-    yield Case((2, 66, 66, 4, 36, 5, 4, 3, 16), raises=ValueError, about="66 rows and columns, a stride of 4")
-    yield Case((2, 65, 67, 4, 36, 5, 4, 3, 16), raises=ValueError, about="65 rows and 67 columns, a stride of 4")
-    yield Case((2, 6, 10, 4, 36, 5, 4, 3, 16), raises=ValueError, about="6 rows and 10 columns, a stride of 4")
+def _broken_cases(rng: np.random.Generator) -> Iterator[Case]:
+    place = (16, 16, 16)
+    page = {"features": (*place, 36), "class": (*place, 5), "box": (*place, 4), "keypoint": (*place, 4)}
+    yield Case(((16, 64, 64, 3), {**page, "mask": (16, 16, 16)}), about="the network of this page, with one box each")
+    yield Case(((16, 64, 64, 3), {**page, "mask": (48, 16, 16)}), about="the network of this page")
+    for stride in (4, 8, 2):
+        yield Case(_network(rng, stride), about=f"all is well, with a stride of {stride}")
+
+    def spoilt(about: str, **changed: Callable) -> Case:
+        pictures, shapes = _network(rng, int(rng.choice([2, 4, 8])))
+        return Case((pictures, shapes | {name: make(shapes[name]) for name, make in changed.items()}), about=about)
+
+    yield spoilt("the class head has rows and columns exchanged", **{"class": lambda s: (s[0], s[2], s[1], s[3])})
+    yield spoilt("the class head has half the rows", **{"class": lambda s: (s[0], s[1] // 2, s[2], s[3])})
+    yield spoilt("the class head has half the columns", **{"class": lambda s: (s[0], s[1], s[2] // 2, s[3])})
+    yield spoilt("the angle head has no axis for its numbers", angle=lambda s: s[:3])
+    yield spoilt("the angle head has an axis too many", angle=lambda s: (*s, 1))
+    yield spoilt("the angle head answers for one picture more", angle=lambda s: (s[0] + 1, *s[1:]))
+    yield spoilt("the box head gives 5 numbers", box=lambda s: (*s[:3], 5))
+    yield spoilt("the box head gives 3 numbers", box=lambda s: (*s[:3], 3))
+    yield spoilt("the box head gives 4 numbers for each of 3 classes", box=lambda s: (*s[:3], 12))
+    yield spoilt("the masks have an axis of pictures", mask=lambda s: (3, s[0], s[1], s[2]))
+    yield spoilt("one mask is missing", mask=lambda s: (s[0] - 1, *s[1:]))
+    yield spoilt("the masks are no squares", mask=lambda s: (s[0], s[1], s[2] + 1))
+    yield spoilt("the masks have an axis for one logit", mask=lambda s: (*s, 1))
+    yield spoilt("three at once", mask=lambda s: s[1:], box=lambda s: (*s[:3], 8), keypoint=lambda s: s[:3])
+    for size, about in (
+        ((64, 128), "4 pixels down and 8 across"),
+        ((128, 64), "8 down and 4 across"),
+        ((66, 66), "66 pixels, 16 places"),
+    ):
+        yield Case(((16, *size, 3), {**page, "mask": (48, 16, 16)}), about=about)
+    for size in ((66, 64), (64, 66)):
+        yield Case(((16, *size, 3), {**page, "mask": (48, 16, 16)}), about=f"{size[0]} by {size[1]} pixels, 16 places")
+    yield Case(((8, 64, 64, 3), {**page, "mask": (48, 16, 16)}), about="the map and all heads have 16 pictures, not 8")
+    yield Case(
+        ((32, 64, 64, 3), {**page, "mask": (64, 16, 16)}), about="the map and all heads have 16 pictures, not 32"
+    )
+    yield Case(((16, 64, 64, 3), {**page, "mask": (16, 16)}), about="a single mask")
 
 
-def _same_shapes(came, expected) -> bool:
-    """As the comparison of all exercises, but 16.0 is no size of an axis."""
-    if difference(came, expected, 0, 0) is not None:
-        return False
-    fractions = [name for name, shape in came.items() if not all(isinstance(n, (int, np.integer)) for n in shape)]
-    if fractions:
-        raise Wrong(
-            f"The shape of {fractions[0]!r} holds a number that is no integer.",
-            came=came[fractions[0]],
-            likely="`/` gives 16.0, which is no size of an axis. `//` gives 16.",
-        )
-    return True
+def _instead(change: Callable) -> Callable:
+    """The right answer, changed by a function of it and of all names."""
+    return lambda pictures, shapes: change(_broken(pictures, shapes), list(shapes))
 
 
-def _without_batch(*numbers):
-    return {name: shape[1:] for name, shape in _shapes(*numbers).items()}
+def _at_a_quarter(pictures, shapes):
+    batch, height, width, _ = pictures
+    quarter = (batch, height // 4, width // 4)
+    return _broken(
+        pictures,
+        shapes,
+        stride=lambda height, width, rows, columns: (rows, columns) == quarter[1:],
+        dense=lambda shape, features: _at_each_place(shape, quarter),
+    )
+
+
+def _all_after_the_map(pictures, shapes):
+    found = _broken(pictures, shapes)
+    return list(shapes) if "features" in found else found
 
 
 CONTRACT = FunctionExercise(
     "13.2",
-    "The contract of the heads",
-    reference=contract,
-    cases=_contract_cases,
-    compare=_same_shapes,
+    "Who breaks the contract?",
+    reference=broken,
+    cases=_broken_cases,
     misconceptions=(
         Misconception(
-            lambda *n: _shapes(*n, mask=lambda batch, boxes, side, **_: (batch, boxes, side, side)),
+            lambda pictures, shapes: _broken(
+                pictures,
+                shapes,
+                mask=lambda shape, batch: len(shape) == 3 and shape[0] == batch and shape[1] == shape[2],
+            ),
+            "The mask head answers once for each *box*, and a picture may have several.",
+        ),
+        Misconception(
+            lambda pictures, shapes: _broken(
+                pictures, shapes, mask=lambda shape, batch: len(shape) == 4 and shape[0] == batch
+            ),
             "The mask head sees one long list of boxes; the pictures they come from are no axis of its own.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, mask=lambda batch, side, **_: (batch, side, side)),
-            "The mask head answers once for each box, and each picture has several.",
+            lambda pictures, shapes: _broken(
+                pictures, shapes, mask=lambda shape, batch: shape[0] % batch == 0 and shape[1] == shape[2]
+            ),
+            "You do not count the axes of the masks. There is one logit for each cell of a box, so there are three.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, mask=lambda boxes, side, **_: (boxes, side, side)),
-            "That many boxes has each picture. How many has the batch?",
+            lambda pictures, shapes: _broken(
+                pictures, shapes, mask=lambda shape, batch: len(shape) == 3 and shape[0] % batch == 0
+            ),
+            "A mask is a *square*: its last two axes are equal.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, mask=lambda batch, boxes, side, **_: (batch * boxes, side, side, 1)),
-            "There is one logit for each cell of a mask, and no channel axis.",
+            lambda pictures, shapes: _broken(
+                pictures, shapes, mask=lambda shape, batch: len(shape) == 3 and shape[1] == shape[2]
+            ),
+            "Each picture has equally many boxes. What does that say about the first axis of the masks?",
         ),
         Misconception(
-            lambda *n: _shapes(*n, class_=lambda place, classes, **_: (*place, classes + 1)),
-            "No class for the background is needed: where nothing has its centre, all scores are low.",
+            lambda pictures, shapes: _broken(pictures, shapes, mask=lambda shape, batch: True),
+            "You let every mask pass.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, box=lambda place, classes, **_: (*place, 4 * classes)),
+            lambda pictures, shapes: _broken(pictures, shapes, known=("class", "box", "keypoint")),
+            "A head of another name has to answer at each place, too.",
+        ),
+        Misconception(
+            lambda pictures, shapes: _broken(pictures, shapes, sides=lambda shape: True),
+            "The box head gives four numbers at each place.",
+        ),
+        Misconception(
+            lambda pictures, shapes: _broken(pictures, shapes, sides=lambda shape: shape[3] % 4 == 0),
             "The box head of this page says four numbers, whatever the class is.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, box=lambda batch, boxes, **_: (batch, boxes, 4)),
-            "The box head answers at each place, not for each box.",
+            lambda pictures, shapes: _broken(
+                pictures,
+                shapes,
+                dense=lambda shape, features: len(shape) == 4 and tuple(shape[1:3]) == tuple(features[1:3]),
+            ),
+            "A head has to answer for as many pictures as the map has, too.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, box=lambda batch, boxes, **_: (batch * boxes, 4)),
-            "The box head answers at each place, not for each box.",
+            lambda pictures, shapes: _broken(
+                pictures, shapes, dense=lambda shape, features: tuple(shape[:3]) == tuple(features[:3])
+            ),
+            "You do not count the axes: a head gives *some* numbers at each place, and they have an axis.",
         ),
         Misconception(
-            lambda *n: _shapes(*n, keypoint=lambda place, points, **_: (*place, 2 * points)),
-            "The keypoint head gives no coordinates: x and y are read off where its map is brightest.",
+            lambda pictures, shapes: _broken(
+                pictures, shapes, dense=lambda shape, features: tuple(shape) == tuple(features)
+            ),
+            "How many numbers a head gives at a place is its own affair; only the places are those of the map.",
         ),
         Misconception(
-            lambda batch, height, width, *n: _shapes(batch, width, height, *n),
-            "Height comes before width.",
-        ),
-        Misconception(
-            lambda batch, height, width, stride, *n: _shapes(batch, height, width, 1, *n),
-            "A place of the map stands for several pixels.",
-        ),
-        Misconception(_without_batch, "The batch axis is missing."),
-        Misconception(
-            lambda *n: _shapes(*n, refuse=lambda height, width, stride: height % stride),
-            "The width must fit, too. Raise a ValueError if it does not.",
-        ),
-        Misconception(
-            lambda *n: _shapes(*n, refuse=lambda height, width, stride: width % stride),
-            "The height must fit, too. Raise a ValueError if it does not.",
+            lambda pictures, shapes: _broken(
+                pictures,
+                shapes,
+                stride=lambda height, width, rows, columns: height % rows == 0 and width % columns == 0,
+            ),
+            "The stride down and the stride across have to be *one* number.",
         ),
         *(
             Misconception(
-                lambda *n, rest=rest: _shapes(*n, refuse=rest),
-                "One remainder for both is not enough: 66 + 66 and 66 * 66 divide by 4, and 66 does not. Look at each.",
+                lambda pictures, shapes, same=same: _broken(pictures, shapes, stride=same),
+                "A stride is a whole number of pixels: 66 pixels and 16 places do not go together.",
             )
-            for rest in (
-                lambda height, width, stride: (height * width) % stride,
-                lambda height, width, stride: (height * width) % stride**2,
-                lambda height, width, stride: (height + width) % stride,
-                lambda height, width, stride: (height - width) % stride,
+            for same in (
+                lambda height, width, rows, columns: height // rows == width // columns,
+                lambda height, width, rows, columns: height / rows == width / columns,
+                lambda height, width, rows, columns: height // rows == width // columns and height % rows == 0,
+                lambda height, width, rows, columns: height // rows == width // columns and width % columns == 0,
             )
         ),
         Misconception(
-            lambda *n: _shapes(*n, refuse=lambda height, width, stride: False),
-            "A stride that does not divide the picture should be refused: raise a ValueError.",
+            lambda pictures, shapes: _broken(pictures, shapes, stride=lambda *sizes: True),
+            "You do not look at the stride of the map.",
+        ),
+        Misconception(
+            lambda pictures, shapes: _broken(pictures, shapes, same_batch=False),
+            "The map belongs to these pictures, so it has as many of them.",
+        ),
+        Misconception(
+            _at_a_quarter,
+            "You expect a stride of 4. Any whole stride will do: the heads have to agree with the map that *is* there.",
+        ),
+        Misconception(
+            _all_after_the_map,
+            "If the map is wrong, a head that has the same places still keeps its side of the contract.",
+        ),
+        Misconception(
+            _instead(lambda found, names: [name for name in names if name not in found]), "Name those that *break* it."
+        ),
+        Misconception(_instead(lambda found, names: sorted(found)), "Name them in the order in which they are given."),
+        Misconception(_instead(lambda found, names: found[:1]), "You stop at the first. Name all that break it."),
+        Misconception(
+            _instead(lambda found, names: not found), "Name those that break it: a list, `[]` if there is none."
         ),
     ),
     hints=(
         "Compare with what the cells above printed: there the batch axis is left out, and everything else is there.",
-        "Three heads answer at each place of the map, and their first three axes are those of the map.",
-        "RoI align takes all boxes of all pictures, so its result begins with `batch * boxes`.",
+        "Go through `shapes.items()`. There are three kinds of terms: for the map, for the masks, for all others.",
+        "Look at the number of axes first. `height % rows == 0` says that the stride is whole; the first axis of the "
+        "masks is a multiple of the batch.",
     ),
+    remark="Run such a check once, on one batch, before the training: a head of the wrong shape often fails late.",
 )
 
 

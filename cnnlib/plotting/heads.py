@@ -43,12 +43,15 @@ def instances(
         _draw_objects(ax, image, found)
         if titles:
             ax.set_title(titles[i], fontsize=9, fontweight="normal", loc="center", pad=3)
+    fig.draw_without_rendering()  # from here on it is known where on the screen everything is
+    for ax, found in zip(np.atleast_1d(axes), objects):
+        _write_names(ax, found)
     core.show(fig, alt)
 
 
 def _draw_objects(ax, image: np.ndarray, found: Mapping) -> None:
     picture = image.astype(float) / 255
-    colours = [core.CYCLE[k % len(core.CYCLE)] for k in range(len(found["boxes"]))]
+    colours = _colours(found)
     for mask, colour in zip(found.get("masks", ()), colours):
         tint = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
         picture[mask] = (1 - TINT) * picture[mask] + TINT * tint
@@ -63,17 +66,51 @@ def _draw_objects(ax, image: np.ndarray, found: Mapping) -> None:
                 ax.plot(
                     x - 0.5, y - 0.5, marker, markersize=4.5, markerfacecolor=colour, markeredgecolor="white", mew=0.7
                 )
-        if "names" in found:
-            ax.text(
-                *(max(x1, 0), max(y1, 6)),
-                found["names"][k],
-                fontsize=6.5,
-                color="white",
-                verticalalignment="bottom",
-                bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
-            )
     ax.set_xlim(-0.5, image.shape[1] - 0.5)
     ax.set_ylim(image.shape[0] - 0.5, -0.5)
+
+
+def _colours(found: Mapping) -> list[str]:
+    return [core.CYCLE[k % len(core.CYCLE)] for k in range(len(found["boxes"]))]
+
+
+def _write_names(ax, found: Mapping) -> None:
+    """Each name at a corner of its box, above all boxes, where it covers no other name and stays in the picture."""
+    frame, written = ax.get_window_extent(), []
+    for (x1, y1, x2, y2), name, colour in zip(found["boxes"], found.get("names", ()), _colours(found)):
+        text = ax.text(
+            *(0, 0),
+            name,
+            fontsize=6.5,
+            color="white",
+            zorder=5,
+            bbox={"facecolor": colour, "edgecolor": "white", "linewidth": 0.5, "pad": 0.8},
+        )
+        spots = [(x, y, *sides) for y in (y1, y2) for x, *sides in ((x1, "left"), (x2, "right"))]
+        places = [(x, y, side, up) for up in ("bottom", "top") for x, y, side in spots]
+        trials = [_placed(text, place, frame) for place in places]
+        overlaps = [sum(_shared_area(trial, other) for other in written) for trial, _ in trials]
+        best = int(np.argmin(overlaps))  # the first of those that overlap least
+        written.append(trials[best][0])
+        text.set(horizontalalignment="left", verticalalignment="bottom")
+        text.set_position(ax.transData.inverted().transform(trials[best][1]))
+
+
+def _placed(text, place: tuple, frame) -> tuple:
+    """The extent of a text at this place, moved into the frame, and where it stands then; both in screen pixels."""
+    x, y, side, up = place
+    text.set(position=(x, y), horizontalalignment=side, verticalalignment=up)
+    extent = text.get_window_extent()
+    dx = max(frame.x0 + 1 - extent.x0, 0) or min(frame.x1 - 1 - extent.x1, 0)
+    dy = max(frame.y0 + 1 - extent.y0, 0) or min(frame.y1 - 1 - extent.y1, 0)
+    moved = extent.translated(dx, dy)
+    return moved, (moved.x0, moved.y0)
+
+
+def _shared_area(one, other) -> float:
+    wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+    high = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return max(wide, 0) * max(high, 0)
 
 
 def score_table(

@@ -29,28 +29,33 @@ def my_roi_align(features, box, stride, cells):
 """)
 
 
-def shapes(
-    mask: str = "(batch * boxes, side, side)",
-    classes: str = "classes",
-    box: str = "4",
-    points: str = "points",
-    place: str = "batch, height // stride, width // stride",
-    refusal: str = "height % stride or width % stride",
+def contract(
+    mask: str = "len(shape) == 3 and shape[0] % batch == 0 and shape[1] == shape[2]",
+    dense: str = "len(shape) == 4 and shape[:3] == shapes['features'][:3]",
+    box: str = "shape[3] == 4",
+    stride: str = "height % shape[1] == 0 and width % shape[2] == 0 and height // shape[1] == width // shape[2]",
+    pictures: str = "shape[0] == batch",
+    others: str = "True",
     result: str = "found",
 ) -> cell:
     """An answer to 13.2 from its parts."""
     return cell(f"""
-def contract(batch, height, width, stride, channels, classes, points, boxes, side):
-    if {refusal}:
-        raise ValueError("stride")
-    place = ({place})
-    found = {{
-        "features": (*place, channels),
-        "class": (*place, {classes}),
-        "box": (*place, {box}),
-        "keypoint": (*place, {points}),
-        "mask": {mask},
-    }}
+def broken(pictures, shapes):
+    batch, height, width, _ = pictures
+    found = []
+    for name, shape in shapes.items():
+        if name == "mask":
+            good = {mask}
+        elif name == "features":
+            good = {pictures} and {stride}
+        elif {others}:
+            good = {dense}
+            if good and name == "box":
+                good = {box}
+        else:
+            good = True
+        if not good:
+            found.append(name)
     return {result}
 """)
 
@@ -190,26 +195,36 @@ WRONG = {
         (cut(result="None"), "Is a `return` missing?"),
     ],
     "13.2": [
-        (shapes(mask="(batch, boxes, side, side)"), "no axis of its own"),
-        (shapes(mask="(batch, side, side)"), "once for each box"),
-        (shapes(mask="(boxes, side, side)"), "How many has the batch?"),
-        (shapes(mask="(batch * boxes, side, side, 1)"), "no channel axis"),
-        (shapes(classes="classes + 1"), "No class for the background"),
-        (shapes(box="4 * classes"), "whatever the class is"),
-        (shapes(result="{**found, 'box': (batch, boxes, 4)}"), "at each place, not for each box"),
-        (shapes(result="{**found, 'box': (batch * boxes, 4)}"), "at each place, not for each box"),
-        (shapes(points="2 * points"), "gives no coordinates"),
-        (shapes(place="batch, width // stride, height // stride"), "Height comes before width"),
-        (shapes(place="batch, height, width"), "stands for several pixels"),
-        (shapes(result="{name: shape[1:] for name, shape in found.items()}"), "The batch axis is missing"),
-        (shapes(place="batch, height / stride, width / stride"), "no size of an axis"),
-        (shapes(result="None"), "Is a `return` missing?"),
-        (shapes(refusal="height % stride"), "The width must fit"),
-        (shapes(refusal="width % stride"), "The height must fit"),
-        (shapes(refusal="False"), "should be refused"),
-        (shapes(refusal="(height + width) % stride"), "One remainder for both"),
-        (shapes(refusal="height * width % stride**2"), "One remainder for both"),
-        (shapes(refusal="height * width % stride"), "One remainder for both"),
+        (contract(mask="len(shape) == 4 and shape[0] == batch"), "no axis of its own"),
+        (contract(mask="shape[0] % batch == 0 and shape[1] == shape[2]"), "do not count the axes of the masks"),
+        (contract(mask="len(shape) == 3 and shape[0] == batch and shape[1] == shape[2]"), "once for each *box*"),
+        (contract(mask="len(shape) == 3 and shape[1] == shape[2]"), "equally many boxes"),
+        (contract(mask="len(shape) == 3 and shape[0] % batch == 0"), "a *square*"),
+        (contract(mask="True"), "let every mask pass"),
+        (contract(others="name in ('class', 'box', 'keypoint')"), "of another name"),
+        (contract(box="True"), "four numbers at each place"),
+        (contract(box="shape[3] % 4 == 0"), "whatever the class is"),
+        (contract(dense="len(shape) == 4 and shape[1:3] == shapes['features'][1:3]"), "as many pictures as the map"),
+        (contract(dense="shape[:3] == shapes['features'][:3]"), "they have an axis"),
+        (contract(dense="shape == shapes['features']"), "its own affair"),
+        (contract(stride="height % shape[1] == 0 and width % shape[2] == 0"), "*one* number"),
+        (contract(stride="height // shape[1] == width // shape[2]"), "a whole number of pixels"),
+        (contract(stride="height / shape[1] == width / shape[2]"), "a whole number of pixels"),
+        (contract(stride="True"), "the stride of the map"),
+        (contract(pictures="True"), "has as many of them"),
+        (contract(result="[name for name in shapes if name not in found]"), "those that *break* it"),
+        (contract(result="sorted(found)"), "in the order"),
+        (contract(result="found[:1]"), "stop at the first"),
+        (contract(result="not found"), "a list, `[]`"),
+        (contract(result="None"), "Is a `return` missing?"),
+        (
+            contract(
+                dense="len(shape) == 4 and shape[:3] == (batch, height // 4, width // 4)",
+                stride="shape[1:3] == (height // 4, width // 4)",
+            ),
+            "You expect a stride of 4",
+        ),
+        (contract(result="list(shapes) if 'features' in found else found"), "still keeps its side"),
     ],
     "13.3": [
         (peak(d="0"), "middle of the brightest place"),
@@ -426,15 +441,22 @@ def my_roi_align(features, box, stride, cells):
         cut(),
     ],
     "13.2": [
+        contract(),
         cell("""
-def contract(batch, height, width, stride, channels, classes, points, boxes, side):
-    rows, rest = divmod(height, stride)
-    columns, more = divmod(width, stride)
-    if rest + more:
-        raise ValueError("the stride does not fit")
-    depths = {"features": channels, "class": classes, "box": 4, "keypoint": points}
-    found = {name: [batch, rows, columns, depth] for name, depth in depths.items()}
-    return {**found, "mask": [boxes * batch, side, side]}
+def broken(pictures, shapes):
+    n, rows, columns = shapes["features"][:3]
+
+    def keeps(name):
+        shape = list(shapes[name])
+        if name == "features":
+            stride = pictures[1] / rows
+            return n == pictures[0] and stride.is_integer() and [rows * stride, columns * stride] == list(pictures[1:3])
+        if name == "mask":
+            count, *square = shape
+            return len(square) == 2 and square[0] == square[1] and not count % pictures[0]
+        return shape[:-1] == [n, rows, columns] and (shape[-1] == 4 or name != "box")
+
+    return tuple(name for name in shapes if not keeps(name))
 """),
     ],
     "13.3": [

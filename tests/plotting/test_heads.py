@@ -26,6 +26,20 @@ def test_instances_are_drawn_in_their_places(shown):
     assert [ax.get_title() for ax in figure.axes] == ["a", "b"]
 
 
+def test_names_cover_no_other_name_and_stay_in_the_picture(shown):
+    boxes = np.array([[2.0, 40, 35, 62], [20, 42, 50, 63], [40, 45, 62, 66], [45, -9, 70, 20], [47, -3, 62, 18]])
+    names = ["shoe 0.33", "top 0.39", "trousers 0.81", "trousers 0.62", "dress 0.54"]
+    plotting.instances(np.zeros((1, 64, 64, 3), "uint8"), [{"boxes": boxes, "names": names}], alt="Five names.")
+    (ax,) = shown[0][0].axes
+    extents = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == names
+    frame = ax.get_window_extent()
+    for i, one in enumerate(extents):
+        assert frame.x0 <= one.x0 < one.x1 <= frame.x1, names[i]
+        assert frame.y0 <= one.y0 < one.y1 <= frame.y1, names[i]
+        assert not any(one.overlaps(other) for other in extents[i + 1 :]), names[i]
+
+
 def test_instances_need_as_many_entries_as_pictures():
     with pytest.raises(ValueError, match="objects of 1 pictures"):
         plotting.instances(np.zeros((2, 8, 8, 3), "uint8"), [{"boxes": []}], alt="x")
