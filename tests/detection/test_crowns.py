@@ -163,9 +163,8 @@ def test_the_numbers_of_pycocotools_in_the_lesson_are_its_own():
     pytest.importorskip("pycocotools")
     source = (runtime.root() / "solutions" / "11_object_detection.py").read_text("utf-8")
     cells = re.split(r"^# %%.*\n", source, flags=re.MULTILINE)
-    case = next(cell for cell in cells if "forty = " in cell)
-    stored = next(cell for cell in cells if "pycocotools = [" in cell).split("claim(")[0]
+    cell = next(cell for cell in cells if "forty = " in cell and "pycocotools = [" in cell)
     names = {"np": np, "detection": detection}
-    exec(case + stored, names)
+    exec(cell[cell.index("wobble = ") :].split("claim(")[0], names)
     evaluation = coco_case.pycocotools(*coco_case.as_coco(names["forty"], names["guesses"], 10))
     np.testing.assert_allclose(names["pycocotools"], evaluation.stats, atol=1e-7)
