@@ -616,6 +616,9 @@ def _decode_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case((anchor, row(-8, 0, 0, 0), (60, 50)), about="a box that begins left of the picture")
     yield Case((anchor, row(0, -6, 0, 0), (60, 50)), about="a box that begins above the picture")
     yield Case((anchor + 40, row(1, 1, 3, 3), (90, 70)), about="a box that ends right of the picture and below it")
+    wide, tall = np.array([[60, 5, 90, 25]], "float32"), np.array([[5, 60, 25, 90]], "float32")
+    yield Case((wide, row(0.5, -0.5, 1, -1), (40, 120)), about="a box far to the right in a wide picture")
+    yield Case((tall, row(0.5, -0.5, -1, 1), (120, 40)), about="a box far down in a high picture")
     for count in (1, 3, 8):
         corner = rng.integers(0, 60, (count, 2))
         anchors = np.concatenate([corner, corner + rng.integers(10, 50, (count, 2))], axis=1).astype("float32")

@@ -86,7 +86,7 @@ def test_the_detector_of_the_lesson_is_that_of_the_weights():
     line = next(line for line in source.splitlines() if line.startswith("backbone = models.ResNet(18, (48"))
     parts = source[source.index(line) :].split("\n")[:2]
     names = {"models": models, "detection": detection, "shape": {"scales": (1, 1.41), "ratios": (0.6, 1.6)}}
-    assert 'shape = {"scales": (1, 1.41), "ratios": (0.6, 1.6)}' in source
+    assert 'shape = [(12, 12), (6, 6)], {"scales": (1, 1.41), "ratios": (0.6, 1.6)}' in source
     exec("\n".join(parts), names)
     theirs, ours = names["detector"].model, crowns.scene_detector(weights=None).model
     assert [(v.path, tuple(v.shape)) for v in theirs.weights] == [(v.path, tuple(v.shape)) for v in ours.weights]
