@@ -546,128 +546,217 @@ NMS = FunctionExercise(
 )
 
 
-# 11.6 Which stride sees it? -------------------------------------------------------------------------------------------
+# 11.6 Back to boxes ---------------------------------------------------------------------------------------------------
+
+UNITS = np.array([0.1, 0.1, 0.2, 0.2])
 
 
-def coarsest(side, strides, least=0.5):
+def to_boxes(anchors, offsets, size):
     """The reference answer."""
-    return _coarsest(side, strides, least)
+    return _to_boxes(anchors, offsets, size)
 
 
-def _overlap_of_shift(side: float, shift: float) -> float:
-    """IoU of a square with itself, moved by ``shift`` in both directions."""
-    shared = max(side - shift, 0.0) ** 2
-    return shared / (2 * side**2 - shared)
+def _middles(anchors: np.ndarray) -> np.ndarray:
+    return (anchors[:, :2] + anchors[:, 2:]) / 2
 
 
-def _coarsest(
-    side,
-    strides,
-    least,
-    shift: Callable[[float], float] = lambda stride: stride / 2,
-    overlap: Callable[[float, float], float] = _overlap_of_shift,
-    fits: Callable[[float, float], bool] = lambda value, least: value >= least,
-    choose: Callable = max,
-    refuse: bool = True,
-) -> float:
-    """The choice with one of its parts exchanged."""
-    able = [stride for stride in strides if fits(overlap(side, shift(stride)), least)]
-    if not able:
-        if refuse:
-            raise ValueError("no stride is fine enough")
-        return None
-    return choose(able)
+def _clipped(boxes: np.ndarray, size) -> np.ndarray:
+    return np.clip(boxes, 0, [size[1], size[0], size[1], size[0]])
 
 
-def _one_direction(side: float, shift: float) -> float:
-    shared = max(side - shift, 0.0) * side
-    return shared / (2 * side**2 - shared)
+def _as_corners(middle: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    return np.concatenate([middle - sides / 2, middle + sides / 2], axis=1)
 
 
-def _share_of_object(side: float, shift: float) -> float:
-    return max(side - shift, 0.0) ** 2 / side**2
+def _to_boxes(
+    anchors,
+    offsets,
+    size,
+    units: Callable[[np.ndarray], np.ndarray] = lambda offsets: offsets * UNITS,
+    start: Callable[[np.ndarray], np.ndarray] = _middles,
+    moved_by: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda sides, grown: sides,
+    growth: Callable[[np.ndarray], np.ndarray] = np.exp,
+    corners: Callable[[np.ndarray, np.ndarray], np.ndarray] = _as_corners,
+    clip: Callable[[np.ndarray, object], np.ndarray] = _clipped,
+) -> np.ndarray:
+    """The boxes with one of the parts exchanged."""
+    anchors, t = np.asarray(anchors, float), units(np.asarray(offsets, float))
+    sides = anchors[:, 2:] - anchors[:, :2]
+    with np.errstate(all="ignore"):
+        grown = sides * growth(t[:, 2:])
+        middle = start(anchors) + t[:, :2] * moved_by(sides, grown)
+        return clip(corners(middle, grown), size)
 
 
-def _unheld(side: float, shift: float) -> float:
-    shared = (side - shift) ** 2
-    return shared / (2 * side**2 - shared)
+def _clipped_before(anchors, offsets, size):
+    """The middle is held inside the picture, and not the box."""
+    height, width = size
+    return _to_boxes(
+        anchors,
+        offsets,
+        size,
+        corners=lambda middle, sides: _as_corners(np.clip(middle, 0, [width, height]), sides),
+        clip=lambda boxes, size: boxes,
+    )
 
 
-def _stride_cases(rng: np.random.Generator) -> Iterator[Case]:
-    strides = [4, 8, 16, 32]
-    yield Case((45.0, strides, 0.5), about="an object of 45 pixels")
-    yield Case((24.0, strides, 0.5), about="an object of 24 pixels")
-    yield Case((30.0, [8, 4, 32, 16], 0.5), about="strides in another order")
-    yield Case((24.0, strides, 0.3), about="a match at 0.3")
-    yield Case((200.0, strides, 0.5), about="a large object")
-    for side in (14.0, 26.0, 50.0, 95.0):
-        yield Case((side, strides, 0.5), about=f"an object of {side:g} pixels")
-    for side in rng.uniform(11, 120, 3).round(1):
-        yield Case((float(side), [2, *strides, 64], 0.6), about=f"an object of {side:g} pixels, a match at 0.6")
-    yield Case((8.0, [2, *strides], 0.5), about="an object of 8 pixels, a quarter of the coarsest stride")
-    yield Case((24.0, strides), about="`least` is not given, which means 0.5")
-    # A quarter of the area is shared: 1/4 and 7/4 are exact, so each formula gives the float next to 1/7.
-    yield Case((16.0, [16], 1 / 7), about="an IoU of exactly the least")
-    yield Case((3.0, strides, 0.5), raises=ValueError, about="an object of 3 pixels")
-    yield Case((18.0, [5, 7, 9], 0.5), about="odd strides")
-    yield Case((1.0, [32], 0.5), raises=ValueError, about="an object of one pixel")
-    yield Case((2.0, [32], 0.5), raises=ValueError, about="an object of 2 pixels, far smaller than the stride")
+def _decode_cases(rng: np.random.Generator) -> Iterator[Case]:
+    anchor = np.array([[10, 10, 30, 40]], "float32")
+
+    def row(*values: float) -> np.ndarray:
+        return np.array([values], "float32")
+
+    yield Case((anchor, row(2, 0, 0, 0), (100, 100)), about="the example of the exercise")
+    yield Case((anchor, row(0, 0, 0, 0), (100, 100)), about="offsets of 0: the anchor itself")
+    yield Case((anchor, row(0, 1.5, 0, 0), (100, 100)), about="an anchor that moves down only")
+    yield Case((anchor, row(0, 0, 2, 0), (100, 100)), about="an anchor that becomes wider only")
+    yield Case((anchor, row(0, 0, 0, -3), (100, 100)), about="an anchor that becomes lower only")
+    yield Case((anchor, row(3, -1, 1, 2), (100, 100)), about="an anchor that moves and grows")
+    yield Case((anchor, row(2, 0, 0, 0), (35, 30)), about="the example in a picture of height 35 and width 30")
+    yield Case((anchor, row(-8, 0, 0, 0), (60, 50)), about="a box that begins left of the picture")
+    yield Case((anchor, row(0, -6, 0, 0), (60, 50)), about="a box that begins above the picture")
+    yield Case((anchor + 40, row(1, 1, 3, 3), (90, 70)), about="a box that ends right of the picture and below it")
+    wide, tall = np.array([[60, 5, 90, 25]], "float32"), np.array([[5, 60, 25, 90]], "float32")
+    yield Case((wide, row(0.5, -0.5, 1, -1), (40, 120)), about="a box far to the right in a wide picture")
+    yield Case((tall, row(0.5, -0.5, -1, 1), (120, 40)), about="a box far down in a high picture")
+    for count in (1, 3, 8):
+        corner = rng.integers(0, 60, (count, 2))
+        anchors = np.concatenate([corner, corner + rng.integers(10, 50, (count, 2))], axis=1).astype("float32")
+        offsets = rng.normal(0, 2, (count, 4)).astype("float32")
+        yield Case((anchors, offsets, (400, 300)), about=f"{count} anchors in a large picture")
+        yield Case((anchors, offsets, (64, 96)), about=f"{count} anchors, cut at the borders")
+    yield Case((np.zeros((0, 4), "float32"), np.zeros((0, 4), "float32"), (60, 50)), about="no anchor")
 
 
-STRIDE = FunctionExercise(
+BOXES = FunctionExercise(
     "11.6",
-    "Which stride sees it?",
-    reference=coarsest,
-    cases=_stride_cases,
+    "Back to boxes",
+    reference=to_boxes,
+    cases=_decode_cases,
     misconceptions=(
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, shift=lambda stride: stride),
-            "The nearest anchor is never a whole stride away: half of one is the worst in each direction.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, units=lambda offsets: offsets),
+            "The offsets were divided by 0.1, 0.1, 0.2, 0.2 before the network learnt them. The way back multiplies.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, shift=lambda stride: stride / 4),
-            "You move by a quarter of the stride. An object may lie in the middle between two anchors.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, units=lambda offsets: offsets / UNITS),
+            "The offsets are divided once more. They were divided by 0.1, 0.1, 0.2, 0.2: the way back multiplies.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_one_direction),
-            "You move in one direction only. The worst object lies between the anchors in both.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, units=lambda offsets: offsets * 0.1),
+            "All four are multiplied by 0.1. The last two are in units of 0.2.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_share_of_object),
-            "You divide the shared area by the area of the object. IoU divides by what both cover together.",
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, units=lambda offsets: offsets * UNITS[::-1]
+            ),
+            "The units have changed places: 0.1 for the centre, 0.2 for the sides.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, overlap=_unheld),
-            "If the shift is larger than the object, the two do not meet. The square of a negative side is positive: "
-            "hold it at 0.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, growth=lambda t: t),
+            "The last two offsets are logarithms of a ratio. What undoes a logarithm?",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, choose=min),
-            "That is the finest stride that fits. The coarsest is asked for, since it costs least.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, growth=lambda t: 1 + t),
+            "The side grows by a share of itself. The last two offsets are logarithms: `np.exp` undoes them.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, choose=lambda able: able[-1]),
-            "The strides need not stand in order: take the largest of those that fit.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, growth=lambda t: 1 + 0 * t),
+            "The sides stay those of the anchor. The last two offsets change them.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, fits=lambda value, least: value > least),
-            "An IoU of exactly `least` is enough.",
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, start=lambda anchors: anchors[:, :2]),
+            "You start at the upper left corner of the anchor. The offsets move its *centre*.",
         ),
         Misconception(
-            lambda side, strides, least=0.5: _coarsest(side, strides, least, refuse=False),
-            "If no stride is fine enough, there is none to return. Raise a ValueError.",
+            lambda anchors, offsets, size: _to_boxes(
+                anchors,
+                offsets,
+                size,
+                start=lambda anchors: anchors[:, :2],
+                corners=lambda corner, sides: np.concatenate([corner, corner + sides], axis=1),
+            ),
+            "You move the upper left corner, and let the box grow from there. The offsets move the *centre*, and the "
+            "box grows around it.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, corners=lambda middle, sides: np.concatenate([middle, middle + sides], axis=1)
+            ),
+            "The box begins at the new centre. It lies around it: half a side on each hand.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors,
+                offsets,
+                size,
+                corners=lambda middle, sides: np.concatenate([middle - sides, middle + sides], axis=1),
+            ),
+            "A whole side on each hand of the centre makes the box twice as large. Half a side.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, moved_by=lambda sides, grown: grown),
+            "The centre moves by shares of the *new* sides. The formula divides by those of the anchor.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, moved_by=lambda sides, grown: np.ones_like(sides)
+            ),
+            "The centre moves by pixels. The offsets are shares of the anchor's sides.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, moved_by=lambda sides, grown: sides[:, ::-1]
+            ),
+            "The centre moves sideways by shares of the height, and down by shares of the width. It is the other way.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(anchors, offsets, size, clip=lambda boxes, size: boxes),
+            "A box that reaches out of the picture is not cut.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, clip=lambda boxes, size: _clipped(boxes, (size[1], size[0]))
+            ),
+            "The borders have changed places: `size` is (height, width), and a box begins with x.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors, offsets, size, clip=lambda boxes, size: np.maximum(boxes, 0)
+            ),
+            "The box is cut on the left and above. It may reach out on the right and below, too.",
+        ),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors,
+                offsets,
+                size,
+                clip=lambda boxes, size: np.minimum(boxes, [size[1], size[0], size[1], size[0]]),
+            ),
+            "The box is cut on the right and below. It may begin left of the picture or above it, too.",
+        ),
+        Misconception(_clipped_before, "The centre is held inside the picture. It is the *box* that is cut."),
+        Misconception(
+            lambda anchors, offsets, size: _to_boxes(
+                anchors,
+                offsets,
+                size,
+                corners=lambda middle, sides: np.concatenate([middle, sides], axis=1),
+                clip=lambda boxes, size: boxes,
+            ),
+            "These are centre and sides. The two corners are asked for: $(x_1, y_1, x_2, y_2)$.",
         ),
     ),
     hints=(
-        "Put the anchor where the object is, then move it by half a stride to the right and half a stride down. What "
-        "do the two still share?",
-        "The shared part is a square of `side - stride / 2`, and nothing if that is below 0. The union is two squares "
-        "minus the shared part.",
-        "Keep the strides whose IoU is at least `least`, and take the largest.",
+        "The formulas of part 3 give the offsets of a box. Solve each of them for x, y, w and h. What comes first: the "
+        "units, or the formula?",
+        "Centre and sides of an anchor: `(anchors[:, :2] + anchors[:, 2:]) / 2` and `anchors[:, 2:] - anchors[:, :2]`. "
+        "The centre moves by shares of the sides, the sides grow by `np.exp`.",
+        "From centre and sides back to corners: half a side on each hand. `np.clip` takes an array of upper limits, "
+        "`[width, height, width, height]`.",
     ),
-    remark="For an IoU of 0.5 the stride may be at most 0.37 of the object's side. Objects of 12 pixels need a stride "
-    "of 4, and 32 is for those of 90 and more.",
+    remark="In the library: detection.decode and detection.clip; ssdlite.decode for the network of this part.",
 )
 
 
-EXERCISES = [IOU, ASSIGN, NMS, AP, COST, STRIDE]
+EXERCISES = [IOU, ASSIGN, NMS, AP, COST, BOXES]

@@ -77,6 +77,9 @@ def _outline(ax: Axes, boxes: Sequence, colour: str, style: str, texts: Sequence
     """Boxes on a white ground line, so that they are seen on anything, each with its text inside its upper left."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     boxes = np.asarray(boxes, float).reshape(-1, 4)
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    line_height = 11 / 72 / inches * (bottom - top)  # of a text, in pixels of the picture
+    taken: list[tuple[float, float]] = []
     for number in np.argsort(-(boxes[:, 2:] - boxes[:, :2]).prod(axis=1), kind="stable"):  # small ones lie on top
         x1, y1, x2, y2 = boxes[number]
         for line, width, kind in (("white", 2.6, "-"), (colour, 1.5, style)):
@@ -86,9 +89,13 @@ def _outline(ax: Axes, boxes: Sequence, colour: str, style: str, texts: Sequence
         if texts is not None:
             # Near the right border a text would be cut off, and at the upper one it would hide those of other boxes.
             turned, below = x1 > left + 0.6 * (right - left), y1 < top + 0.04 * (bottom - top)
+            x, y = x2 if turned else x1, y2 if below else y1
+            while any(abs(x - a) < 0.3 * (right - left) and abs(y - b) < 0.9 * line_height for a, b in taken):
+                y += -line_height if below else line_height  # two texts at one place: one stands under the other
+            taken.append((x, y))
             ax.text(
-                x2 if turned else x1,
-                y2 if below else y1,
+                x,
+                y,
                 texts[number],
                 fontsize=7,
                 color="white",

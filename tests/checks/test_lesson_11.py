@@ -110,27 +110,23 @@ def cheapest(scores, correct, positives, miss, alarm):
 """)
 
 
-def stride(
-    moved: str = "stride / 2",
-    shared: str = "max(side - moved, 0) ** 2",
-    iou: str = "shared / (2 * side**2 - shared)",
-    fits: str = "iou >= least",
-    choice: str = "max(able)",
-    none: str = "raise ValueError('too small')",
+def decoded(
+    t: str = "offsets * np.array([0.1, 0.1, 0.2, 0.2])",
+    middle: str = "(anchors[:, :2] + anchors[:, 2:]) / 2 + t[:, :2] * sides",
+    grown: str = "sides * np.exp(t[:, 2:])",
+    boxes: str = "np.concatenate([middle - grown / 2, middle + grown / 2], axis=1)",
+    result: str = "np.clip(boxes, 0, [width, height, width, height])",
 ) -> cell:
     """An answer to 11.6 from its parts."""
     return cell(f"""
-def coarsest(side, strides, least=0.5):
-    able = []
-    for stride in strides:
-        moved = {moved}
-        shared = {shared}
-        iou = {iou}
-        if {fits}:
-            able.append(stride)
-    if not able:
-        {none}
-    return {choice}
+def to_boxes(anchors, offsets, size):
+    height, width = size
+    t = {t}
+    sides = anchors[:, 2:] - anchors[:, :2]
+    grown = {grown}
+    middle = {middle}
+    boxes = {boxes}
+    return {result}
 """)
 
 
@@ -308,16 +304,41 @@ def suppress(boxes, scores, threshold):
         (threshold(missed="positives - taken.sum()"), "Only the correct ones are"),
     ],
     "11.6": [
-        (stride(moved="stride"), "half of one is the worst"),
-        (stride(moved="stride / 4"), "in the middle between two anchors"),
-        (stride(shared="max(side - moved, 0) * side"), "one direction only"),
-        (stride(iou="shared / side**2"), "what both cover together"),
-        (stride(shared="(side - moved) ** 2"), "The square of a negative side is positive"),
-        (stride(choice="min(able)"), "The coarsest is asked for"),
-        (stride(choice="able[-1]"), "need not stand in order"),
-        (stride(fits="iou > least"), "exactly `least` is enough"),
-        (stride(none="return None"), "Raise a ValueError"),
-        (stride(fits="iou > least"), "exactly `least` is enough"),
+        (decoded(t="offsets"), "The way back multiplies"),
+        (decoded(t="offsets / np.array([0.1, 0.1, 0.2, 0.2])"), "divided once more"),
+        (decoded(t="offsets * 0.1"), "in units of 0.2"),
+        (decoded(t="offsets * np.array([0.2, 0.2, 0.1, 0.1])"), "The units have changed places"),
+        (decoded(grown="sides * t[:, 2:]"), "What undoes a logarithm"),
+        (decoded(grown="sides * (1 + t[:, 2:])"), "a share of itself"),
+        (decoded(grown="sides"), "The sides stay those of the anchor"),
+        (decoded(middle="anchors[:, :2] + t[:, :2] * sides"), "You start at the upper left corner"),
+        (
+            decoded(
+                middle="anchors[:, :2] + t[:, :2] * sides",
+                boxes="np.concatenate([middle, middle + grown], axis=1)",
+            ),
+            "let the box grow from there",
+        ),
+        (decoded(boxes="np.concatenate([middle, middle + grown], axis=1)"), "begins at the new centre"),
+        (decoded(boxes="np.concatenate([middle - grown, middle + grown], axis=1)"), "twice as large"),
+        (decoded(middle="(anchors[:, :2] + anchors[:, 2:]) / 2 + t[:, :2] * grown"), "shares of the *new* sides"),
+        (decoded(middle="(anchors[:, :2] + anchors[:, 2:]) / 2 + t[:, :2]"), "moves by pixels"),
+        (
+            decoded(middle="(anchors[:, :2] + anchors[:, 2:]) / 2 + t[:, :2] * sides[:, ::-1]"),
+            "sideways by shares of the height",
+        ),
+        (decoded(result="boxes"), "is not cut"),
+        (decoded(result="np.clip(boxes, 0, [height, width, height, width])"), "The borders have changed places"),
+        (decoded(result="np.maximum(boxes, 0)"), "cut on the left and above"),
+        (decoded(result="np.minimum(boxes, [width, height, width, height])"), "cut on the right and below"),
+        (
+            decoded(
+                middle="np.clip((anchors[:, :2] + anchors[:, 2:]) / 2 + t[:, :2] * sides, 0, [width, height])",
+                result="boxes",
+            ),
+            "It is the *box* that is cut",
+        ),
+        (decoded(boxes="np.concatenate([middle, grown], axis=1)", result="boxes"), "These are centre and sides"),
     ],
 }
 EQUIVALENT = {
@@ -417,21 +438,20 @@ def suppress(boxes, scores, threshold):
     ],
     "11.6": [
         cell("""
-            def coarsest(side, strides, least=0.5):
-                for stride in sorted(strides, reverse=True):
-                    box = np.array([[0, 0, side, side]], float)
-                    if detection.iou(box, box + stride / 2)[0, 0] >= least:
-                        return stride
-                raise ValueError("none")
+            def to_boxes(anchors, offsets, size):
+                return detection.clip(detection.decode(anchors, offsets), size)
         """),
         cell("""
-def coarsest(side, strides, least=0.5):
-    share = {stride: max(1 - stride / (2 * side), 0) ** 2 for stride in strides}
-    fine = [stride for stride in strides if share[stride] and 1 / (2 / share[stride] - 1) >= least]
-    if fine:
-        return float(sorted(fine)[-1])
-    raise ValueError("none")
-"""),
+            def to_boxes(anchors, offsets, size):
+                answers = []
+                for (x1, y1, x2, y2), (a, b, c, d) in zip(anchors.tolist(), offsets.tolist()):
+                    w, h = x2 - x1, y2 - y1
+                    x, y = x1 + w / 2 + 0.1 * a * w, y1 + h / 2 + 0.1 * b * h
+                    w, h = w * np.e ** (c / 5), h * np.e ** (d / 5)
+                    corners = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+                    answers.append([min(max(v, 0), size[1 - k % 2]) for k, v in enumerate(corners)])
+                return np.array(answers).reshape(-1, 4)
+        """),
     ],
 }
 

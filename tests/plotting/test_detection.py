@@ -40,6 +40,16 @@ def test_boxes_stand_where_they_are_the_small_ones_on_top(shown):
         plotting.boxes_on([PICTURE, PICTURE], [[], []], titles=["one"], alt="x")
 
 
+def test_texts_of_boxes_at_one_place_stand_one_under_the_other(shown):
+    boxes = [(10, 12, 30, 30), (10, 12, 31, 30), (10.5, 12.5, 31, 31)]
+    plotting.boxes_on([PICTURE], [boxes], texts=[["top 0.6", "bag 0.5", "boot 0.4"]], alt="boxes")
+    (figure, _) = shown[0]
+    (axes,) = figure.axes
+    figure.canvas.draw()
+    places = [text.get_window_extent() for text in axes.texts]
+    assert not any(one.overlaps(other) for i, one in enumerate(places) for other in places[:i])
+
+
 def test_anchors_of_each_level_have_their_panel(shown):
     grid = detection.anchor_grid((40, 60), [(4, 6), (2, 3)], [10, 20])
     match = np.full(len(grid), -1)
