@@ -241,6 +241,10 @@ def _layer_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         ([("good", 32, 180, 200), ("worse", 16, 120, 200)], 64, 20, 0.25), about="a layer after which it gets worse"
     )
+    yield Case(
+        ([("fine", 56, 20, 100), ("coarse", 7, 90, 100)], 224, 20, 0.25), about="a fine map that hits less than a guess"
+    )
+    yield Case(([("a", 16, 1, 3), ("b", 16, 1, 4)], 64, 10, 0.3), about="three questions, one of which is a hit")
     yield Case(([("a", 56, 112, 400), ("b", 14, 112, 400)], 224, 40, 0.25), about="28 % of 400 questions")
     places = [int(value) for value in rng.permutation([64, 32, 16, 8])]
     drawn = [(f"layer{k}", p, int(rng.integers(30, 200)), 200) for k, p in enumerate(places)]
@@ -255,8 +259,8 @@ WHICH_LAYER = FunctionExercise(
     misconceptions=(
         Misconception(
             _with(fine=lambda between: True),
-            "You take the one that points best, and its map may be too coarse: count how many of its places lie between "
-            "the two centres.",
+            "You take the one that points best, and its map may be too coarse: count how many of its places lie "
+            "between the two centres.",
         ),
         Misconception(
             _with(points=lambda share, chance, n: True),
@@ -264,8 +268,8 @@ WHICH_LAYER = FunctionExercise(
         ),
         Misconception(
             _with(points=lambda share, chance, n: share > chance),
-            "Above `chance`, but by luck perhaps: of few questions a guess hits more now and then. Ask for two standard "
-            "errors more.",
+            "Above `chance`, but by luck perhaps: of few questions a guess hits more now and then. Ask for two "
+            "standard errors more.",
         ),
         Misconception(
             _with(points=lambda share, chance, n: share > chance + np.sqrt(chance * (1 - chance) / n)),
@@ -318,9 +322,9 @@ WHICH_LAYER = FunctionExercise(
     hints=(
         "Two questions for each layer: is it fine enough, and does it point? Then a maximum over those that are left.",
         "A place is `width / places` pixels wide, so the centres are `apart * places / width` places apart.",
-        "Keep the best share so far and its name, and let an equal share replace it: the list runs towards the scores.",
+        "Keep the best share so far and its name; an equal share replaces it, since the list runs towards the scores.",
     ),
-    remark="The numbers of part 3 would do as `layers`. Where no layer is fine enough, show the network a larger picture.",
+    remark="The numbers of part 3 would do as `layers`. Where none is fine enough, show the network a larger picture.",
 )
 
 

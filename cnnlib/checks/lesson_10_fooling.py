@@ -40,14 +40,12 @@ class Gradient:
 
 
 def _check(answer, rng: np.random.Generator) -> None:
-    from cnnlib.models import efficientnet_lite
-
     if not callable(answer):
         raise Wrong("The check needs the function itself: `.check(fool)`, without brackets.")
-    names, label = WISHES[int(rng.integers(len(WISHES)))]
-    image = efficientnet_lite.preprocess(datasets.photograph(names, size=SIDE)[None])[0]
+    name, label = WISHES[int(rng.integers(len(WISHES)))]
+    image = (datasets.photograph(name, size=SIDE).astype("float32") - 127) / 128
     for most in (0.05, 0.03):
-        _one(answer, names, image, label, most)
+        _one(answer, name, image, label, most)
 
 
 def _one(answer, name: str, image: np.ndarray, label: int, most: float) -> None:
@@ -69,13 +67,14 @@ def _one(answer, name: str, image: np.ndarray, label: int, most: float) -> None:
     far = float(np.abs(found - image).max())
     if far > most + 1e-4:
         raise Wrong(
-            f"The image differs by up to {far:.3f} at a pixel; {most} is the most. Each step may be small and all of them "
-            "together not: after each, clip to the given image plus and minus `most`.",
+            f"The image differs by up to {far:.3f} at a pixel; {most} is the most. Each step may be small and all of "
+            "them together not: after each, clip to the given image plus and minus `most`.",
             tried=tried,
         )
     if found.min() < LOW - 1e-4 or found.max() > HIGH + 1e-4:
         raise Wrong(
-            f"Values from {found.min():.3f} to {found.max():.3f}: no photograph has them. Clip to `low` and `high` as well.",
+            f"Values from {found.min():.3f} to {found.max():.3f}: no photograph has them. Clip to `low` and `high` as "
+            "well.",
             tried=tried,
         )
     if gradient.calls > CALLS:
@@ -100,21 +99,21 @@ def _is_fooled(found, image, label: int, gradient: Gradient, far: float, most: f
         )
     if far < most / 2:
         raise Wrong(
-            f"That is the right way, and too short: the largest change of a pixel is {far:.2g}, and {most} is allowed. Only "
-            "the direction of a gradient tells, not its length: take its signs, or divide it by its largest value.",
+            f"That is the right way, and too short: the largest change of a pixel is {far:.2g}, and {most} is allowed. "
+            "Only the direction of a gradient tells, not its length: take its signs, or divide by its largest value.",
             tried=tried,
             came=came,
         )
     if gradient.calls <= 2:
         raise Wrong(
-            f"After {gradient.calls} calls it is not there yet. The gradient turns on the way: take smaller steps, and ask "
-            "anew after each.",
+            f"After {gradient.calls} calls it is not there yet. The gradient turns on the way: take smaller steps, and "
+            "ask anew after each.",
             tried=tried,
             came=came,
         )
     raise Wrong(
-        "The image is not called `label` with a probability of one half. Do all pixels use what `most` allows? Signs move "
-        "every pixel, the gradient itself hardly any. And is the step large enough to come that far in ten?",
+        "The image is not called `label` with a probability of one half. Do all pixels use what `most` allows? Signs "
+        "move every pixel, the gradient itself hardly any. And is the step large enough to come that far in ten?",
         tried=tried,
         came=came,
     )

@@ -1,4 +1,4 @@
-"""The checks of exercises 10.5 and 10.6: the place where maps agree, and three networks of which one has a shortcut."""
+"""The checks of exercises 10.5 and 10.6: where maps agree, and three networks of which one has a shortcut."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from cnnlib.exercises.compare import Opaque
 from cnnlib.exercises.kinds import Case, FunctionExercise, Misconception, ValueExercise, Wrong
-
 
 # 10.5 Catch the shortcut ----------------------------------------------------------------------------------------------
 
@@ -193,8 +192,8 @@ def _same_case(came: object, expected: object) -> bool:
     near = max(abs(row - ROW), abs(column - COLUMN)) <= 1
     if name != "b":
         raise Wrong(
-            f"Network {name!r} is honest. Cover any square of four pixels: how many of its 200 answers change? Compare the "
-            "three networks, not the places of one."
+            f"Network {name!r} is honest. Cover any square of four pixels: how many of its 200 answers change? Compare "
+            "the three networks, not the places of one."
         )
     if near:
         return (row, column) == (ROW, COLUMN) or _beside()
@@ -203,8 +202,8 @@ def _same_case(came: object, expected: object) -> bool:
     if max(abs(2 * row - 7), abs(2 * column - 7)) <= 3:
         raise Wrong("The network is right, the place is not. In the middle stand the animals, for any network.")
     raise Wrong(
-        "The network is right, the square is not. Cover each of the 64 and count the answers that change; from a place of "
-        "the maps, a square comes by way of the pixels that the place looks at."
+        "The network is right, the square is not. Cover each of the 64 and count the answers that change; from a place "
+        "of the maps, a square comes by way of the pixels that the place looks at."
     )
 
 
@@ -221,11 +220,11 @@ UNKNOWN = ValueExercise(
     expected={"network": "b", "row": ROW, "column": COLUMN},
     compare=_same_case,
     hints=(
-        '`explain.grad_cam(network, case.pictures, 1, layer="last_maps")`, then `hot_spot`. An honest network looks at '
+        "`explain.grad_cam(network, case.pictures, 1, layer='last_maps')`, then `hot_spot`. An honest network looks at "
         "animals, which are at no one place.",
         "Two steps of the maps are four pixels: a place looks at five pixels, from twice its number on.",
         "To settle it: a copy of the pictures with a square set to 0.5, `predict_on_batch` of both, `argmax`, and the "
         "share of answers that differ. Try all 64 squares.",
     ),
-    remark="One square of 64 turns a fifth of its answers. With a label you would have had a test set; without one, this.",
+    remark="One square of 64 turns a fifth of its answers. With labels you would have a test set; without them, this.",
 )
