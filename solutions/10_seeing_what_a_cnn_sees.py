@@ -146,7 +146,7 @@ steps = Experiment("10_steps")
 logits = keras.Model(lite.input, lite.get_layer("logits").output)
 with_cup, grey = logits.predict_on_batch(np.concatenate([x[one], 0 * x[one]]))[:, coffee]
 sums = {"8": shares.sum()}
-for count in steps.pick(stored=(16, 32, 64, 128), live=()):
+for count in steps.pick(stored=(16, 32, 64), live=()):
     sums[str(count)] = explain.integrated_gradients(lite, x[one], coffee, steps=count, batch_size=1).sum()
 steps.keep(**{count: total / (with_cup - grey) for count, total in sums.items()})
 reveal("10.b", 100 * steps.live["8"])
@@ -281,9 +281,7 @@ corners = np.tile([(0, 0, 32, 32), (32, 0, 64, 32), (0, 32, 32, 64), (32, 32, 64
 wide = models.CifarResNet(depth=20, input_shape=(64, 64, 3))
 wide.trainable = False
 datasets.load_weights(wide, "resnet20_cifar10")
-stages = pointing.pick(
-    stored=("stage1_3", "stage2_1", "stage2_3", "stage3_1", "stage3_2", "stage3_3"), live=("stage3_3",)
-)
+stages = pointing.pick(stored=("stage1_3", "stage2_3", "stage3_2", "stage3_3"), live=("stage3_3",))
 answered = {
     **{f"{name}_relu": explain.grad_cam(wide, questions, labels, f"{name}_relu", batch_size=20) for name in stages},
     "Grad-CAM++": explain.grad_cam(wide, questions, labels, "stage3_3_relu", plus_plus=True, batch_size=20),
@@ -450,7 +448,7 @@ plotting.laid_over(
 
 # %% [markdown]
 # One picture proves little. The same with the small ResNet, shuffled from the scores down to the first convolution,
-# its batch normalisation too: thirty test pictures here, a hundred in each stored run. Some maps of a shuffled network
+# its batch normalisation too: thirty test pictures here, sixty in each stored run. Some maps of a shuffled network
 # are 0 everywhere. Such a **blank map** has no order of places to compare; it is counted, and left out of the mean.
 #
 # **Predict**: with all weights shuffled, which of the three maps is most like its original?
@@ -459,12 +457,10 @@ plotting.laid_over(
 predict("10.e", "Which keeps most of its order?", choices=["saliency", "picture x gradient", "Grad-CAM"])
 
 # %% jupyter={"source_hidden": true}
-# A hundred pictures, with batch normalisation shuffled and with it kept, are for the stored runs.
+# Sixty pictures, with batch normalisation shuffled and with it kept, are for the stored runs.
 randomised = Experiment("10_randomised")
-chosen, named = (
-    cifar.x_test[: randomised.pick(stored=100, live=30)],
-    cifar.y_test[: randomised.pick(stored=100, live=30)],
-)
+count = randomised.pick(stored=60, live=30)
+chosen, named = cifar.x_test[:count], cifar.y_test[:count]
 order, last = ("logits", "stage3", "stage2", "stage1", "stem"), "stage3_3_relu"
 learnt = three_maps(small, chosen, named, last, 10)
 for way in randomised.pick(stored=("shuffled", "normalisation kept"), live=("shuffled",)):
@@ -630,7 +626,8 @@ claim("on the collection it has more than 95 %", promised > 0.95)
 
 # %% [markdown]
 # The validation set was split off by chance, as always. Ship it? You would find out in the field, or from Grad-CAM on
-# the validation set, before anybody has a clean picture. The stamp covers 4 of the 64 places of the last maps, a sixteenth.
+# the validation set, before anybody has a clean picture. The stamp covers 4 of the 64 places of the last maps, a
+# sixteenth.
 #
 # **Predict**: the accuracy on the test pictures, which bear no stamp. (And on test pictures where the *dogs* bear it?)
 
@@ -839,7 +836,7 @@ def in_squares(pictures, side, order):
 
 
 def kept_in_squares(name, channels, pictures):
-    """For squares of four sizes, the share of its response that a channel keeps; that to noise counts as 0."""
+    """For squares of three sizes, the share of its response that a channel keeps; that to noise counts as 0."""
     inside = keras.Model(canvas.input, canvas.get_layer(name).output)
 
     def response(pictures):
@@ -847,7 +844,7 @@ def kept_in_squares(name, channels, pictures):
         return float(maps[np.arange(len(channels)), channels].mean())
 
     noise, keeps = response(rng.normal(0, 0.1, pictures.shape).astype("float32")), []
-    for width in (8, 16, 32, 48):
+    for width in (8, 16, 32):
         orders = [rng.permutation((side // width) ** 2) for _ in range(4)]
         cut = np.mean([response(in_squares(pictures, width, order)) for order in orders])
         keeps.append((cut - noise) / (response(pictures) - noise))
@@ -856,8 +853,8 @@ def kept_in_squares(name, channels, pictures):
 
 # %%
 hierarchy = Experiment("10_hierarchy")
-everywhere = ("stem_relu6", "block2b_add", "block3b_add", "block5c_add", "block6d_add", "head_bn")
-which, each, side = hierarchy.pick(stored=(everywhere, 8, 96), live=(everywhere[1:4], 4, 64))
+everywhere = ("stem_relu6", "block2b_add", "block3b_add", "block5c_add", "head_bn")
+which, each, side = hierarchy.pick(stored=(everywhere, 6, 96), live=(everywhere[1:4], 4, 64))
 canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(side, side, 3))
 canvas.trainable = False
 low, high = -127 / 128, 1.0  # the range of a preprocessed picture
@@ -895,7 +892,7 @@ plotting.bars(
     xlabel="response kept, in shuffled squares of 16 pixels",
     limits=(0, 1.15),
     form="{:.2f}",
-    alt="Response kept: all in the stem, less and less from block to block, little in the last two.",
+    alt="Response kept: all in the stem, less and less from block to block, little in the last.",
 )
 claim("x", True)
 
