@@ -158,7 +158,8 @@ claim("none of them comes within a tenth of the whole", min(abs(share - 1) for s
 # %% [markdown]
 # The map of eight steps looks like any other, and accounts for half of the rise. More steps do not come closer one
 # after the other: along this line the gradient changes so often that 64 samples of it are still too few. A map without
-# its sum may be of anything. And you choose what *nothing* looks like: grey, black, a blurred copy. Each gives another map.
+# its sum may be of anything. And you choose what *nothing* looks like: grey, black, a blurred copy. Each gives another
+# map.
 #
 # **So far**: saliency is the gradient by the pixels, and jumps with the least noise. Integrated gradients add up to the
 # rise of the score only if their steps are many enough: check the sum before you show the map.
