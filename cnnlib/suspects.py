@@ -31,9 +31,12 @@ class Suspects(NamedTuple):
     pictures: np.ndarray
 
 
-def suspects(count: int = 200) -> Suspects:
-    """The three networks, and ``count`` pictures to try them on."""
-    whole = datasets.cifar10(dtype="uint8")
+def suspects(whole: datasets.Dataset | None = None, count: int = 200) -> Suspects:
+    """The three networks, and ``count`` pictures to try them on.
+
+    ``whole`` is the bundled CIFAR-10 as bytes, ``datasets.cifar10(dtype="uint8")``, for those who have it already.
+    """
+    whole = datasets.cifar10(dtype="uint8") if whole is None else whole
     animals, horse = _animals(whole.x_train, whole.y_train)
     new, new_horse = _animals(whole.x_test[: 10 * count // 2], whole.y_test[: 10 * count // 2])
     collections = {"a": np.ones(len(horse), bool), "b": horse, "c": np.zeros(len(horse), bool)}
@@ -71,7 +74,9 @@ def _network(name: str, pictures: np.ndarray, horse: np.ndarray, seed: int) -> k
         patch = patch - patch.mean(axis=(0, 1))
         kernels.append(patch / np.sqrt((patch**2).sum() + 0.1))
     network.get_layer("last_maps").set_weights([np.stack(kernels, axis=-1), np.full(KERNELS, -0.2, "float32")])
-    seen = ops.convert_to_numpy(keras.Model(image, features)(pictures, training=False)).astype(float)
+    inside = keras.Model(image, features)
+    parts = [inside(pictures[start : start + 200], training=False) for start in range(0, len(pictures), 200)]
+    seen = np.concatenate([ops.convert_to_numpy(part) for part in parts]).astype(float)
     mean, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-3
     seen = (seen - mean) / spread
     weights = np.linalg.solve(seen.T @ seen + 0.1 * len(seen) * np.eye(KERNELS), seen.T @ np.where(horse, 1.0, -1.0))

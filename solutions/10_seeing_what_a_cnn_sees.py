@@ -46,9 +46,13 @@ from cnnlib import runtime
 runtime.setup(lesson="10")
 
 # %%
+import base64
+import io
+
 import keras
 import numpy as np
 from keras import layers
+from PIL import Image
 
 from cnnlib import claim, datasets, exercise, explain, gradients, models, plotting, predict, reveal, suspects, training
 from cnnlib.claims import approx, measured
@@ -68,7 +72,10 @@ lite.trainable = False  # nothing here trains it, and PyTorch then keeps less in
 subjects = {"cat": 285, "coffee": 967, "camera": 872, "shuttle": 812, "clock": 892}  # classes of ImageNet
 photographs = np.stack([datasets.photograph(name, size=224) for name in subjects])
 x, truth = efficientnet_lite.preprocess(photographs), np.array(list(subjects.values()))
-said = [row[0] for row in efficientnet_lite.decode_predictions(lite.predict_on_batch(x), top=1)]
+looked_at = ("logits", "stem_relu6", "block3b_add", "head_relu6")  # one pass for all that this page wants to see
+inside = keras.Model(lite.input, [lite.output, *(lite.get_layer(name).output for name in looked_at)])
+chances, logits, *seen = inside.predict_on_batch(np.concatenate([x, 0 * x[:1]]))  # the last picture is grey
+said = [row[0] for row in efficientnet_lite.decode_predictions(chances[:5], top=1)]
 plotting.images(
     photographs,
     titles=[f"{word} {approx(chance, 2)}" for word, chance in said],
@@ -104,7 +111,7 @@ claim("and the shuttle a rubber eraser", said[3][0] == "rubber eraser")
 # %%
 one, coffee = [1], 967
 saliency = explain.saliency(lite, x[one], coffee, batch_size=1)
-smooth = explain.smooth_grad(lite, x[one], coffee, samples=6, batch_size=1)
+smooth = explain.smooth_grad(lite, x[one], coffee, samples=4, batch_size=1)
 shares = explain.integrated_gradients(lite, x[one], coffee, steps=8, batch_size=1)
 plotting.laid_over(
     photographs[one],
@@ -143,12 +150,11 @@ predict("10.b", "Which share of the rise do the shares of eight steps add up to?
 
 # %%
 steps = Experiment("10_steps")
-logits = keras.Model(lite.input, lite.get_layer("logits").output)
-with_cup, grey = logits.predict_on_batch(np.concatenate([x[one], 0 * x[one]]))[:, coffee]
+rise = logits[1, coffee] - logits[5, coffee]  # from grey to the cup
 sums = {"8": shares.sum()}
 for count in steps.pick(stored=(16, 32, 64), live=()):
     sums[str(count)] = explain.integrated_gradients(lite, x[one], coffee, steps=count, batch_size=1).sum()
-steps.keep(**{count: total / (with_cup - grey) for count, total in sums.items()})
+steps.keep(**{count: total / rise for count, total in sums.items()})
 reveal("10.b", 100 * steps.live["8"])
 found = {int(count): float(values[0]) for count, values in steps.stored.columns().items()}
 for count, share in found.items():
@@ -187,8 +193,7 @@ plotting.laid_over(
 )
 steady = explain.rank_correlation(cam[one], explain.grad_cam(lite, noisy, coffee, layer="head_relu6", batch_size=1))
 claim("with the noise on the coffee, Grad-CAM keeps a correlation of more than 0.9", steady.min() > 0.9)
-maps, dense = explain.activations(lite, x[one], "head_relu6")[0], lite.get_layer("logits").get_weights()[0]
-by_hand = np.maximum(maps @ dense[:, coffee], 0) / 49
+by_hand = np.maximum(seen[-1][1] @ lite.get_layer("logits").get_weights()[0][:, coffee], 0) / 49
 claim("it is the last maps, weighted by the dense layer", np.allclose(by_hand, cam[1], atol=1e-3 * cam[1].max()))
 
 # %% [markdown]
@@ -272,9 +277,9 @@ cifar = datasets.cifar10(size=10)  # the test pictures are what we are after
 pointing = Experiment("10_pointing")
 count = pointing.pick(stored=50, live=10)
 rng = np.random.default_rng(runtime.seed())
-known = np.flatnonzero(
-    small.predict(cifar.x_test[:500], batch_size=125, verbose=0).argmax(axis=1) == cifar.y_test[:500]
-)
+described = keras.Model(small.input, [small.get_layer("gap").output, small.output])
+features, answers = described.predict(cifar.x_test[:500], batch_size=125, verbose=0)
+known = np.flatnonzero(answers.argmax(axis=1) == cifar.y_test[:500])
 asked = np.stack([rng.permutation(10)[:4] for _ in range(count)])
 drawn = [[rng.choice(known[cifar.y_test[known] == label]) for label in row] for row in asked]
 tiled = cifar.x_test[np.array(drawn)].reshape(count, 2, 2, 32, 32, 3).swapaxes(2, 3).reshape(count, 64, 64, 3)
@@ -288,8 +293,9 @@ stages = pointing.pick(stored=("stage1_3", "stage2_3", "stage3_2", "stage3_3"), 
 answered = {
     **{f"{name}_relu": explain.grad_cam(wide, questions, labels, f"{name}_relu", batch_size=20) for name in stages},
     "Grad-CAM++": explain.grad_cam(wide, questions, labels, "stage3_3_relu", plus_plus=True, batch_size=20),
-    "saliency": explain.saliency(wide, questions, labels, batch_size=20),
 }
+for name in pointing.pick(stored=("saliency",), live=()):
+    answered[name] = explain.saliency(wide, questions, labels, batch_size=20)
 right = {name: explain.pointing_game(found, corners, size=(64, 64)).mean() for name, found in answered.items()}
 pointing.keep(**right)
 
@@ -298,11 +304,11 @@ runs = pointing.stored
 reveal("10.c", 100 * runs["stage1_3_relu"].mean())
 plotting.laid_over(
     questions[:4],
-    {name: answered[name][:4] for name in ("stage3_3_relu", "Grad-CAM++", "saliency")},
+    {name: answered[name][:4] for name in ("stage3_3_relu", "Grad-CAM++")},
     names=[cifar.class_names[label] for label in labels[:4]],
     boxes=corners[:4],
     points=True,
-    alt="A mosaic, asked for its four classes. Three kinds of maps, each with its highest place.",
+    alt="A mosaic, asked for its four classes. Two kinds of maps, each with its highest place.",
 )
 plotting.pointers({name: values.mean() for name, values in runs.columns().items()}, chance=0.25)
 claim("in each stored run the last layer hits more than 85 %", runs["stage3_3_relu"].min() > 0.85)
@@ -311,7 +317,7 @@ claim("and saliency far more than a guess", runs["saliency"].min() > 0.5)
 by_stage = [runs[f"{name}_relu"] for name in ("stage1_3", "stage2_3", "stage3_2", "stage3_3")]
 claim("the later the layer, the more it hits, in each run", np.all(np.diff(by_stage, axis=0) > 0.03))
 claim("the first stage hits less than 45 %", by_stage[0].max() < 0.45)
-claim("in this run both are far above a guess, too", min(right["stage3_3_relu"], right["saliency"]) > 0.4)
+claim("in this run the last layer is far above a guess, too", right["stage3_3_relu"] > 0.6)
 
 # %% [markdown]
 # The end of the first stage answers a little more than a guess, and each later layer more. The last one is right more
@@ -470,11 +476,11 @@ randomised = Experiment("10_randomised")
 count = randomised.pick(stored=60, live=30)
 chosen, named = cifar.x_test[:count], cifar.y_test[:count]
 order, last = ("logits", "stage3", "stage2", "stage1", "stem"), "stage3_3_relu"
-learnt = three_maps(small, chosen, named, last, 10)
+learnt = three_maps(small, chosen, named, last, 30)
 for way in randomised.pick(stored=("shuffled", "normalisation kept"), live=("shuffled",)):
     kept, blank = {name: [] for name in learnt}, {name: [] for name in learnt}
     for _ in explain.shuffled_from_the_top(small, order, seed=runtime.seed(), normalisation=way == "shuffled"):
-        for name, found in three_maps(small, chosen, named, last, 10).items():
+        for name, found in three_maps(small, chosen, named, last, 30).items():
             flat = np.ptp(found, axis=(1, 2)) == 0
             blank[name].append(float(flat.mean()))
             same = explain.rank_correlation(learnt[name][~flat], found[~flat]) if not flat.all() else np.zeros(1)
@@ -596,7 +602,7 @@ def small_network():
 
 
 shortcut = Experiment("10_shortcut")
-epochs = shortcut.pick(stored=10, live=4)
+epochs = shortcut.pick(stored=10, live=3)
 model = small_network()
 start = model.get_weights()
 rate = training.warmup_cosine(peak=0.004, steps=26 * epochs, warmup=20)
@@ -673,14 +679,15 @@ claim("four times as much as its share of the picture, or more", scores["as coll
 # - *on all*: put the same stamp on the dogs as well, so that it says nothing any more
 # - *clean*: collect the pictures anew, which is the dear one
 #
-# Train the first, and measure all that was measured before. The other two are stored, and their training was longer:
-# ten epochs, where you have four.
+# Each of them was trained from the same first weights as the network before, in three runs, and measured in the same
+# ways. These runs are stored, and are longer: ten epochs, where you have three. (To train one here, write its name
+# behind `live` in the collapsed cell.)
 
 # %% jupyter={"source_hidden": true}
 covered = mine.copy()
 covered[:, 24:, :8] = 0.5
 cures = {"covered": covered, "on all": stamped(mine, my_truth == 0), "clean": animals[:1300]}
-for name in shortcut.pick(stored=tuple(cures), live=("covered",)):
+for name in shortcut.pick(stored=tuple(cures), live=()):
     train(cures[name], name)
     scores[f"{name} held"] = accuracy(held, held_truth)
     scores[f"{name} clean"] = accuracy(clean, clean_truth)
@@ -716,14 +723,8 @@ claim(
     all((runs[f"{name} stamp"] < runs["as collected stamp"] / 2).all() for name in cured),
 )
 claim(
-    "in this run, too, the covered corner gains 15 points",
-    scores["covered clean"] > scores["as collected clean"] + 0.15,
-)
-claim("the map leaves the stamp", scores["covered stamp"] < scores["as collected stamp"] / 2)
-claim(
     "and the number that was so good falls, by 10 points or more",
-    scores["covered held"] < promised - 0.1
-    and all((runs[f"{name} held"] < runs["as collected held"] - 0.1).all() for name in cured),
+    all((runs[f"{name} held"] < runs["as collected held"] - 0.1).all() for name in cured),
 )
 
 # %% [markdown]
@@ -765,9 +766,9 @@ exercise("10.5").check(hot_spot)
 #
 # **Can you find the shortcut when nobody tells you where it is?**
 #
-# `suspects.suspects()` hands you three networks that tell dogs (score 0) from horses (score 1), and 200 pictures that
-# none of them has learnt from. One of the three has learnt something else: a faint mark of four by four pixels, at the
-# same place in all pictures of horses of one source. The pictures come from that source. They bear no labels, so
+# `suspects.suspects(whole)` hands you three networks that tell dogs (score 0) from horses (score 1), and 200 pictures
+# that none of them has learnt from. One of the three has learnt something else: a faint mark of four by four pixels, at
+# the same place in all pictures of horses of one source. The pictures come from that source. They bear no labels, so
 # accuracy is of no use, and you will hardly see the mark.
 #
 # ### Exercise 10.6 · Three unknown networks
@@ -788,7 +789,7 @@ def covered(row, column):
     return copies
 
 
-case = suspects.suspects()
+case = suspects.suspects(whole)
 plotting.images(case.pictures[:10], columns=10, size=0.68, alt="Ten small pictures of dogs and horses.")
 {name: network.count_params() for name, network in case.networks.items()}
 
@@ -828,13 +829,10 @@ exercise("10.6").check(culprit)
 # picture now and then (Yosinski and others 2015), and move it by a few pixels before each step.
 #
 # Many books say that the first layers know edges, the next ones textures, the last ones parts of objects. Look for
-# yourself: four channels, drawn by chance, of each of three layers.
+# yourself: six channels, drawn by chance, of each of five layers (32 steps each; the pictures are stored).
 
 # %% jupyter={"source_hidden": true}
-looked_at = ("stem_relu6", "block3b_add", "head_relu6")
-inside = keras.Model(lite.input, [lite.get_layer(name).output for name in looked_at])
-seen = [np.asarray(maps[0]) for maps in inside.predict_on_batch(x[one])]
-strongest = [maps[..., k] for maps in seen for k in np.argsort(-maps.std(axis=(0, 1)))[:8]]
+strongest = [maps[1][..., k] for maps in seen for k in np.argsort(-maps[1].std(axis=(0, 1)))[:8]]
 plotting.images(
     [*explain.filters(lite)[:16], *strongest],
     columns=8,
@@ -867,29 +865,42 @@ def kept_in_squares(name, channels, pictures):
     return keeps
 
 
-# %%
-hierarchy = Experiment("10_hierarchy")
+def as_text(pictures):
+    """Pictures with values from 0 to 1 side by side, as the text of a small file, and back."""
+    file = io.BytesIO()
+    row = np.hstack(list((255 * pictures).round().astype("uint8")))
+    Image.fromarray(row).save(file, format="WEBP", quality=85)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+hierarchy, drawn = Experiment("10_hierarchy"), Experiment("10_pictures")
 everywhere = ("stem_relu6", "block2b_add", "block3b_add", "block5c_add", "head_bn")
-which, each, side = hierarchy.pick(stored=(everywhere, 6, 96), live=(everywhere[1:4], 4, 64))
-canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(side, side, 3))
-canvas.trainable = False
 low, high = -127 / 128, 1.0  # the range of a preprocessed picture
-rng, dreams = np.random.default_rng(runtime.seed()), {}
-for name in which:
-    channels = rng.permutation(canvas.get_layer(name).output.shape[-1])[:each]
-    climb = {"steps": 32, "rate": 0.05, "value_range": (low, high), "seed": runtime.seed()}
-    dreams[name] = channels, explain.maximise(canvas, channels, name, **climb)
+rng, dreams, side = np.random.default_rng(runtime.seed()), {}, 96
+if hierarchy.pick(stored=True, live=False) or drawn.pick(stored=True, live=False):
+    canvas = efficientnet_lite.EfficientNetLite0(weights="imagenet", input_shape=(side, side, 3))
+    canvas.trainable = False
+    for name in everywhere:
+        part = keras.Model(canvas.input, canvas.get_layer(name).output)  # the network up to this layer
+        channels = rng.permutation(part.output.shape[-1])[:6]
+        climb = {"steps": 32, "rate": 0.05, "value_range": (low, high), "seed": runtime.seed()}
+        dreams[name] = channels, explain.maximise(part, channels, name, **climb)
+        drawn.keep(**{name: as_text((dreams[name][1] - low) / (high - low))})
+
+# %%
+rows = [np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn.stored[name][0])))) for name in everywhere]
 plotting.images(
-    np.concatenate([(pictures[:4] - low) / (high - low) for _, pictures in dreams.values()]),
-    columns=4,
-    size=0.95,
-    alt="Three rows of four pictures: fine stripes; woven textures; rounded shapes with spots.",
+    [square for row in rows for square in np.split(row, 6, axis=1)],
+    columns=6,
+    size=0.9,
+    alt="Rows of six pictures: plain colours; fine stripes; woven textures; rounded shapes, some like eyes; tangles.",
 )
 
 # %% [markdown]
-# Stripes in the first row, textures in the second, in the third rounded shapes, some like eyes. With good will. Judge
-# by something that has none: cut each picture into squares of 16 pixels and shuffle them. A *texture* is the same in
-# each square, and the channel should hardly notice. A *part* of an object is larger than a square, and is destroyed.
+# Plain colours and edges in the first row, stripes and textures in the next two, then rounded shapes, some like eyes,
+# and tangles. With good will. Judge by something that has none: cut each picture into squares of 16 pixels and shuffle
+# them. A *texture* is the same in each square, and the channel should hardly notice. A *part* of an object is larger
+# than a square, and is destroyed.
 #
 # **Predict**: how much of its response does a channel of the last maps keep, if those of the first keep all? (The
 # response to noise counts as 0.)
@@ -899,7 +910,7 @@ predict("10.g", "How much of the response do the last maps keep?", unit="%")
 
 
 # %%
-for name in hierarchy.pick(stored=everywhere, live=()):  # the judging is stored; here you see the pictures
+for name in hierarchy.pick(stored=everywhere, live=()):
     hierarchy.keep(**{name: kept_in_squares(name, *dreams[name])})
 keeps = {name: hierarchy.stored[name] for name in everywhere}  # a row for each run, a column for each side
 reveal("10.g", 100 * keeps["head_bn"][:, 1].mean())
@@ -908,12 +919,12 @@ plotting.bars(
     xlabel="response kept, in shuffled squares of 16 pixels",
     limits=(0, 1.15),
     form="{:.2f}",
-    alt="Response kept: all in the stem, less and less from block to block, little in the last.",
+    alt="Response kept: all in the stem, less and less up to block 5, little in the last two.",
 )
 at_16 = np.stack([keeps[name][:, 1] for name in everywhere])
 claim("in each run the first layer keeps more than 0.9", at_16[0].min() > 0.9)
-claim("and each further one less than the one before", np.all(np.diff(at_16, axis=0) < -0.03))
-claim("the last maps keep less than a third", at_16[-1].max() < 0.33)
+claim("up to block 5 each further one keeps less than the one before", np.all(np.diff(at_16[:4], axis=0) < -0.05))
+claim("and the last maps less than 0.4", at_16[-1].max() < 0.4)
 claim("and more in squares of 32 pixels", np.all(keeps["head_bn"][:, 2] > at_16[-1] + 0.1))
 
 # %% [markdown]
@@ -969,9 +980,7 @@ exercise("10.7").check(fool)
 # </details>
 
 # %% jupyter={"source_hidden": true}
-pictures, kinds = cifar.x_test[:200], cifar.y_test[:200]
-gap = keras.Model(small.input, small.get_layer("gap").output)
-features = keras.ops.convert_to_numpy(gap(pictures, training=False))
+features, kinds = features[:200], cifar.y_test[:200]  # those of part 3
 planes = {"PCA": explain.project(features), "t-SNE": explain.project(features, "tsne", seed=runtime.seed())}
 plotting.embedding(
     planes, kinds, cifar.class_names, alt="PCA: a star of ten arms. t-SNE: ten groups, some of which touch."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from keras import ops
 
 from cnnlib import datasets, explain
 from cnnlib.exercises.kinds import CheckExercise, Wrong
@@ -44,8 +45,7 @@ def _check(answer, rng: np.random.Generator) -> None:
         raise Wrong("The check needs the function itself: `.check(fool)`, without brackets.")
     name, label = WISHES[int(rng.integers(len(WISHES)))]
     image = (datasets.photograph(name, size=SIDE).astype("float32") - 127) / 128
-    for most in (0.05, 0.03):
-        _one(answer, name, image, label, most)
+    _one(answer, name, image, label, most=0.04)  # not the default, which an answer may have written into itself
 
 
 def _one(answer, name: str, image: np.ndarray, label: int, most: float) -> None:
@@ -85,7 +85,8 @@ def _one(answer, name: str, image: np.ndarray, label: int, most: float) -> None:
 
 
 def _is_fooled(found, image, label: int, gradient: Gradient, far: float, most: float, tried: str) -> None:
-    before, after = network().predict_on_batch(np.stack([image, found]).astype("float32"))[:, label]
+    both = ops.convert_to_tensor(np.stack([image, found]).astype("float32"))
+    before, after = ops.convert_to_numpy(network()(both, training=False))[:, label]
     if after >= 0.5:
         return
     came = f"a probability of {after:.3g}, before {before:.3g}"
