@@ -73,9 +73,9 @@ subjects = {"cat": 285, "coffee": 967, "camera": 872, "shuttle": 812, "clock": 8
 photographs = np.stack([datasets.photograph(name, size=224) for name in subjects])
 x, truth = efficientnet_lite.preprocess(photographs), np.array(list(subjects.values()))
 looked_at = ("logits", "stem_relu6", "block3b_add", "head_relu6")  # one pass for all that this page wants to see
-inside = keras.Model(lite.input, [lite.output, *(lite.get_layer(name).output for name in looked_at)])
-chances, logits, *seen = inside.predict_on_batch(np.concatenate([x, 0 * x[:1]]))  # the last picture is grey
-said = [row[0] for row in efficientnet_lite.decode_predictions(chances[:5], top=1)]
+inside = keras.Model(lite.input, [lite.get_layer(name).output for name in looked_at])
+logits, *seen = inside.predict_on_batch(np.concatenate([x, 0 * x[:1]]))  # the last picture is grey
+said = [row[0] for row in efficientnet_lite.decode_predictions(logits[:5], top=1)]
 plotting.images(
     photographs,
     titles=[f"{word} {approx(chance, 2)}" for word, chance in said],
@@ -504,8 +504,9 @@ claim("saliency and Grad-CAM keep less than 0.2", max(ends["saliency"].max(), en
 # %% [markdown]
 # The edges are the finest map of all, and they explain nothing. Saliency and Grad-CAM forget. The third map is saliency
 # with one thing changed, the picture as a factor, and it keeps a part of its order although nothing learnt is left:
-# that part is the *picture*. With batch normalisation left as it was, the stored runs come out the same. Guided
-# backpropagation, often printed for its beauty, fails this test (Adebayo and others 2018).
+# that part is the *picture*. With batch normalisation left as it was, the stored runs come out much the same. Some maps
+# of Grad-CAM are blank, at one stage nearly a fifth. Guided backpropagation, often printed for its beauty, fails this
+# test (Adebayo and others 2018).
 #
 # To pass says little: the map depends on the weights. It does not say that it points at the right thing.
 #
@@ -893,12 +894,12 @@ plotting.images(
     [square for row in rows for square in np.split(row, 6, axis=1)],
     columns=6,
     size=0.9,
-    alt="Rows of six pictures: plain colours; fine stripes; woven textures; rounded shapes, some like eyes; tangles.",
+    alt="Five rows of six pictures: plain colours; fine stripes; woven textures; curved patches; tangles.",
 )
 
 # %% [markdown]
-# Plain colours and edges in the first row, stripes and textures in the next two, then rounded shapes, some like eyes,
-# and tangles. With good will. Judge by something that has none: cut each picture into squares of 16 pixels and shuffle
+# Plain colours in the first row, stripes and textures in the next two, then curved patches, and tangles in which a
+# friendly eye sees eyes. Judge by something that has no eye: cut each picture into squares of 16 pixels and shuffle
 # them. A *texture* is the same in each square, and the channel should hardly notice. A *part* of an object is larger
 # than a square, and is destroyed.
 #
@@ -983,7 +984,7 @@ exercise("10.7").check(fool)
 features, kinds = features[:200], cifar.y_test[:200]  # those of part 3
 planes = {"PCA": explain.project(features), "t-SNE": explain.project(features, "tsne", seed=runtime.seed())}
 plotting.embedding(
-    planes, kinds, cifar.class_names, alt="PCA: a star of ten arms. t-SNE: ten groups, some of which touch."
+    planes, kinds, cifar.class_names, alt="PCA: a dense cloud with two arms. t-SNE: ten groups, some of which touch."
 )
 
 
