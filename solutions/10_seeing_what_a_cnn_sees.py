@@ -119,6 +119,7 @@ plotting.laid_over(
     size=1.6,
     alt="The cup: saliency is scattered dots, SmoothGrad a cloud of dots, integrated gradients dots on lines.",
 )
+measured("rank correlation of saliency and SmoothGrad", explain.rank_correlation(saliency, smooth)[0], digits=2)
 
 # %% [markdown]
 # Dots, more or less on the cup. The score is a jagged function of the pixels: a hair's breadth away the gradient is
@@ -459,6 +460,10 @@ plotting.laid_over(
     size=1.2,
     alt="With half of the network shuffled, Grad-CAM is gone or elsewhere; the edges are as they were.",
 )
+for name in ("saliency", "picture x gradient"):
+    measured(
+        f"{name}, half shuffled: correlation with that as learnt", explain.rank_correlation(*(m[name] for m in pair))[0]
+    )
 
 # %% [markdown]
 # One picture proves little. The same with the small ResNet, shuffled from the scores down to the first convolution,
@@ -841,6 +846,7 @@ plotting.images(
     value_range="each",
     alt="Sixteen small kernels: edges, stripes, coloured spots. Then maps: sharp outlines, at last bright places.",
 )
+claim("the last layer has 1,280 maps of 7 by 7 places", seen[-1].shape[1:] == (7, 7, 1280))
 
 
 def in_squares(pictures, side, order):

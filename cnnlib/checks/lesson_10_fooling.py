@@ -29,7 +29,7 @@ class Gradient:
     """The gradient of a score, which counts its calls and notes what it was asked for."""
 
     def __init__(self):
-        self.calls, self.labels = 0, set()
+        self.calls, self.labels, self.first = 0, set(), None
 
     def __call__(self, image, label):
         image = np.asarray(image)
@@ -37,7 +37,9 @@ class Gradient:
             raise Wrong(f"`gradient` takes one image, {(SIDE, SIDE, 3)}.", came=f"an array of shape {image.shape}")
         self.calls += 1
         self.labels.add(int(label))
-        return explain.image_gradient(network(), image[None].astype("float32"), int(label), batch_size=1)[0]
+        found = explain.image_gradient(network(), image[None].astype("float32"), int(label), batch_size=1)[0]
+        self.first = found.copy() if self.first is None else self.first
+        return found
 
 
 def _check(answer, rng: np.random.Generator) -> None:
@@ -92,9 +94,9 @@ def _is_fooled(found, image, label: int, gradient: Gradient, far: float, most: f
     came = f"a probability of {after:.3g}, before {before:.3g}"
     if gradient.labels and gradient.labels != {label}:
         raise Wrong("The gradient of another class was asked for. Climb the score of `label`.", tried=tried, came=came)
-    if after <= before:
+    if gradient.first is not None and np.sum((found - image) * gradient.first) < 0:
         raise Wrong(
-            "The probability of `label` has fallen. Add the gradient: you climb, where training descends.",
+            "The image has gone against the gradient. Add it: you climb, where training descends.",
             tried=tried,
             came=came,
         )
