@@ -245,6 +245,7 @@ def _layer_cases(rng: np.random.Generator) -> Iterator[Case]:
         ([("fine", 56, 20, 100), ("coarse", 7, 90, 100)], 224, 20, 0.25), about="a fine map that hits less than a guess"
     )
     yield Case(([("a", 16, 1, 3), ("b", 16, 1, 4)], 64, 10, 0.3), about="three questions, one of which is a hit")
+    yield Case(([("a", 16, 12, 16)], 64, 20, 0.5), about="a layer exactly two standard errors above a guess")
     yield Case(([("a", 56, 112, 400), ("b", 14, 112, 400)], 224, 40, 0.25), about="28 % of 400 questions")
     places = [int(value) for value in rng.permutation([64, 32, 16, 8])]
     drawn = [(f"layer{k}", p, int(rng.integers(30, 200)), 200) for k, p in enumerate(places)]
@@ -270,6 +271,10 @@ WHICH_LAYER = FunctionExercise(
             _with(points=lambda share, chance, n: share > chance),
             "Above `chance`, but by luck perhaps: of few questions a guess hits more now and then. Ask for two "
             "standard errors more.",
+        ),
+        Misconception(
+            _with(points=lambda share, chance, n: share >= chance + POINTS * np.sqrt(chance * (1 - chance) / n)),
+            "Exactly two standard errors are not *more* than two.",
         ),
         Misconception(
             _with(points=lambda share, chance, n: share > chance + np.sqrt(chance * (1 - chance) / n)),

@@ -172,6 +172,7 @@ WRONG = {
         (chooser(fine="True"), "too coarse"),
         (chooser(points="True"), "no better than a guess"),
         (chooser(points="share > chance"), "by luck perhaps"),
+        (chooser(points="share >= chance + 2 * (chance * (1 - chance) / n) ** 0.5"), "not *more* than two"),
         (chooser(points="share > chance + (chance * (1 - chance) / n) ** 0.5"), "Two are asked for"),
         (chooser(points="share > chance + 2 * (share * (1 - share) / n) ** 0.5"), "that of a *guess*"),
         (chooser(points="share > chance + 2 * chance * (1 - chance) / n"), "The root is missing"),
