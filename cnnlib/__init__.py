@@ -33,6 +33,7 @@ _MODULES = (
     "segmentation",
     "speed",
     "splits",
+    "suspects",
     "trace",
     "training",
     "transfer",

@@ -542,7 +542,7 @@ def _probabilities(model: keras.Model, ending: endings.Ending, output) -> Callab
 
 def maximise(
     model,
-    channel: int,
+    channel: int | Sequence[int],
     layer: str | keras.Layer | None = None,
     size: tuple[int, int] | None = None,
     steps: int = 128,
@@ -554,6 +554,7 @@ def maximise(
     seed: int = 0,
     output=None,
     from_logits: bool | None = None,
+    centre: bool = False,
 ) -> np.ndarray:
     """An image (height, width, channels) that one channel of a layer, or one class, answers to strongly.
 
@@ -562,8 +563,10 @@ def maximise(
     ``blur_every`` steps it is blurred by a Gaussian of ``blur`` pixels (Yosinski and others 2015).
 
     Args:
-        channel: of the layer's output, averaged over its places; without a layer, a class.
+        channel: of the layer's output, averaged over its places; without a layer, a class. Of several, (n,), an image
+            each, (n, height, width, channels).
         size: (height, width), for models that take any.
+        centre: ask for the channel's value at the middle of its map, in the place of its average.
         rate: mean change of a pixel in a step, as a share of ``value_range``, within which the image stays.
     """
     shape = list(model.input_shape[1:])
@@ -572,45 +575,49 @@ def maximise(
         raise ValueError(f"model {model.name!r} takes images of any size: say which, size=(height, width).")
     low, high = value_range
     rng = np.random.default_rng(seed)
-    image = (low + high) / 2 + 0.1 * (high - low) * rng.standard_normal(shape)
-    image = image.clip(low, high).astype("float32")[None]
+    chosen = np.atleast_1d(channel)
+    image = (low + high) / 2 + 0.1 * (high - low) * rng.standard_normal((len(chosen), *shape))
+    image = image.clip(low, high).astype("float32")
     target = None if layer is None else find_layer(model, layer)
-    score = _channel_gradient(model, target, channel, image, output, from_logits)
+    score = _channel_gradient(model, target, chosen, image, output, from_logits, centre)
     for step in range(1, steps + 1):
         move = tuple(rng.integers(-jitter, jitter + 1, size=2))
         gradient = np.roll(score(np.roll(image, move, axis=(1, 2))), (-move[0], -move[1]), axis=(1, 2))
-        length = np.abs(gradient).mean()
-        if length > 0:
-            image = image + rate * (high - low) * gradient / length
+        length = np.abs(gradient).mean(axis=(1, 2, 3), keepdims=True)
+        image = image + rate * (high - low) * gradient / np.where(length > 0, length, 1)
         if blur > 0 and step % blur_every == 0:
             image = _blurred(image, blur)
         image = image.clip(low, high).astype("float32")
-    return image[0]
+    return image[0] if np.ndim(channel) == 0 else image
 
 
 def _channel_gradient(
-    model, layer, channel: int, image: np.ndarray, output, from_logits
+    model, layer, channels: np.ndarray, images: np.ndarray, output, from_logits, centre: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Gradient by the image of one channel's mean, or of one class."""
+    """Gradient by each image of its channel's mean, or of its value at the middle, or of its class."""
     if layer is None:
-        _checked(model, image, channel, None, output)
-        return lambda image: image_gradient(model, image, channel, output=output, from_logits=from_logits)
-    shape = _shape_at(model, layer, image)
-    if not 0 <= channel < shape[-1]:
-        raise ValueError(f"channel {channel} is out of range: layer {layer.name!r} has {shape[-1]}, from 0.")
+        _checked(model, images, channels, None, output)
+        return lambda images: image_gradient(model, images, channels, output=output, from_logits=from_logits)
+    shape = _shape_at(model, layer, images)
+    if channels.min() < 0 or channels.max() >= shape[-1]:
+        worst = channels.min() if channels.min() < 0 else channels.max()
+        raise ValueError(f"channel {worst} is out of range: layer {layer.name!r} has {shape[-1]}, from 0.")
 
     def make(reference):
-        def mean_of(image, chosen):
+        def value_of(images, chosen):
             seen = []
             with _tap(layer, None, seen, at_input=False):
-                reference()(image, training=False)
-            return ops.sum(ops.mean(seen[0], axis=tuple(range(len(shape)))) * chosen)
+                reference()(images, training=False)
+            places = ops.reshape(seen[0], (images.shape[0], -1, shape[-1]))
+            values = places[:, middle] if centre else ops.mean(places, axis=1)
+            return ops.sum(values * chosen)
 
-        return gradients.value_and_grad(mean_of)
+        return gradients.value_and_grad(value_of)
 
-    run = _compiled(model, ("channel", id(layer)), make)
-    chosen = np.eye(shape[-1], dtype="float32")[channel]
-    return lambda image: run(image, chosen)[1]
+    middle = shape[0] // 2 * shape[1] + shape[1] // 2 if len(shape) == 3 else 0
+    run = _compiled(model, ("channel", id(layer), centre), make)
+    chosen = np.eye(shape[-1], dtype="float32")[channels]
+    return lambda images: run(images, chosen)[1]
 
 
 def _blurred(images: np.ndarray, sigma: float) -> np.ndarray:
@@ -663,7 +670,9 @@ def _shuffle(model: keras.Model, chosen: Sequence[str] | None, seed: int) -> Non
             layer.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in layer.get_weights()])
 
 
-def shuffled_from_the_top(model: keras.Model, stages: Sequence[str], seed: int = 0) -> Iterator[str]:
+def shuffled_from_the_top(
+    model: keras.Model, stages: Sequence[str], seed: int = 0, normalisation: bool = False
+) -> Iterator[str]:
     """Shuffle the kernels of the model itself, stage by stage, and give the name of each stage once it is done.
 
     The cascading randomisation of Adebayo and others (2018), in place, so that nothing need be compiled again. When
@@ -671,12 +680,15 @@ def shuffled_from_the_top(model: keras.Model, stages: Sequence[str], seed: int =
 
     Args:
         stages: beginnings of the names of layers, from the scores down, as ``("logits", "head", "block7")``. Dense
-            layers and convolutions of a stage are shuffled; batch normalisation stays.
+            layers and convolutions of a stage are shuffled.
+        normalisation: whether the channels of batch normalisation are shuffled, too (its four numbers of a channel stay
+            together); else it stays.
 
     Raises:
         ValueError: a stage has no layer with a kernel.
     """
     kernels = {path: layer for path, layer in walk(model) if isinstance(layer, (layers.Dense, *CONVOLUTIONS))}
+    norms = {path: layer for path, layer in walk(model) if isinstance(layer, layers.BatchNormalization)}
     chosen = [[layer for path, layer in kernels.items() if path.startswith(stage)] for stage in stages]
     if not all(chosen):
         missing = [stage for stage, found in zip(stages, chosen) if not found]
@@ -686,6 +698,9 @@ def shuffled_from_the_top(model: keras.Model, stages: Sequence[str], seed: int =
         for stage, found in zip(stages, chosen):
             for layer in found:
                 layer.set_weights([rng.permutation(w.ravel()).reshape(w.shape) for w in layer.get_weights()])
+            for layer in [layer for path, layer in norms.items() if normalisation and path.startswith(stage)]:
+                order = rng.permutation(layer.get_weights()[0].size)
+                layer.set_weights([w[order] for w in layer.get_weights()])
             yield stage
     finally:
         model.set_weights(learnt)

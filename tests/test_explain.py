@@ -341,6 +341,27 @@ def test_maximise_raises_what_it_is_asked_for(model):
         assert values[0] > values[1] + 0.2
 
 
+def test_maximise_several_channels_at_once(model):
+    several = explain.maximise(model, [2, 0], layer="last", steps=12, jitter=1)
+    assert several.shape == (2, *model.input_shape[1:])
+    grey = np.full_like(several[:1], 0.5)
+    values = explain.activations(model, np.concatenate([several, grey]), "last").mean(axis=(1, 2))
+    assert values[0, 2] > values[2, 2] + 0.2
+    assert values[1, 0] > values[2, 0] + 0.2
+    one = explain.maximise(model, 2, layer="last", steps=12, jitter=1)
+    np.testing.assert_allclose(explain.maximise(model, [2], layer="last", steps=12, jitter=1)[0], one, atol=1e-6)
+    with pytest.raises(ValueError, match="channel -1 is out of range"):
+        explain.maximise(model, [2, -1], layer="last", steps=1)
+
+
+def test_maximise_the_middle_changes_only_what_the_middle_sees(model):
+    settings = {"layer": "first", "steps": 3, "jitter": 0, "blur": 0}
+    start = explain.maximise(model, 1, **{**settings, "steps": 0}, centre=True)
+    middle, everywhere = (explain.maximise(model, 1, **settings, centre=centre) for centre in (True, False))
+    changed = [(np.abs(image - start).max(axis=-1) > 0).sum() for image in (middle, everywhere)]
+    assert 0 < changed[0] < changed[1]
+
+
 def test_blur_is_a_gaussian():
     scipy = pytest.importorskip("scipy.ndimage")
     pictures = images(2)
@@ -419,6 +440,23 @@ def test_shuffling_from_the_top_goes_down_and_puts_everything_back(model, batch)
     assert seen == [("scores", {"scores"}), ("backbone/last", {"scores", "last"})]
     for old, new in zip(before, model.get_weights()):
         np.testing.assert_array_equal(old, new)
+
+
+def test_shuffling_takes_normalisation_along_if_it_is_told_to():
+    keras.utils.set_random_seed(1)
+    body = [layers.Conv2D(6, 3, name="top_conv"), layers.BatchNormalization(name="top_bn"), layers.ReLU()]
+    net = keras.Sequential(
+        [keras.Input((8, 8, 1)), *body, layers.GlobalAveragePooling2D(), layers.Dense(2, name="out")]
+    )
+    norm = net.get_layer("top_bn")
+    learnt = np.arange(24.0).reshape(4, 6)
+    norm.set_weights(list(learnt))
+    for way in (False, True):
+        for _ in explain.shuffled_from_the_top(net, ("out", "top"), normalisation=way):
+            seen = np.array(norm.get_weights())
+        assert np.array_equal(seen, learnt) != way
+        np.testing.assert_array_equal(np.diff(seen, axis=0), 6)  # the four numbers of a channel stay together
+        np.testing.assert_array_equal(np.array(norm.get_weights()), learnt)
 
 
 def test_shuffling_puts_back_when_the_loop_breaks_off(model, batch):

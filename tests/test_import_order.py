@@ -26,6 +26,7 @@ ORDER = [
         "transfer",
         "beyond",
         "explain",
+        "suspects",
         "detection",
         "segmentation",
         "pipeline",

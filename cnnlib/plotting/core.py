@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from cnnlib import runtime
@@ -112,13 +113,14 @@ def show(fig: Figure, alt: str, colours: int = 256, keep: Sequence[tuple[int, in
     Args:
         fig: the figure.
         alt: what a reader should see in it, with its numbers; a number that differs between machines after "≈".
-        colours, keep: how many colours the file has, and which among them, as in `png`.
+        colours, keep: how many colours the file has, and which among them, as in `png`. A map laid over a picture has
+            too many colours for any palette: such a figure is stored as `webp`.
     """
     _check_figure(fig)
     alt = _check_alt(alt)
     text = f"Figure: {alt}"
     if runtime.in_notebook():
-        display_png(png(fig, colours=colours, keep=keep), alt)
+        display_png(webp(fig) if lays_maps_over_pictures(fig) else png(fig, colours=colours, keep=keep), alt)
     else:
         print(text)
     if "matplotlib.pyplot" in sys.modules:
@@ -126,7 +128,7 @@ def show(fig: Figure, alt: str, colours: int = 256, keep: Sequence[tuple[int, in
 
 
 def display_png(data: bytes, alt: str, **further: object) -> None:
-    """Display PNG bytes in a notebook with alternative text; ``further`` adds other representations of the same.
+    """Display PNG or WebP bytes in a notebook with alternative text; ``further`` adds other forms of the same.
 
     The picture is HTML: JupyterLab, and nbconvert's pages and slides, show an ``image/png`` without its text.
     """
@@ -136,8 +138,9 @@ def display_png(data: bytes, alt: str, **further: object) -> None:
 
 
 def image_html(data: bytes, alt: str) -> str:
-    """An ``<img>`` that holds its PNG bytes; the class gives it a light ground in a dark JupyterLab."""
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    """An ``<img>`` that holds its PNG or WebP bytes; the class gives it a light ground in a dark JupyterLab."""
+    kind = "webp" if data[:4] == b"RIFF" else "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return f'<img class="jp-needs-light-background" alt="{html.escape(alt)}" src="{source}">'
 
 
@@ -150,6 +153,36 @@ def png(fig: Figure, dpi: int = DPI, colours: int = 256, keep: Sequence[tuple[in
     """
     if not 64 + len(keep) <= colours <= 256:
         raise ValueError(f"colours={colours}; expected {64 + len(keep)} to 256: some are kept for letters and lines.")
+    quantised = _with_palette(_drawn(fig, dpi), colours, keep)
+    buffer = io.BytesIO()
+    quantised.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def webp(fig: Figure, dpi: int = DPI) -> bytes:
+    """The figure as WebP bytes with all of its colours, slightly smoothed: half the size of a palette of 256.
+
+    For a map laid over a picture. Its colours vary in two ways, by the map and by the picture below, and a palette
+    draws both in steps.
+    """
+    buffer = io.BytesIO()
+    _drawn(fig, dpi).save(buffer, format="WEBP", quality=90, method=6)
+    return buffer.getvalue()
+
+
+def lays_maps_over_pictures(fig: Figure) -> bool:
+    """Whether in one of the axes an image lets another one below it shine through."""
+    return any(_shines_through(image) for ax in fig.axes for image in ax.images[1:])
+
+
+def _shines_through(image: AxesImage) -> bool:
+    alpha, values = image.get_alpha(), np.asarray(image.get_array())
+    if values.ndim == 3 and values.shape[-1] == 4 and alpha is None:
+        alpha = values[..., 3] / (1 if values.dtype.kind == "f" else 255)
+    return alpha is not None and bool(np.any((np.asarray(alpha) > 0) & (np.asarray(alpha) < 1)))
+
+
+def _drawn(fig: Figure, dpi: int) -> Image.Image:
     _check_figure(fig)
     if fig.get_layout_engine() is None:
         fig.set_layout_engine("constrained")
@@ -159,11 +192,7 @@ def png(fig: Figure, dpi: int = DPI, colours: int = 256, keep: Sequence[tuple[in
     fig.set_dpi(dpi)
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
-    pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    quantised = _with_palette(pixels, colours, keep)
-    buffer = io.BytesIO()
-    quantised.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def _with_palette(pixels: Image.Image, colours: int, keep: Sequence[tuple[int, int, int]]) -> Image.Image:

@@ -74,7 +74,7 @@ def laid_over(
     for ax, text in zip(axes[:, 0], beside):
         ax.set_ylabel(text, fontsize=9)
     _scale(fig, axes)
-    core.show(fig, alt, colours=144, keep=_scale_colours())
+    core.show(fig, alt)
 
 
 def _scale(fig, axes) -> None:
@@ -84,13 +84,6 @@ def _scale(fig, axes) -> None:
     bar.ax.set_yticklabels(["lowest", "highest"], fontsize=8)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-
-
-def _scale_colours(count: int = 16) -> list[tuple[int, int, int]]:
-    """The colours of the scale beside the maps, and of maps over a medium grey."""
-    scale = colormaps[CMAP](np.linspace(0, 1, count))[:, :3]
-    laid = [ALPHA * scale + (1 - ALPHA) * ground for ground in (1.0, 0.5)]
-    return [tuple(int(round(255 * part)) for part in colour) for colour in np.concatenate(laid)]
 
 
 def _pictures(pictures: np.ndarray) -> np.ndarray:

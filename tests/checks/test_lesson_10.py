@@ -1,5 +1,6 @@
 """The exercises of lesson 10: wrong answers as learners write them, and right ones in other styles."""
 
+import numpy as np
 from exercise_harness import cell, standard_tests
 
 
@@ -17,8 +18,22 @@ def my_grad_cam(head, maps, label):
 """)
 
 
-def layers_for(**change: str) -> dict:
-    return {"evidence": "head_relu6", "two": "block5c_add", "edges": "stem_relu6", "nothing": "avg_pool", **change}
+def chooser(
+    fine: str = "apart * places / width >= 2",
+    points: str = "share > chance + 2 * (chance * (1 - chance) / n) ** 0.5",
+    best: str = "max(will_do, key=lambda each: (each[0], each[1]))[2]",
+    none: str = "None",
+) -> cell:
+    """An answer to 10.2 from its parts."""
+    return cell(f"""
+def choose_layer(layers, width, apart, chance):
+    will_do = []
+    for number, (name, places, hits, n) in enumerate(layers):
+        share = hits / n
+        if {fine} and {points}:
+            will_do.append((share, number, name, places, hits))
+    return {best} if will_do else {none}
+""")
 
 
 def hide(
@@ -110,8 +125,22 @@ def hot_spot(maps):
 """)
 
 
-def verdicts(**change: str) -> dict:
-    return {"a": "picture", "b": "sound", "c": "guess", "d": "shortcut", "e": "coarse", **change}
+def attack(
+    start: str = "image.copy()",
+    steps: str = "10",
+    step: str = "most / 4 * np.sign(gradient(found, label))",
+    clip: str = "np.clip(np.clip(found, image - most, image + most), low, high)",
+    result: str = "found",
+) -> cell:
+    """An answer to 10.7 from its parts."""
+    return cell(f"""
+def fool(gradient, image, label, most=0.05, low=-127 / 128, high=1.0):
+    found = {start}
+    for _ in range({steps}):
+        found = found + {step}
+        found = {clip}
+    return {result}
+""")
 
 
 WRONG = {
@@ -140,19 +169,23 @@ WRONG = {
         ("my_grad_cam", "needs the function itself"),
     ],
     "10.2": [
-        (layers_for(evidence="block2b_add"), "Early maps are fine"),
-        (layers_for(evidence="avg_pool"), "no places"),
-        (layers_for(evidence="block5c_add"), "There is a later one"),
-        (layers_for(two="head_relu6"), "one hill"),
-        (layers_for(two="block2b_add"), "only the first few"),
-        (layers_for(two="avg_pool"), "thrown the places away"),
-        (layers_for(edges="block2b_add"), "far more than three pixels"),
-        (layers_for(edges="head_relu6"), "tells classes apart"),
-        (layers_for(edges="avg_pool"), "right behind the first convolution"),
-        (layers_for(nothing="head_relu6"), "Which one has none?"),
-        (layers_for(nothing="avgpool"), "compare the spelling"),
-        (layers_for(two=" HEAD_relu6"), "one hill"),
-        ("head_relu6", "Came"),
+        (chooser(fine="True"), "too coarse"),
+        (chooser(points="True"), "no better than a guess"),
+        (chooser(points="share > chance"), "by luck perhaps"),
+        (chooser(points="share >= chance + 2 * (chance * (1 - chance) / n) ** 0.5"), "not *more* than two"),
+        (chooser(points="share > chance + (chance * (1 - chance) / n) ** 0.5"), "Two are asked for"),
+        (chooser(points="share > chance + 2 * (share * (1 - share) / n) ** 0.5"), "that of a *guess*"),
+        (chooser(points="share > chance + 2 * chance * (1 - chance) / n"), "The root is missing"),
+        (chooser(points="share > chance + 2 * (chance * (1 - chance)) ** 0.5"), "number of questions"),
+        (chooser(fine="apart * places / width > 2"), "one lies between"),
+        (chooser(fine="apart * places / width >= 1"), "there is one hill"),
+        (chooser(best="max(will_do, key=lambda each: each[3])[2]"), "the finest map"),
+        (chooser(best="will_do[-1][2]"), "the last layer that will do"),
+        (chooser(best="max(will_do, key=lambda each: each[0])[2]"), "nearest to the scores"),
+        (chooser(best="max(will_do, key=lambda each: each[4])[2]"), "different numbers of questions"),
+        (chooser(none="layers[-1][0]"), "No layer will do"),
+        (chooser(none="''"), "not an empty text"),
+        ("choose_layer", "needs the function itself"),
     ],
     "10.3": [
         (hide(fall="probability(hidden)"), "what is left"),
@@ -289,18 +322,55 @@ def hot_spot(maps):
         ),
     ],
     "10.6": [
-        (verdicts(a="sound", b="picture"), "however right it looks"),
-        (verdicts(a="shortcut"), "although all weights did"),
-        (verdicts(c="sound"), "a blind finger"),
-        (verdicts(c="picture"), "does change with the weights"),
-        (verdicts(c="coarse"), "Compare 27 % with chance"),
-        (verdicts(d="sound"), "Now believe it"),
-        (verdicts(d="guess"), "looks at a letter"),
-        (verdicts(e="sound"), "what is 12 apart"),
-        (verdicts(e="shortcut"), "the question that it is asked"),
-        (verdicts(b="guess"), "far better than one in four"),
-        (verdicts(d="short cut"), "compare the spelling"),
-        (verdicts(c="Sound"), "a blind finger"),
+        ({"network": "a", "row": 2, "column": 6}, "is honest"),
+        ({"network": "C", "row": 3, "column": 3}, "Compare the three networks"),
+        ({"network": "b", "row": 3, "column": 6}, "next to the mark"),
+        ({"network": "b", "row": 6, "column": 2}, "changed places"),
+        ({"network": "b", "row": 3, "column": 4}, "In the middle stand the animals"),
+        ({"network": "b", "row": 7, "column": 0}, "Cover each of the 64"),
+        ({"network": "b", "row": 11, "column": 24}, "is not yet a square"),
+        ({"network": "b", "row": 2.5, "column": 6}, "whole numbers"),
+        ({"network": "b", "row": "two", "column": 6}, "whole numbers"),
+        ({"network": "d", "row": 2, "column": 6}, "are called"),
+        ({"network": "b", "place": (2, 6)}, "lacks 'row', 'column'"),
+        (("b", 2, 6), "a dictionary"),
+    ],
+    "10.7": [
+        (attack(step="-most / 4 * np.sign(gradient(found, label))"), "you climb"),
+        (attack(step="0.0001 * np.sign(gradient(found, label))"), "too short"),
+        (attack(step="0.00001 * gradient(found, label)"), "too short"),
+        (attack(clip="np.clip(found, low, high)"), "clip to the given image"),
+        (
+            attack(clip="np.clip(found, image - most, image + most)", step="np.sign(gradient(found, label))"),
+            "no photograph",
+        ),
+        (attack(steps="40"), "ten is the most"),
+        (attack(start="image", step="0 * image"), "is the given one"),
+        (attack(result="found[None]"), "of the same shape"),
+        (attack(result="None"), "Return"),
+        (attack(step="most / 4 * np.sign(gradient(found, 0))"), "another class"),
+        (attack(step="most / 4 * np.sign(gradient(found[None], label))"), "takes one image"),
+        (
+            attack(steps="1", step="most * np.sign(gradient(found, label)) * (np.arange(64)[:, None, None] < 20)"),
+            "is not there yet",
+        ),
+        (attack(result="found * np.nan"), "NaN"),
+        (
+            cell("""
+def fool(gradient, image, label, most=0.05, low=-127 / 128, high=1.0):
+    start = image.copy()
+    for _ in range(10):
+        image += most / 4 * np.sign(gradient(image, label))
+        np.clip(image, np.maximum(start - most, low), np.minimum(start + most, high), out=image)
+    return image
+"""),
+            "Work on a copy",
+        ),
+        (
+            attack(step="most / 4 * np.sign(gradient(found, label)) * (np.arange(64)[:, None, None] < 3)"),
+            "use what `most` allows",
+        ),
+        ("fool", "needs the function itself"),
     ],
 }
 
@@ -320,7 +390,17 @@ def my_grad_cam(head, maps, label):
     return found
 """),
     ],
-    "10.2": [layers_for(two="Block5c_add ")],
+    "10.2": [
+        cell("""
+def choose_layer(layers, width, apart, chance):
+    chosen, most = None, chance
+    for name, places, hits, questions in reversed(layers):
+        sure = (hits / questions - chance) / np.sqrt(chance * (1 - chance) / questions) > 2
+        if sure and width / places * 2 <= apart and hits / questions > most:
+            chosen, most = name, hits / questions
+    return chosen
+"""),
+    ],
     "10.3": [
         cell("""
 def occlude(probability, image, window, stride, fill=0.0):
@@ -376,7 +456,19 @@ def hot_spot(maps):
     return [row, column, mean[row, column] / (1 / mean.size)]
 """),
     ],
-    "10.6": [{name: word.upper() for name, word in verdicts().items()}],
+    "10.6": [{"Network": " B", "row": np.int64(2), "column": 6.0}],
+    "10.7": [
+        cell("""
+def fool(gradient, image, label, most=0.05, low=-127 / 128, high=1.0):
+    change, velocity = np.zeros_like(image), np.zeros_like(image)
+    for _ in range(9):
+        g = gradient(image + change, label)
+        velocity = 0.5 * velocity + g / np.abs(g).mean()
+        change = np.clip(change + most / 3 * np.sign(velocity), -most, most)
+        change = np.clip(image + change, low, high) - image
+    return image + change
+"""),
+    ],
 }
 
 globals().update(standard_tests("10", WRONG, EQUIVALENT))

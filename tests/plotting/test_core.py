@@ -213,6 +213,47 @@ def test_colours_that_are_read_off_are_kept():
         plotting.png(fig, colours=73, keep=scale)
 
 
+def overlay(alpha: float | None, maps: int = 1):
+    """A smooth map over a smooth picture."""
+    y, x = np.mgrid[:120, :160] / 160
+    fig, ax = plotting.figure(5, 4)
+    ax.imshow(np.stack([x, x, x], axis=-1))
+    for _ in range(maps):
+        ax.imshow(y, cmap="viridis", alpha=alpha)
+    return fig
+
+
+def test_a_map_over_a_picture_is_not_drawn_in_steps():
+    drawn = np.asarray(core._drawn(overlay(0.7), core.DPI), float)
+    stored = {"webp": core.webp(overlay(0.7)), "png": plotting.png(overlay(0.7))}
+    apart = {
+        name: np.abs(np.asarray(opened(data).convert("RGB"), float) - drawn).mean() for name, data in stored.items()
+    }
+    assert apart["webp"] < 1.5 < apart["png"]
+    assert len(stored["webp"]) < len(stored["png"])
+    assert core.webp(overlay(0.7)) == stored["webp"]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "maps", "kind"), [(0.7, 1, "webp"), (None, 1, "png"), (1.0, 1, "png"), (0.7, 0, "png")]
+)
+def test_only_what_shines_through_takes_the_place_of_a_palette(alpha, maps, kind, monkeypatch):
+    figures = []
+    monkeypatch.setattr(core, "display_png", lambda data, alt, **_: figures.append(core.image_html(data, alt)))
+    monkeypatch.setattr(core.runtime, "in_notebook", lambda: True)
+    core.show(overlay(alpha, maps), "a map over a picture")
+    assert f"data:image/{kind};base64," in figures[0]
+
+
+def test_a_map_with_a_fourth_channel_shines_through():
+    fig, ax = plotting.figure(2, 2)
+    ax.imshow(np.zeros((4, 4, 3)))
+    ax.imshow(np.full((4, 4, 4), 0.5))
+    assert core.lays_maps_over_pictures(fig)
+    ax.images[1].set_data(np.ones((4, 4, 4)))
+    assert not core.lays_maps_over_pictures(fig)
+
+
 def test_no_grid_is_drawn_over_a_picture():
     fig, axes = plotting.figure(columns=2)
     axes[0].imshow(np.zeros((4, 4)))
