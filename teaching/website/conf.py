@@ -34,6 +34,7 @@ autodoc_mock_imports = ["jax", "torch", "distributed", "cloudpickle", "openvino"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 python_maximum_signature_line_length = 100
 
