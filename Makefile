@@ -113,7 +113,7 @@ site: siteenv
 	@build/site-env/bin/python teaching/build_site.py $(ARGS)
 
 sitetest: siteenv
-	@build/site-env/bin/python -m pytest tests/teaching/test_site_browser.py $(ARGS)
+	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_site_sphinx.py tests/teaching/test_site_browser.py $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \

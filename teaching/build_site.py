@@ -64,11 +64,10 @@ def build(options: argparse.Namespace) -> None:
     out, work = options.out.resolve(), options.work.resolve()
     for folder in (out, work / "pages"):
         clear(folder)
-    made = pages.write(
-        ROOT, work / "pages", lambda lesson: drawn(lesson, work / "explorers"), address, options.branch
-    )
+    made = pages.write(ROOT, work / "pages", lambda lesson: drawn(lesson, work / "explorers"), address, options.branch)
     mathjax(work / "pages" / "_static" / "mathjax")
     settings = {"SITE_ADDRESS": address, "SITE_HUB": hub, "SITE_BRANCH": options.branch}
+    settings |= {"SITE_STATIC": str(work / "pages" / "_static"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = ["-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-c", str(ROOT / "teaching" / "website")]
     command += ["-d", str(work / "doctrees"), str(work / "pages"), str(out)]
     clear(work / "doctrees")

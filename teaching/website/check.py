@@ -1,4 +1,4 @@
-"""What must hold for the files of the site: every link inside it leads to a page and a place, nothing is loaded from afar."""
+"""What must hold for the files of the site: links inside it lead somewhere, and nothing is loaded from afar."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ address, hub = os.environ.get("SITE_ADDRESS", ""), os.environ.get("SITE_HUB", ""
 
 project = "Convolutional networks, computed"
 html_title = project
-copyright = "text and figures CC BY 4.0, code MIT"  # noqa: A001
+copyright = "text and figures CC BY 4.0, code MIT"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
@@ -30,7 +30,16 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_mock_imports = ["jax", "torch", "distributed", "cloudpickle", "openvino", "onnxruntime", "nncf", "ai_edge_litert"]
+autodoc_mock_imports = [
+    "jax",
+    "torch",
+    "distributed",
+    "cloudpickle",
+    "openvino",
+    "onnxruntime",
+    "nncf",
+    "ai_edge_litert",
+]
 autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -39,7 +48,7 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 100
 
 html_theme = "sphinx_book_theme"
-html_static_path = [str(Path(__file__).parent / "static"), "_static"]
+html_static_path = [str(Path(__file__).parent / "static"), os.environ["SITE_STATIC"]]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_sourcelink_suffix = ""

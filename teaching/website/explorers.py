@@ -123,9 +123,7 @@ def frames(draw: Callable, alt: Callable[..., str], sliders: Mapping[str, object
             name, text = _stored(draw(**values), folder), alt(**values)
         except ValueError as error:
             name, text = "", f"These values have no figure: {error}"
-        numbers.append(
-            (pictures.setdefault(name, len(pictures)) if name else -1, texts.setdefault(text, len(texts)))
-        )
+        numbers.append((pictures.setdefault(name, len(pictures)) if name else -1, texts.setdefault(text, len(texts))))
     return {"controls": controls, "pictures": list(pictures), "texts": list(texts), "frames": numbers}
 
 
@@ -192,7 +190,7 @@ def record(lesson: str, folder: Path, tell: Callable[[str], None] = print) -> li
 
 
 def needed(code: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The cells that open explorers and those that define what they use, in order; before them all imports, as cell 0."""
+    """The cells that open explorers and those that define what they use, in order; all imports first, as cell 0."""
     from cnnlib.exercises import replay, source
 
     earlier = [source.Cell("code", text, 0) for _, text in code]

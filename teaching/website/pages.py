@@ -55,7 +55,9 @@ NO_MODULES = ("broken",)
 WIDGETS = ("application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json")
 _IMAGE = re.compile(r'<img\b[^>]*?\bsrc="data:image/(?P<kind>png|jpeg|webp|gif);base64,(?P<data>[^"]+)"[^>]*>')
 _FENCE = re.compile(r"^( {0,3})(```+|~~~+).*?(?:^ {0,3}\2[`~]* *$|\Z)|(`+)(?!`).+?(?<!`)\3(?!`)", re.M | re.S)
-_LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)")
+_LINK = re.compile(
+    r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)"
+)
 _HEADING = re.compile(r"^(#{2,6})[ \t]+(.+?)[ \t]*$", re.M)
 _ID = re.compile(r'<a id="([^"]+)"></a>')
 
@@ -269,7 +271,9 @@ def lesson_page(
                 data.pop(kind, None)
             if "text/html" in data:
                 data.pop("text/plain", None)
-                markup = pictures_out("".join(data["text/html"]), folder, "../_static/figures", f"{page}, cell {number}")
+                markup = pictures_out(
+                    "".join(data["text/html"]), folder, "../_static/figures", f"{page}, cell {number}"
+                )
                 data["text/html"] = markup
                 if drawn is None and "<img" in markup:
                     drawn = data
@@ -356,10 +360,10 @@ def index_page(found: Sequence[Lesson], links: Links, readme: str) -> str:
 
 _TO_RUN = """## To run a lesson
 
-These pages show what the notebooks of the course show, with the outputs that are stored in them. Sliders answer here, too;
-checks, hints and predictions need the notebook. Each lesson has a button at its top to download it. It runs inside a
-copy of the course, in its folder `notebooks/`, after `make lab`. Where the site knows the address of that copy, further
-buttons open the lesson on a hosted service.
+These pages show what the notebooks of the course show, with the outputs that are stored in them. Sliders answer here,
+too; checks, hints and predictions need the notebook. Each lesson has a button at its top to download it. It runs
+inside a copy of the course, in its folder `notebooks/`, after `make lab`. Where the site knows the address of that
+copy, further buttons open the lesson on a hosted service.
 """
 
 

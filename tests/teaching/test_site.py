@@ -1,4 +1,4 @@
-"""The site's own code: links, anchors, pictures, explorers, and what it refuses. Sphinx and a browser are not needed."""
+"""The site's own code: links, anchors, pictures, explorers, and what it refuses. Needs no Sphinx and no browser."""
 
 import base64
 import io
@@ -16,7 +16,11 @@ from website import check, explorers, pages
 
 from cnnlib import plotting
 
-PAGES = {"notebooks/01_a.ipynb": "notebooks/01_a.ipynb", "docs/glossary.md": "docs/glossary.md", "README.md": "index.md"}
+PAGES = {
+    "notebooks/01_a.ipynb": "notebooks/01_a.ipynb",
+    "docs/glossary.md": "docs/glossary.md",
+    "README.md": "index.md",
+}
 
 
 @pytest.fixture
@@ -216,7 +220,7 @@ def test_frames_are_drawn_once_and_in_order(tmp_path):
     assert made["texts"] == ["kernel 1", "kernel 2", "These values have no figure: too large"]
     assert sorted(made["pictures"]) == sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(ValueError, match="more than 2000"):
-        explorers.frames(draw, alt, {name: (1, 10) for name in "abcd"}, tmp_path)
+        explorers.frames(draw, alt, dict.fromkeys("abcd", (1, 10)), tmp_path)
 
 
 def test_the_lessons_that_have_explorers_are_found_with_what_they_need():
@@ -243,14 +247,18 @@ def test_an_explorer_is_recorded_as_the_lesson_opens_it(tmp_path, monkeypatch):
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["github.com/me/course", "https://github.com/me", "https://a.b/c/d e", "ftp://a/b/c"])
+@pytest.mark.parametrize(
+    "address", ["github.com/me/course", "https://github.com/me", "https://a.b/c/d e", "ftp://a/b/c"]
+)
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(build_site.SiteError, match="expected something like"):
         build_site.checked(address, "the address", build_site._ADDRESS)
 
 
 def test_an_address_loses_its_ending():
-    checked = [build_site.checked(each, "it", build_site._ADDRESS) for each in ("", "https://github.com/me/c.git", None)]
+    checked = [
+        build_site.checked(each, "it", build_site._ADDRESS) for each in ("", "https://github.com/me/c.git", None)
+    ]
     assert checked == ["", "https://github.com/me/c", ""]
 
 

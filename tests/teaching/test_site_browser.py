@@ -28,7 +28,8 @@ EXPLORERS = {"01": 1, "02": 2, "03": 1, "11": 1, "12": 1}
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 AXE = """return axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
   .filter(each => ['serious', 'critical'].includes(each.impact))
-  .map(each => `${each.impact} ${each.id} x${each.nodes.length}: ${each.nodes.slice(0, 3).map(n => n.target).join(' | ')}`))"""
+  .map(each => `${each.impact} ${each.id} x${each.nodes.length}: ` +
+    each.nodes.slice(0, 3).map(node => node.target).join(' | ')))"""
 UNSET = """return [...document.querySelectorAll('.bd-article .math')].filter(e => !e.querySelector('mjx-container'))
   .concat([...document.querySelectorAll('mjx-merror')]).map(e => e.textContent.slice(0, 80))"""
 RAW = r"""const text = [...document.querySelectorAll('.bd-article p, .bd-article li, .bd-article td')]
