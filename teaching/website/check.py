@@ -35,14 +35,23 @@ class Page(html.parser.HTMLParser):
             self.silent.append((given.get("src") or "")[:60])
 
 
+def pages_of(site: Path) -> list[str]:
+    """The pages of a built site; the theme keeps templates among its own files."""
+    found = (path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    return sorted(name for name in found if not name.startswith("_static/"))
+
+
 def faults(site: Path) -> list[str]:
     """What is wrong with a built site, one sentence each; empty if nothing is."""
-    found = {path.relative_to(site).as_posix(): Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+    names = pages_of(site)
+    found = {name: Page((site / name).read_text(encoding="utf-8")) for name in names}
     said = []
     for name, page in sorted(found.items()):
         said += [f"{name}: the id {each} is there twice" for each in sorted(page.twice)]
         said += [f"{name}: a picture without alt: {each}" for each in page.silent]
         for address in page.loads:
+            if address.startswith("#"):
+                continue
             if urlsplit(address).scheme not in ("", "data") or address.startswith("//"):
                 said.append(f"{name}: loads from afar: {address[:80]}")
             elif not urlsplit(address).scheme and not (site / _path(name, address)).is_file():

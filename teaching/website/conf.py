@@ -13,7 +13,7 @@ html_title = project
 copyright = "text and figures CC BY 4.0, code MIT"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
+suppress_warnings = ["mystnb.unknown_mime_type", "myst.header", "ref.python"]
 
 # Lessons are shown as they are stored, never run. Links were turned into addresses of the site before (pages.py).
 nb_execution_mode = "off"
@@ -49,6 +49,7 @@ python_maximum_signature_line_length = 100
 
 html_theme = "sphinx_book_theme"
 html_static_path = [str(Path(__file__).parent / "static"), os.environ["SITE_STATIC"]]
+html_favicon = str(Path(__file__).parent / "static" / "favicon.svg")
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_sourcelink_suffix = ""
@@ -57,6 +58,7 @@ html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search stands in the sidebar
     "use_download_button": True,
     "use_fullscreen_button": False,
     "pygments_light_style": "a11y-high-contrast-light",

@@ -94,6 +94,7 @@ class Links:
         branch: that is linked to.
         wanted: page -> the anchors that something links to, and who.
         pictures: files of the checkout that pages show.
+        ids: page -> the ids that it gives itself.
     """
 
     root: Path
@@ -102,6 +103,7 @@ class Links:
     branch: str = "main"
     wanted: dict[str, dict[str, str]] = field(default_factory=dict)
     pictures: set[str] = field(default_factory=set)
+    ids: dict[str, set[str]] = field(default_factory=dict)
 
     def mend(self, text: str, page: str) -> str:
         """Markdown of a page of the checkout with its links turned; code is left as it is.
@@ -139,13 +141,21 @@ class Links:
             return link["text"]
         return f"[{link['text']}]({href})"
 
+    def _own(self, path: str) -> set[str]:
+        """The ids that a page of the checkout gives itself."""
+        if path not in self.ids:
+            file = self.root / path
+            text = file.read_text(encoding="utf-8") if path.endswith(".md") and file.exists() else ""
+            self.ids[path] = set(_ID.findall(text))
+        return self.ids[path]
+
     def href(self, page: str, path: str, fragment: str = "") -> str:
         """The address of a page of the site as another one has to write it."""
         target, here = self.pages[path], self.pages[page]
         relative = posixpath.relpath(target, posixpath.dirname(here) or ".")
         if not fragment or target == "index.md":
             return relative.rpartition(".")[0] + ".html"
-        found = anchor(fragment)
+        found = f"id-{unquote(fragment)}" if unquote(fragment) in self._own(path) else anchor(fragment)
         self.wanted.setdefault(target, {}).setdefault(found, page)
         return relative.rpartition(".")[0] + ".html#" + found
 
@@ -165,8 +175,8 @@ def with_anchors(text: str, wanted: Mapping[str, str], first: str = "") -> tuple
     there: set[str] = set()
 
     def own(match: re.Match) -> str:
-        there.add(anchor(match[1]))
-        return f'<span id="{anchor(match[1])}"></span>'
+        there.add(f"id-{match[1]}")
+        return f'<span id="id-{match[1]}"></span>'
 
     def heading(match: re.Match) -> str:
         found = anchor(match[2])
@@ -248,13 +258,21 @@ def explorer_markup(markup: str, name: str, explorer: Mapping[str, Any]) -> str:
     )
 
 
+def start_text(explorer: Mapping[str, Any]) -> str:
+    """The alternative text of an explorer's first picture."""
+    place = 0
+    for control in explorer["controls"]:
+        place = place * len(control["labels"]) + control["start"]
+    return explorer["texts"][explorer["frames"][place][1]]
+
+
 def lesson_page(
     notebook: dict[str, Any], lesson: Lesson, links: Links, folder: Path, explorers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The notebook of a lesson as its page needs it, its anchors not yet set.
 
     Raises:
-        PageError: an explorer has no picture to stand in for it.
+        PageError: which stored picture is that of an explorer cannot be told.
     """
     page = f"notebooks/{lesson.name}.ipynb"
     by_cell = {each["cell"]: (n, each) for n, each in enumerate(explorers, start=1)}
@@ -264,7 +282,7 @@ def lesson_page(
             continue
         if cell["metadata"].pop("jupyter", None):
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
-        drawn = None
+        drawn = []
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             for kind in WIDGETS:
@@ -275,13 +293,17 @@ def lesson_page(
                     "".join(data["text/html"]), folder, "../_static/figures", f"{page}, cell {number}"
                 )
                 data["text/html"] = markup
-                if drawn is None and "<img" in markup:
-                    drawn = data
+                if "<img" in markup:
+                    drawn.append(data)
         if number in by_cell:
-            if drawn is None:
-                raise PageError(f"{page}, cell {number}: the explorer has no stored picture")
             count, explorer = by_cell[number]
-            drawn["text/html"] = explorer_markup(drawn["text/html"], f"{lesson.number}-{count}", explorer)
+            text = f'alt="{html.escape(start_text(explorer))}"'
+            own = [each for each in drawn if text in each["text/html"]] or drawn
+            if len(own) != 1:
+                raise PageError(
+                    f"{page}, cell {number}: {len(own)} stored pictures may be the explorer's; expected one"
+                )
+            own[0]["text/html"] = explorer_markup(own[0]["text/html"], f"{lesson.number}-{count}", explorer)
     return notebook
 
 
@@ -303,7 +325,8 @@ def exercises_page(found: Sequence[Lesson], links: Links) -> str:
             href = links.href("exercises.md", page, f"Exercise {id} · {title}")
             level = f"{dots} <span class='visually-hidden'>{dots.count('●')} of 3</span>" if dots else ""
             lines.append(f"| [{id} {title}]({DONE}{href}) | {level} | {spent or ''} |")
-            count, minutes = count + 1, minutes + (spent or 0)
+            count += 1
+        minutes += read_opening(opening_text(lesson), lesson.name).exercises
         lines.append("")
     lines[2] = (
         f"{count} exercises, about {round(minutes / 60)} hours. Each is checked where you solve it: open the lesson's "

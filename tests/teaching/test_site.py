@@ -27,7 +27,7 @@ PAGES = {
 def links(tmp_path):
     for name in (*PAGES, "docs/figure.png", "cnnlib/trace.py", "data/README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text('<a id="grad-cam"></a>\n<a id="grad-cam++"></a>\n' if "glossary" in name else "")
     return pages.Links(tmp_path, PAGES | {"data/README.md": "data/README.md"})
 
 
@@ -48,6 +48,8 @@ def png(width=3, height=2):
         ("[a](../notebooks/01_a.ipynb#cell-id=01-009)", "[a](./../notebooks/01_a.html#at-01009)"),
         ("[`a`](../notebooks/01_a.ipynb)", "[`a`](./../notebooks/01_a.html)"),
         ("[b](#channel)", "[b](./glossary.html#at-channel)"),
+        ("[b](#grad-cam)", "[b](./glossary.html#id-grad-cam)"),
+        ("[b](#grad-cam++)", "[b](./glossary.html#id-grad-cam++)"),
         ("[map](../README.md#the-course)", "[map](./../index.html)"),
         ("[data](../data)", "[data](./../data/README.html)"),
         ("[t](../cnnlib/trace.py)", "t"),
@@ -89,11 +91,11 @@ def test_a_heading_is_found_whoever_made_the_fragment(heading, fragment):
 
 
 def test_only_what_is_linked_to_gets_an_anchor():
-    text = "# Title\n\n## One\n\ntext\n\n```\n## Two\n```\n\n## Two\n"
+    text = '# Title\n\n<a id="a-b"></a>\n\n' + "## One\n\ntext\n\n```\n## Two\n```\n\n## Two\n"
     made, there = pages.with_anchors(text, {"at-two": "x", "at-01001": "x"}, "at-01001")
-    assert there == {"at-two", "at-01001"}
+    assert there == {"at-two", "at-01001", "id-a-b"}
     assert made.startswith('# Title\n\n<span id="at-01001"></span>')
-    assert made.count("<span") == 2
+    assert made.count("<span") == 3
     assert made.endswith('<span id="at-two"></span>\n\n## Two\n')
 
 
@@ -134,15 +136,18 @@ def test_a_page_shows_outputs_without_widgets_and_collapses_what_is_hidden(links
         "application/vnd.jupyter.widget-view+json": {},
     }
     hidden = {"cell_type": "code", "metadata": {"jupyter": {"source_hidden": True}}, "source": "x"}
-    notebook = {"cells": [hidden | {"outputs": [{"output_type": "display_data", "data": data}]}]}
+    other = {"text/html": f'<img alt="another" src="data:image/png;base64,{png()}">'}
+    outputs = [{"output_type": "display_data", "data": each} for each in (other, data)]
+    notebook = {"cells": [hidden | {"outputs": outputs}]}
     lesson = types.SimpleNamespace(name="01_a", number="01")
-    explorer = {"cell": 1, "controls": [{"name": "kernel", "kind": "box", "labels": ["no", "yes"], "start": 0}]}
+    control = {"name": "kernel", "kind": "box", "labels": ["no", "yes"], "start": 1}
+    explorer = {"cell": 1, "controls": [control], "texts": ["b", "a"], "frames": [(0, 0), (1, 1)]}
     made = pages.lesson_page(notebook, lesson, links, tmp_path / "figures", [explorer])
     (cell,) = made["cells"]
     assert cell["metadata"] == {"tags": ["hide-input"]}
-    assert set(cell["outputs"][0]["data"]) == {"text/html"}
-    assert 'data-name="01-1"' in cell["outputs"][0]["data"]["text/html"]
-    with pytest.raises(pages.PageError, match="no stored picture"):
+    assert set(cell["outputs"][1]["data"]) == {"text/html"}
+    assert ['data-name="01-1"' in each["data"]["text/html"] for each in cell["outputs"]] == [False, True]
+    with pytest.raises(pages.PageError, match="0 stored pictures"):
         pages.lesson_page(
             {"cells": [{"cell_type": "code", "metadata": {}, "source": "x", "outputs": []}]},
             lesson, links, tmp_path, [explorer],
