@@ -45,9 +45,9 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-python_maximum_signature_line_length = 100
 
 html_theme = "sphinx_book_theme"
+html_context = {"default_mode": "auto"}
 html_static_path = [str(Path(__file__).parent / "static"), os.environ["SITE_STATIC"]]
 html_favicon = str(Path(__file__).parent / "static" / "favicon.svg")
 html_css_files = ["site.css"]
