@@ -298,7 +298,8 @@ def lesson_page(
         if number in by_cell:
             count, explorer = by_cell[number]
             text = f'alt="{html.escape(start_text(explorer))}"'
-            own = [each for each in drawn if text in each["text/html"]] or drawn
+            # What a cell draws before it opens an explorer may be the same figure: the last one is meant.
+            own = [each for each in drawn if text in each["text/html"]][-1:] or drawn
             if len(own) != 1:
                 raise PageError(
                     f"{page}, cell {number}: {len(own)} stored pictures may be the explorer's; expected one"
