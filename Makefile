@@ -17,6 +17,8 @@ endif
 ENVIRONMENT = "$(PYTHON)" tools/environment.py
 LESSON ?=
 FOLDER ?=
+ADDRESS ?=
+HUB ?=
 ARGS ?=
 # What is tested on the oldest versions: the package, and lesson 01 executed.
 OLDEST ?= tests/test_*.py tests/trace tests/detection tests/segmentation tests/plotting tests/models \
@@ -24,11 +26,14 @@ OLDEST ?= tests/test_*.py tests/trace tests/detection tests/segmentation tests/p
 
 export VENV
 export FOLDER
+export ADDRESS
+export HUB
 export KERAS_BACKEND := $(BACKEND)
 # An environment of someone else that happens to be active must not leak into this one.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
-.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade backends lock oldest env clean distclean
+.PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
+        siteenv site sitetest backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -48,6 +53,8 @@ help:
 	@echo "make cards      cards to learn with, for Anki and to print, in build/cards  (LESSON=06: of one lesson)"
 	@echo "make guide      the instructor's guide, in build/guide              (LESSON=06: of one lesson)"
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
+	@echo "make site       build the web site in build/site  (ADDRESS=https://github.com/me/course; teaching/site.md)"
+	@echo "make sitetest   look at the built site in a browser without a network"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -111,11 +118,23 @@ review: env
 grade: env
 	@$(PY) teaching/grade.py "$$FOLDER" $(ARGS)
 
+# The site has an environment of its own, so that Sphinx does not come between the lessons and their packages.
+siteenv:
+	@VENV="$(CURDIR)/build/site-env" $(ENVIRONMENT) --site
+
+site: siteenv
+	@build/site-env/bin/python teaching/build_site.py $(ARGS)
+
+sitetest: siteenv
+	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_site_sphinx.py tests/teaching/test_site_browser.py $(ARGS)
+
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
 	  --output-file requirements.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev --extra jax --extra torch \
 	  --constraint requirements.txt --output-file requirements-backends.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra site \
+	  --constraint requirements.txt --output-file requirements-site.txt pyproject.toml
 
 # The lower bounds of pyproject.toml, in an environment of their own.
 oldest:

@@ -90,7 +90,7 @@ def latency(call: Callable, *arguments, repetitions: int = 50, warm_up: int = 3)
     """Time ``call(*arguments)``, which must wait until its result is there, as everything that gives NumPy arrays does.
 
     Args:
-        call: what to time, as a `deploy.load`ed network.
+        call: what to time, as a network from `deploy.load`.
         arguments: what it is given each time.
         repetitions: times that count; p95 needs 20, p99 a hundred.
         warm_up: calls before, the very first one included, which do not count.

@@ -59,7 +59,7 @@ class ReliabilityDiagram:
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean of |gap|, weighted by the number of examples."""
+        """The expected calibration error: the mean of ``|gap|``, weighted by the number of examples."""
         return float(np.abs(self.gap) @ self.count / self.count.sum())
 
 

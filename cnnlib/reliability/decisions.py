@@ -3,16 +3,16 @@
 A yes-or-no question: ``y_true`` says which examples are positive (a defect, a disease), ``scores`` are the higher the
 more likely that is, and an example is *flagged* if its score reaches the threshold (``score >= threshold``).
 
-=================  ================================================================================================
-`confusion`        which class was given for which, for any number of classes
-`class_scores`     precision, recall, F1, specificity of each class, from a confusion matrix
-`outcomes`         the four counts of a yes-or-no decision, and every rate that is made of them
-`roc_curve`        what share of the positives is found for each share of false alarms; its area
+========================  ==================================================================================
+`confusion`               which class was given for which, for any number of classes
+`class_scores`            precision, recall, F1, specificity of each class, from a confusion matrix
+`outcomes`                the four counts of a yes-or-no decision, and every rate that is made of them
+`roc_curve`               what share of the positives is found for each share of false alarms; its area
 `precision_recall_curve`  what share of the flagged is positive for each share found; its area
 `threshold_for_cost`      the cheapest threshold, given what a miss and a false alarm cost
 `threshold_for_capacity`  the lowest threshold that flags no more than can be looked at
 `threshold_for_recall`    the highest threshold that still finds the share asked for
-=================  ================================================================================================
+========================  ==================================================================================
 
 Choose a threshold on validation data, and price it on test data, once.
 """

@@ -107,8 +107,8 @@ def _sample(values, what: str) -> np.ndarray:
 def mmd(reference, current, width: float | None = None) -> float:
     """The squared maximum mean discrepancy of two samples of vectors, without bias (Gretton et al. 2012).
 
-    With the Gaussian kernel exp(-|a - b|^2 / (2 width^2)): 0 for equal distributions, on average, so that it may come
-    out below 0.
+    With the Gaussian kernel ``exp(-|a - b|^2 / (2 width^2))``: 0 for equal distributions, on average, so that it may
+    come out below 0.
 
     Args:
         reference, current: (n, features) and (m, features), two vectors or more each.

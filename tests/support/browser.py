@@ -10,6 +10,7 @@ import base64
 import contextlib
 import functools
 import io
+import json
 import os
 import re
 import shutil
@@ -134,6 +135,23 @@ class Browser:
                 found.append((node["role"]["value"], node.get("name", {}).get("value", "")))
         return found
 
+    def requests(self) -> tuple[list[str], list[str]]:
+        """Addresses that were asked for since the last call, and what failed of them with its reason.
+
+        Only where `browser` was told to watch the network.
+        """
+        asked, failed = {}, []
+        for entry in self._ask("POST", "se/log", type="performance"):
+            event = json.loads(entry["message"])["message"]
+            given = event["params"]
+            if event["method"] == "Network.requestWillBeSent":
+                asked[given["requestId"]] = given["request"]["url"]
+            elif event["method"] == "Network.loadingFailed" and not given.get("canceled"):
+                failed.append(f"{asked.get(given['requestId'], '?')}: {given['errorText']}")
+            elif event["method"] == "Network.responseReceived" and given["response"]["status"] >= 400:
+                failed.append(f"{given['response']['url']}: {given['response']['status']}")
+        return list(asked.values()), failed
+
     def console(self) -> list[str]:
         """What the page complained about since the last call."""
         entries = self._ask("POST", "se/log", type="browser")
@@ -141,8 +159,14 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(downloads: Path) -> Iterator[Browser]:
-    """Start Chromium with a profile of its own; what it downloads goes to a folder."""
+def browser(downloads: Path, *more: str, watch: bool = False) -> Iterator[Browser]:
+    """Start Chromium with a profile of its own; what it downloads goes to a folder.
+
+    Args:
+        downloads: the folder.
+        *more: further arguments of the browser.
+        watch: note every request, for `Browser.requests`.
+    """
     driver, binary = programs()
     arguments = [
         "--headless=new",
@@ -150,6 +174,7 @@ def browser(downloads: Path) -> Iterator[Browser]:
         "--disable-dev-shm-usage",
         "--window-size=1280,900",
         "--no-first-run",
+        *more,
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")  # it cannot be had as root
@@ -158,7 +183,8 @@ def browser(downloads: Path) -> Iterator[Browser]:
         "args": arguments,
         "prefs": {"download.default_directory": str(downloads), "download.prompt_for_download": False},
     }
-    capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+    logs = {"browser": "ALL"} | ({"performance": "ALL"} if watch else {})
+    capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
     process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         port = next(filter(None, (re.search(r"successfully on port (\d+)", line) for line in process.stdout)))[1]

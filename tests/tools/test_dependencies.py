@@ -47,6 +47,12 @@ def test_every_dependency_states_the_oldest_release_that_passes():
 def test_the_locks_hold_every_dependency():
     extras = PROJECT["optional-dependencies"]
     core = names(PROJECT["dependencies"]) | names(extras["lab"]) | names(extras["dev"]) - {"cnnlib"}
-    for lock, needed in {"requirements.txt": core, "requirements-backends.txt": core | {"jax", "torch"}}.items():
+    site = core | names(extras["site"]) - {"cnnlib"}
+    locks = {
+        "requirements.txt": core,
+        "requirements-backends.txt": core | {"jax", "torch"},
+        "requirements-site.txt": site,
+    }
+    for lock, needed in locks.items():
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.M))
         assert needed <= locked, lock

@@ -136,6 +136,16 @@ def test_a_set_up_that_broke_off_is_known_as_ours_and_goes_on(env, monkeypatch):
     assert environment.installed(env, backends=True), "what was asked for first is kept"
 
 
+def test_the_site_has_a_lock_of_its_own(env, monkeypatch):
+    installed = []
+    monkeypatch.setattr(venv.EnvBuilder, "create", quick)
+    monkeypatch.setattr(environment, "pip", lambda env, *arguments: installed.append(arguments[-1]))
+    environment.ensure(site=True)
+    assert installed == ["requirements-site.txt", "."]
+    assert environment.installed(env, backends=False, site=True)
+    assert not environment.installed(env, backends=True)
+
+
 def test_removing_takes_the_environment_and_nothing_else(env, monkeypatch, capsys):
     assert environment.remove() == 0
     monkeypatch.setattr(venv.EnvBuilder, "create", quick)

@@ -1,0 +1,1 @@
+"""The web site of the course: `teaching/build_site.py` builds it, `teaching/site.md` says how."""
