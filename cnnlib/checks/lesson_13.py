@@ -250,6 +250,7 @@ def _network(rng: np.random.Generator, stride: int) -> tuple[tuple[int, ...], di
         "mask": (batch * int(rng.integers(2, 5)), side, side),
         "box": (*place, 4),
         "keypoint": (*place, points),
+        "offset": (*place, 2),
     }
     return (batch, rows * stride, columns * stride, 3), shapes
 
@@ -278,6 +279,7 @@ def _broken_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield spoilt("the masks have an axis of pictures", mask=lambda s: (3, s[0], s[1], s[2]))
     yield spoilt("one mask is missing", mask=lambda s: (s[0] - 1, *s[1:]))
     yield spoilt("the masks are no squares", mask=lambda s: (s[0], s[1], s[2] + 1))
+    yield spoilt("the masks are taller than wide", mask=lambda s: (s[0], s[1] + 1, s[2]))
     yield spoilt("the masks have an axis for one logit", mask=lambda s: (*s, 1))
     yield spoilt("three at once", mask=lambda s: s[1:], box=lambda s: (*s[:3], 8), keypoint=lambda s: s[:3])
     for size, about in (
