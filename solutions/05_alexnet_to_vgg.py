@@ -556,9 +556,9 @@ claim("and sees less far: 29 pixels against 36", fields == [29, 36])
 # ## Train one
 #
 # VGG-16 would take your laptop years, so take its idea: the first three blocks of VGG-11 with an eighth of its filters
-# and a GAP head, on 8,000 pictures of CIFAR-10. It has batch normalisation, which gained the most in lesson 04 and is
-# the subject of lesson 06. VGG's authors did not have it yet: they trained the 11 layers first and started the deeper
-# networks from some of these weights.
+# and a GAP head, on 8,000 pictures of CIFAR-10. It has batch normalisation, which lesson 04 missed the most when it was
+# left out, and which is the subject of lesson 06. VGG's authors did not have it yet: they trained the 11 layers first
+# and started the deeper networks from some of these weights.
 #
 # It is trained in two ways: *plain*, and with dropout and augmentation. Both are AlexNet's means against overfitting.
 # (That changes two things at once: the pair can say what both cost together, and not which of them.) As in lesson 04
