@@ -876,7 +876,7 @@ def as_text(pictures):
     """Pictures with values from 0 to 1 side by side, as the text of a small file, and back."""
     file = io.BytesIO()
     row = np.hstack(list((255 * pictures).round().astype("uint8")))
-    Image.fromarray(row).save(file, format="WEBP", quality=85)
+    Image.fromarray(row).save(file, format="WEBP", quality=80)
     return base64.b64encode(file.getvalue()).decode()
 
 
