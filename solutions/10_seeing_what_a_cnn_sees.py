@@ -805,12 +805,12 @@ spots = {
     name: hot_spot(explain.grad_cam(network, case.pictures, 1, layer="last_maps", batch_size=100))
     for name, network in case.networks.items()
 }
-name = max(spots, key=lambda name: spots[name][2])
-before = case.networks[name].predict_on_batch(case.pictures).argmax(axis=1)
+suspect = max(spots, key=lambda name: spots[name][2])
+before = case.networks[suspect].predict_on_batch(case.pictures).argmax(axis=1)
 culprit = max(
-    ({"network": name, "row": row, "column": column} for row in range(8) for column in range(8)),
+    ({"network": suspect, "row": row, "column": column} for row in range(8) for column in range(8)),
     key=lambda at: np.sum(
-        case.networks[name].predict_on_batch(covered(at["row"], at["column"])).argmax(axis=1) != before
+        case.networks[suspect].predict_on_batch(covered(at["row"], at["column"])).argmax(axis=1) != before
     ),
 )
 ### END SOLUTION

@@ -144,6 +144,8 @@ def _surprise(question: Question, guess: float, value: float) -> float:
         return max(_factors(guess, value), 1.001)
     if _is_share(question, guess, value):
         return _factors(_odds(guess), _odds(value))
+    if _is_share(question, 100, value) and guess > 100:  # no less surprising than all of it
+        return max(_factors(guess, value), _factors(_odds(100), _odds(value)))
     return _factors(guess, value)
 
 

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cnnlib.exercises.judging import FARTHEST, NEAR, Question, judge, number_of, read, shown, text_of
@@ -98,6 +98,7 @@ def test_a_share_and_what_is_left_of_it_are_judged_alike(guess, value):
 
 
 @slowly
+@example(SHARE, 0.5, 199.9, 202.0)  # just below and just above the whole
 @given(st.sampled_from([NUMBER, SHARE, Question("?", within=2.0)]), positive, st.floats(1, 1e3), st.floats(1, 1e3))
 def test_farther_is_never_less_surprising(question, value, first, second):
     near, far = sorted((first, second))
