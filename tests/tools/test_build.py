@@ -161,7 +161,7 @@ def test_the_kernel_is_this_python(tmp_path):
         ),
         (("total = 2 + 3\ntotal", "object()"), "the memory address"),
         (("total = 2 + 3\ntotal", "print('x' * 1_200_000)"), "the limit is 1,000,000"),
-        (('"text/plain": "Figure: one dark pixel, alone in the frame"', '"text/plain": "<img>"'), "without alt text"),
+        (('"text/plain": f"Figure: {ALT}"', '"text/plain": "<img>"'), "without alt text"),
         (("### END SOLUTION", "### THE END"), "FAILED.*without '### END SOLUTION'"),
     ],
 )
