@@ -135,6 +135,8 @@ lock:
 	  --constraint requirements.txt --output-file requirements-backends.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra site \
 	  --constraint requirements.txt --output-file requirements-site.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra hub \
+	  --constraint requirements.txt --output-file requirements-hub.txt pyproject.toml
 
 # The lower bounds of pyproject.toml, in an environment of their own.
 oldest:
