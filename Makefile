@@ -33,7 +33,7 @@ export KERAS_BACKEND := $(BACKEND)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
 .PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
-        siteenv site sitetest backends lock oldest env clean distclean
+        siteenv site sitetest hubenv hub hubplan hubtest backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -55,6 +55,9 @@ help:
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
 	@echo "make site       build the web site in build/site  (ADDRESS=https://github.com/me/course; teaching/site.md)"
 	@echo "make sitetest   look at the built site in a browser without a network"
+	@echo "make hub        start a JupyterHub for a class: ARGS=\"--users class.txt\"   (as root; teaching/server.md)"
+	@echo "make hubplan    what 10, 50 and 500 learners need on it"
+	@echo "make hubtest    start it with three learners, and look (as root, some minutes)"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -127,6 +130,19 @@ site: siteenv
 
 sitetest: siteenv
 	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_site_sphinx.py tests/teaching/test_site_browser.py $(ARGS)
+
+# The class server, too: what serves it must not come between the lessons and their packages.
+hubenv:
+	@VENV="$(CURDIR)/build/hub-env" $(ENVIRONMENT) --hub
+
+hub: hubenv
+	@build/hub-env/bin/python teaching/server/launch.py $(ARGS)
+
+hubplan: env
+	@$(PY) teaching/server/plan.py $(ARGS)
+
+hubtest: hubenv
+	@build/hub-env/bin/python -m pytest -n 0 -s tests/teaching/test_server_real.py $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \

@@ -21,9 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = (10, 50, 500)
 # Megabytes of memory that processes hold for themselves, and their share of what they hold in common (PSS).
-HUB, SERVER = 260, 130  # hub, proxy and culler together; the server of one learner without a notebook
+HUB, SERVER = 190, 130  # hub, proxy and culler together; the server of one learner without a notebook
 # Gigabytes of disk: the environment with the course, and the home of a learner.
-SHARED, HOME = 3.2, 0.5
+SHARED, HOME = 3.0, 0.5
 SESSION = 90 * 60  # seconds
 RUNS = 2  # how often a learner runs each cell of a lesson in a session
 PEAK = 4  # all press the same cell at the same moment: how much more than on average is asked for

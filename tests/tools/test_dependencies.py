@@ -52,6 +52,7 @@ def test_the_locks_hold_every_dependency():
         "requirements.txt": core,
         "requirements-backends.txt": core | {"jax", "torch"},
         "requirements-site.txt": site,
+        "requirements-hub.txt": core | names(extras["hub"]) - {"cnnlib"},
     }
     for lock, needed in locks.items():
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.M))
