@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -273,6 +274,33 @@ def test_accounts_that_are_missing_and_root():
         launch.check_accounts(("root",))
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root becomes another account")
+def test_what_all_share_is_readable_and_not_writable(tmp_path, monkeypatch):
+    if not Path("/usr/bin/python3").exists():
+        pytest.skip("no Python that every account can run")
+    monkeypatch.setattr(launch.sys, "executable", "/usr/bin/python3")
+    monkeypatch.setattr(launch.sys, "prefix", "/usr")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        root = Path(folder)
+        monkeypatch.setattr(launch, "ROOT", root)
+        for part in launch.SHARED:
+            path = root / part
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch() if path.suffix else path.mkdir(exist_ok=True)
+        with pytest.raises(launch.HubError, match="nobody cannot read"):
+            launch.check_shared("nobody")
+        root.chmod(0o755)
+        launch.check_shared("nobody")
+        (root / "cnnlib" / "runtime.py").chmod(0o666)
+        with pytest.raises(launch.HubError, match=r"nobody may change .*runtime.py.*chown"):
+            launch.check_shared("nobody")
+        (root / "bin").mkdir(mode=0o700)
+        shutil.copy("/bin/true", root / "bin" / "python")
+        monkeypatch.setattr(launch.sys, "executable", str(root / "bin" / "python"))
+        with pytest.raises(launch.HubError, match=rf"nobody cannot run .*may not enter {root}/bin"):
+            launch.check_shared("nobody")
+
+
 def test_a_port_that_is_taken():
     import socket
 
@@ -482,6 +510,6 @@ def test_the_page_names_the_targets_and_options_that_there_are():
     for target in re.findall(r"make (hub\w*)", page):
         assert re.search(rf"^{target}:", makefile, re.M), target
     options = {option for action in launch._parser()._actions for option in action.option_strings}
-    named = set(re.findall(r"(?<![\w-])--[a-z-]+", page.split("## Kubernetes")[0])) - {"--create-home", "--shell"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.split("## Kubernetes")[0])) - {"--create-home", "--shell"}
     assert named <= options
     assert options - {"-h", "--help"} <= named
