@@ -128,6 +128,14 @@ def test_links_follow_a_course_that_moved(course, mine, tmp_path):
     assert (mine / "docs" / "glossary.md").exists()
 
 
+def test_a_notebook_that_comes_in_between_is_not_overwritten(mine):
+    mine.mkdir(parents=True)
+    (mine / "01_a.ipynb").write_text("mine")
+    with pytest.raises(FileExistsError):
+        begin._write(mine / "01_a.ipynb", b"the course's")
+    assert (mine / "01_a.ipynb").read_text() == "mine"
+
+
 def test_a_full_disk_leaves_no_half_notebook(course, mine, monkeypatch):
     begin.hand_out(course, mine)
     (mine / "notebooks" / "02_b.ipynb").unlink()

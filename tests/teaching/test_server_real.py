@@ -26,15 +26,16 @@ USERS = ("cnnhub-1", "cnnhub-2", "cnnhub-3")
 IDLE = "cnnhub-4"
 TOKEN = "of-the-test-" + "0" * 20
 PATIENCE = 300  # seconds, for a busy machine
-# The authenticator asks for no password: in this test only, at 127.0.0.1.
 CONFIG = f"""
-c.JupyterHub.authenticator_class = "dummy"
 c.JupyterHub.services.append({{"name": "test", "api_token": "{TOKEN}"}})
 c.JupyterHub.load_roles.append({{
     "name": "of-the-test", "services": ["test"],
     "scopes": ["admin:users", "admin:servers", "access:servers"],
 }})
 """
+
+# Lets in by name, without a password: in this test only, at 127.0.0.1.
+BY_NAME = 'c.JupyterHub.authenticator_class = "dummy"'
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,12 +71,12 @@ def free_port():
 class Hub:
     """A running server, and what the test asks it."""
 
-    def __init__(self, folder, *more):
+    def __init__(self, folder, *more, config=CONFIG + BY_NAME):
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
         (folder / "class.txt").write_text("\n".join((*USERS, IDLE)))
-        (folder / "more.py").write_text(CONFIG)
+        (folder / "more.py").write_text(config)
         command = [sys.executable, ROOT / "teaching/server/launch.py", "--users", folder / "class.txt"]
         command += ["--port", self.port, "--config", folder / "more.py", "--state", folder / "state", *more]
         with self.log.open("w") as log:
@@ -318,18 +319,25 @@ def test_a_learner_logs_in_with_a_browser(hub, tmp_path):
             window.picture().save(hub.log.parent / "dead.png")
 
 
+def login(hub, name, password):
+    """The status that the page answers with, once it has led on to where it leads."""
+    with httpx.Client(trust_env=False, follow_redirects=True, timeout=120) as client:
+        assert client.get(f"{hub.address}/hub/login").is_success
+        said = {"username": name, "password": password, "_xsrf": client.cookies.get("_xsrf", path="/hub/")}
+        return client.post(f"{hub.address}/hub/login?next=%2Fhub%2Ftoken", data=said).status_code
+
+
 def test_nobody_else_can_log_in(hub):
-    with httpx.Client(trust_env=False, follow_redirects=True, timeout=60) as client:
-        form = client.get(f"{hub.address}/hub/login")
-        said = {"username": "root", "password": "x", "_xsrf": client.cookies.get("_xsrf", path="/hub/")}
-        answer = client.post(f"{hub.address}/hub/login", data=said)
-        assert form.is_success
-        assert answer.status_code == 403
+    assert login(hub, USERS[0], "x") == 200
+    assert login(hub, "root", "x") == 403
 
 
 def test_an_idle_server_is_ended_and_what_ran_in_it_too(accounts, tmp_path):
-    hub = Hub(tmp_path, "--memory", "2G", "--idle", "1")
+    hub = Hub(tmp_path, "--memory", "2G", "--idle", "1", config=CONFIG)  # as a class has it: with passwords
+    subprocess.run(["chpasswd"], input=f"{IDLE}:right-{TOKEN}", text=True, check=True)
     try:
+        assert login(hub, IDLE, "wrong") == 403
+        assert login(hub, IDLE, f"right-{TOKEN}") == 200
         hub.start([IDLE])
         kernel = hub.kernel(IDLE)
         kernel.run("import subprocess; left = subprocess.Popen(['sleep', '1000'], start_new_session=True)")
