@@ -99,6 +99,7 @@ lint: env
 
 timings: env
 	$(PY) tools/timings.py $(ARGS)
+	$(PY) teaching/server/plan.py --page
 
 claims: env
 	$(PY) tools/check_claims.py $(ARGS)

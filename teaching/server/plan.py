@@ -2,6 +2,7 @@
 
     python teaching/server/plan.py                # a table
     python teaching/server/plan.py 25 --memory 4G
+    python teaching/server/plan.py --page         # into teaching/server.md; `make timings` does so, too
 
 Lessons are as measured by `make timings` (data/timings.json); the sizes of hub, proxy and servers were measured by
 `make hubtest`, which prints them.
@@ -19,7 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "teaching" / "server.md"
+MARKS = ("<!-- plan:begin -->", "<!-- plan:end -->")
 CLASSES = (10, 50, 500)
+LIMIT = "3G"
 # Megabytes of memory that processes hold for themselves, and their share of what they hold in common (PSS).
 HUB, SERVER = 190, 130  # hub, proxy and culler together; the server of one learner without a notebook
 # Gigabytes of disk: the environment with the course, and the home of a learner.
@@ -118,27 +122,55 @@ def size(text: str) -> int:
     return int(float(found[1]) * 1024 ** (1 + "KMGT".index(found[2].upper())))
 
 
+def section(learners: list[int], limit: int) -> str:
+    """The table of these classes, and what its numbers rest on, as Markdown.
+
+    Raises:
+        ValueError: a class has no learners.
+    """
+    memory, seconds = lessons()
+    needs = [need(each, limit, memory, seconds) for each in learners]
+    return (
+        f"{table(needs)}\n\n"
+        f"Memory: {HUB} MB for hub, proxy and culler, {SERVER} MB for each server, {statistics.median(memory):.0f} MB "
+        f"for the usual lesson, {max(memory):.0f} MB\nfor the heaviest. Cores: a lesson takes "
+        f"{statistics.median(seconds):.0f} s of one core, each cell runs {RUNS} times in {SESSION // 60} minutes, and "
+        f"{PEAK} times the average is there for when\nall run the same cell; the whole lesson run by all at once takes "
+        f"{max(each.minutes for each in needs):.0f} minutes. Disk: {SHARED:.0f} GB once, {HOME} GB for each learner.\n"
+        f"Nodes: machines of {NODE_CORES} cores and {NODE_MEMORY} GB that hold the heaviest lesson of all."
+    )
+
+
+def renew(page: Path, text: str) -> None:
+    """Put the section between its marks in a page.
+
+    Raises:
+        ValueError: the page has not both marks, in their order.
+    """
+    whole = page.read_text(encoding="utf-8")
+    before, begin, rest = whole.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (begin and end):
+        raise ValueError(f"{page} must hold {MARKS[0]} and, below it, {MARKS[1]}")
+    new = f"{before}{begin}\n{text}\n{end}{after}"
+    if new != whole:
+        page.write_text(new, encoding="utf-8", newline="\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("learners", nargs="*", type=int, default=list(CLASSES), help="who work at the same time")
-    parser.add_argument("--memory", default="3G", help="limit of each server (3G)")
+    parser.add_argument("--memory", default=LIMIT, help=f"limit of each server ({LIMIT})")
+    parser.add_argument("--page", action="store_true", help="renew the table of teaching/server.md")
     options = parser.parse_args(arguments)
-    memory, seconds = lessons()
     try:
-        limit = size(options.memory)
-        needs = [need(each, limit, memory, seconds) for each in options.learners]
+        if options.page:
+            renew(PAGE, section(list(CLASSES), size(LIMIT)))
+        else:
+            print(section(options.learners, size(options.memory)))
     except ValueError as error:
         print(f"plan: {error}", file=sys.stderr)
         return 1
-    print(table(needs))
-    print(
-        f"\nMemory: {HUB} MB for hub, proxy and culler, {SERVER} MB for each server, {statistics.median(memory):.0f} "
-        f"MB for the usual lesson and {max(memory):.0f} for the heaviest.\nCores: a lesson takes "
-        f"{statistics.median(seconds):.0f} s of one core, each cell runs {RUNS} times in {SESSION // 60} minutes, and "
-        f"{PEAK} times the average is there for when all run the same cell;\nthe whole lesson run by all at once then "
-        f"takes {needs[-1].minutes:.0f} minutes. Disk: {SHARED} GB once, {HOME} GB for each learner.\nNodes: machines "
-        f"of {NODE_CORES} cores and {NODE_MEMORY} GB that hold the heaviest lesson of all."
-    )
     return 0
 
 

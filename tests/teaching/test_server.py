@@ -432,11 +432,20 @@ def test_the_arithmetic_by_hand():
 
 
 def test_the_table_of_the_page_is_the_computed_one():
-    memory, seconds = plan.lessons()
-    limit = plan.size("3G")
-    table = plan.table([plan.need(each, limit, memory, seconds) for each in plan.CLASSES])
-    page = (ROOT / "teaching" / "server.md").read_text(encoding="utf-8")
-    assert table in page, f"teaching/server.md is out of step; `make hubplan` prints:\n{table}"
+    section = plan.section(list(plan.CLASSES), plan.size(plan.LIMIT))
+    page = plan.PAGE.read_text(encoding="utf-8")
+    assert section in page, "teaching/server.md is out of step: python teaching/server/plan.py --page"
+
+
+def test_the_page_is_renewed_between_its_marks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{plan.MARKS[0]}\nold\n{plan.MARKS[1]}\nbelow\n")
+    for _ in range(2):
+        plan.renew(page, "new")
+        assert page.read_text() == f"above\n{plan.MARKS[0]}\nnew\n{plan.MARKS[1]}\nbelow\n"
+    page.write_text(f"{plan.MARKS[1]} {plan.MARKS[0]}")
+    with pytest.raises(ValueError, match="must hold"):
+        plan.renew(page, "new")
 
 
 @pytest.mark.parametrize(("text", "size"), [("3G", 3 * 2**30), ("2.5g", 5 * 2**29), ("1500M", 1500 * 2**20)])

@@ -112,7 +112,7 @@ class Hub:
 
     def pid(self, name):
         # The process of the account whose command is the server.
-        listed = subprocess.run(["ps", "-u", name, "-o", "pid=,args="], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ps", "-ww", "-u", name, "-o", "pid=,args="], capture_output=True, text=True).stdout
         return next(int(line.split()[0]) for line in listed.splitlines() if "jupyterhub-singleuser" in line)
 
     def kernel(self, name):
