@@ -329,13 +329,13 @@ claim("NCHW must be copied to become one", not np.shares_memory(as_rows[1], firs
 # %% jupyter={"source_hidden": true} tags=["nbval-ignore-output"]
 def convolution(order, maps):
     image = keras.Input(maps)
-    return keras.Model(image, layers.Conv2D(64, 3, padding="same", use_bias=False, data_format=order)(image))
+    return keras.Model(image, layers.Conv2D(32, 3, padding="same", use_bias=False, data_format=order)(image))
 
 
-orders = {"channels_last": (56, 56, 64), "channels_first": (64, 56, 56)}
+orders = {"channels_last": (28, 28, 32), "channels_first": (32, 28, 28)}
 runs = {order: deploy.load(convolution(order, maps)) for order, maps in orders.items()}
 runs["channels_first"].inside.set_weights(runs["channels_last"].inside.get_weights())
-maps = rng.normal(size=(1, 56, 56, 64)).astype("float32")
+maps = rng.normal(size=(1, 28, 28, 32)).astype("float32")
 given = {"channels_last": maps, "channels_first": np.ascontiguousarray(np.moveaxis(maps, 3, 1))}
 took = deploy.compare({order: lambda order=order: runs[order](given[order]) for order in orders}, repetitions=repeat)
 measured("NCHW takes", took["channels_first"].p50 / took["channels_last"].p50, "× the time of NHWC here")
@@ -345,8 +345,10 @@ claim("both say the same, to 1e-4", apart < 1e-4)
 # %% [markdown]
 # Neither is best. TensorFlow prefers NHWC on processors; PyTorch's convolutions take NCHW, and Keras hands them NHWC as
 # a view with another order in memory; cuDNN takes both; libraries and compilers repack into blocks of 8 or 16 channels
-# of their own. What costs time is to change the layout between layers. If a profile shows *transpose* or *reorder*,
-# two parts of your program disagree.
+# of their own. What costs time is to change the layout between layers, or an order that a library has no fast routine
+# for. On a processor without AVX-512, TensorFlow's oneDNN has none for this NCHW and takes its reference loop: a
+# hundred times slower. `ONEDNN_VERBOSE=1`, set before the start, lists the routine of each call; that one is `ref:any`.
+# If a profile shows *transpose* or *reorder*, two parts of your program disagree.
 #
 # ### A batch shares the weights
 #

@@ -72,8 +72,23 @@ class _Client(NotebookClient):
         return self.km
 
 
+def in_memory(family: list[psutil.Process]) -> int:
+    """Bytes of memory that processes take together, shared pages counted once."""
+    if len(family) == 1:
+        return family[0].memory_info().rss
+    try:
+        found = [(member.memory_full_info().uss, member.memory_info().rss) for member in family]
+    except psutil.AccessDenied:  # the system does not tell what is shared
+        return sum(member.memory_info().rss for member in family)
+    return sum(own for own, _ in found) + max(rss - own for own, rss in found)
+
+
 class _Memory(threading.Thread):
-    """Samples the memory of a process and its children until told to finish; `peak` is in bytes."""
+    """Samples the memory of a process and its children until told to finish; `peak` is in bytes.
+
+    Pages that several of them share, such as TensorFlow's library, lie in memory once: what each has to itself is
+    added up, and the most that one of them shares is counted once.
+    """
 
     def __init__(self, pid: int, every: float = 0.1):
         super().__init__(daemon=True)
@@ -89,8 +104,7 @@ class _Memory(threading.Thread):
     def sample(self) -> None:
         try:
             family = [self.process, *self.process.children(recursive=True)]
-            total = sum(member.memory_info().rss for member in family)
-            self.peak = max(self.peak, total, self.high_water())
+            self.peak = max(self.peak, in_memory(family), self.high_water())
         except psutil.Error:  # one of them ended in between; the next sample counts
             return
 

@@ -6,6 +6,7 @@ A small lesson is sound, and broken in each way that one of the two runs was the
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -116,10 +117,8 @@ BROKEN = {
 TESTS = [*(f"Cell {n}" for n in range(6)), "answer 2", "answer 4", "memory"]
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    """Sound and broken lessons in a project set up as this one, tested in one run of two workers: what came out."""
-    root = tmp_path_factory.mktemp("project")
+def set_up(root: Path) -> None:
+    """An empty project, tested as this one is, but for the budget of memory."""
     for name in ("conftest.py", "pyproject.toml", "tests/nbval_sanitize.cfg", "tools/_lessons.py", "tools/_execute.py"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
@@ -130,6 +129,20 @@ def outcomes(tmp_path_factory):
     (root / "notebooks").mkdir()
     (root / "notebooks" / "marks.py").write_text(MARKS, encoding="utf-8")
 
+
+def run_pytest(root: Path, *arguments: str) -> subprocess.CompletedProcess:
+    names = ("CNNLIB_", "KERAS_BACKEND", "IPYTHONDIR", "PYTEST_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *arguments, "notebooks"]
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Sound and broken lessons in a project set up as this one, tested in one run of two workers: what came out."""
+    root = tmp_path_factory.mktemp("project")
+    set_up(root)
     sound = write(root, "90_sound")
     page = sound.notebook()
     with kernel_environment() as env:
@@ -147,11 +160,7 @@ def outcomes(tmp_path_factory):
             text = text.replace(old, new)
         lesson.path.write_text(text, encoding="utf-8")
 
-    names = ("CNNLIB_", "KERAS_BACKEND", "IPYTHONDIR", "PYTEST_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    env["PYTHONPATH"] = os.pathsep.join([str(ROOT), env.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-n", "2", "notebooks"]
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, encoding="utf-8")
+    done = run_pytest(root, "-n", "2")
     found = re.findall(r"^(PASSED|FAILED|ERROR) notebooks/(\w+)\.ipynb::([\w ]+?)(?: - .*)?$", done.stdout, re.M)
     by_lesson: dict[str, dict[str, str]] = {}
     for outcome, name, test in found:
@@ -176,6 +185,17 @@ def test_what_is_broken_is_found_where_it_is(outcomes, name):
 def test_a_run_that_found_something_says_so_to_the_shell(outcomes):
     assert outcomes.code == 1
     assert f"{len(BROKEN)} failed, " in outcomes.text.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
+def test_an_answer_that_does_not_end_tells_where_it_is(tmp_path):
+    set_up(tmp_path)
+    lesson = write(tmp_path, "90_endless", ("answer = 20 + 22", "answer = 42\nwhile answer:\n    pass"))
+    nbformat.write(lesson.notebook(), lesson.path)
+    done = run_pytest(tmp_path, "-n", "0", "--nbval-lax", "--nbval-cell-timeout", "15")
+    assert "90_endless.py, code cell 4: the answer did not end in 15 s; the kernel is at" in done.stdout
+    assert re.search(r"ipykernel_\w+/\w+.py\", line [23] in <module>", done.stdout), done.stdout
 
 
 def test_an_answer_without_a_check_is_an_error(tmp_path):

@@ -24,6 +24,7 @@ import ast
 import json
 import os
 import re
+import signal
 import symtable
 import tempfile
 import time
@@ -47,6 +48,7 @@ class AnsweredExercise(pytest.Item):
     def __init__(self, *, sources: list[str], check: str, ids: list[str], place: str, **kwargs):
         super().__init__(**kwargs)
         self.sources, self.check, self.ids, self.place = sources, check, ids, place
+        self.stacks: Path | None = None  # where the kernel writes what its threads do, when it gets SIGUSR1
         self.add_marker("answers")
 
     def runtest(self) -> None:
@@ -55,13 +57,15 @@ class AnsweredExercise(pytest.Item):
         with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
             # The notebook's own progress must stay what a reader of the stored page has.
             progress = Path(folder) / "progress.json"
-            self.execute(_PUT_ASIDE.format(progress=str(progress)))
+            self.stacks = Path(folder) / "stacks.txt"
+            self.execute(_PUT_ASIDE.format(progress=str(progress), stacks=str(self.stacks)))
             try:
                 for source in self.sources:
                     self.execute(source)
                 said = self.execute(self.check)
             finally:
-                self.execute(_PUT_BACK)
+                if not self.parent.timed_out:  # else nothing answers any more, and the first error says why
+                    self.execute(_PUT_BACK)
             solved = json.loads(progress.read_text(encoding="utf-8"))["exercises"] if progress.exists() else {}
         refused = [ident for ident in self.ids if not solved.get(ident, {}).get("solved")]
         if refused:
@@ -75,8 +79,9 @@ class AnsweredExercise(pytest.Item):
         while True:
             if time.monotonic() > deadline or not kernel.is_alive():
                 self.parent.timed_out = True
+                why = self.what_it_does()
                 kernel.interrupt()
-                raise AnswerRefused(f"{self.place}: the answer did not end, or the kernel died")
+                raise AnswerRefused(f"{self.place}: {why}")
             try:
                 message = kernel.get_message("iopub", timeout=1)
             except Exception:  # queue.Empty: nothing was said within a second
@@ -94,6 +99,19 @@ class AnsweredExercise(pytest.Item):
         if failed:
             raise AnswerRefused(f"{self.place}: the answer fails with {failed}")
         return "\n".join(shown)
+
+    def what_it_does(self) -> str:
+        """Why nothing more comes from the kernel: it died, or where each of its threads is."""
+        kernel, seconds = self.parent.kernel, self.config.option.nbval_cell_timeout
+        if not kernel.is_alive():
+            return "the kernel died"
+        said = f"the answer did not end in {seconds:.0f} s"
+        if self.stacks is None or not hasattr(signal, "SIGUSR1"):
+            return said
+        os.kill(kernel.km.provisioner.pid, signal.SIGUSR1)
+        time.sleep(1)
+        stacks = self.stacks.read_text(encoding="utf-8", errors="replace") if self.stacks.exists() else ""
+        return f"{said}; the kernel is at\n{stacks or '(it does not tell)'}"
 
     def repr_failure(self, excinfo) -> str:
         return str(excinfo.value)
@@ -140,8 +158,17 @@ import sys as _sys
 _counted = getattr(_sys.modules.get("keras.src.backend.common.global_state"), "GLOBAL_STATE_TRACKER", None)
 _counted = getattr(_counted, "object_name_uids", None)
 _numbers_of_the_page = None if _counted is None else dict(_counted)
+# An answer that does not end: the test asks where each thread is.
+import faulthandler as _faulthandler
+import signal as _signal
+_stacks = open({stacks!r}, "w")
+if hasattr(_faulthandler, "register"):
+    _faulthandler.register(_signal.SIGUSR1, file=_stacks, all_threads=True)
 """
 _PUT_BACK = """
+if hasattr(_faulthandler, "register"):
+    _faulthandler.unregister(_signal.SIGUSR1)
+_stacks.close()
 if _numbers_of_the_page is not None:
     _counted.clear()
     _counted.update(_numbers_of_the_page)

@@ -1,9 +1,11 @@
 """tools/timings.py and tools/check_claims.py: the table of the README, and the table of claims."""
 
+import os
 import signal
 import subprocess
 import sys
 
+import _execute
 import check_claims
 import psutil
 import pytest
@@ -142,3 +144,31 @@ def test_the_table_says_that_a_processor_was_slowed(tmp_path, readme):
     assert "*slow*: Some Chip with AVX2, slowed to 60% of its time, 2 cores" in readme.read_text(encoding="utf-8")
     other = timings.merge(known, "slow", {**HERE, "share": 0.5}, {"91_more": FIRST})
     assert list(other["processors"]["slow"]["lessons"]) == ["91"], "columns of two shares were mixed"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("own", [0, 120])
+def test_memory_that_processes_share_counts_once_and_what_each_has_to_itself_adds_up(own):
+    program = f"""
+import os, sys, time
+shared = b"x" * 150_000_000
+reading, writing = os.pipe()
+if os.fork() == 0:
+    own = b"y" * {own}_000_000
+    os.write(writing, b"1")
+    time.sleep(60)
+os.read(reading, 1)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) as parent:
+        try:
+            assert parent.stdout.readline() == b"ready\n"
+            family = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children()]
+            assert len(family) == 2
+            found = _execute.in_memory(family)
+            alone = _execute.in_memory(family[:1])
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
+    assert alone == pytest.approx(165e6, abs=15e6)
+    assert found == pytest.approx(alone + own * 1e6, abs=10e6)
