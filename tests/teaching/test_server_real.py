@@ -131,9 +131,10 @@ class Hub:
 class Kernel:
     """A kernel of a learner, reached as JupyterLab does: by a web socket through the proxy."""
 
-    def __init__(self, hub, name):
+    def __init__(self, hub, name, running=None):
         self.hub, self.name = hub, name
-        self.id = hub.server(name, "POST", "kernels", json={"name": "python3", "path": "notebooks"})["id"]
+        started = {"name": "python3", "path": "notebooks"}
+        self.id = running or hub.server(name, "POST", "kernels", json=started)["id"]
         self.session = uuid.uuid4().hex
 
     def run(self, *cells, seconds=PATIENCE):
@@ -309,14 +310,13 @@ def test_a_learner_logs_in_with_a_browser(hub, tmp_path):
         window.picture().save(hub.log.parent / "lab.png")
         print(f"\nseen: {hub.log.parent / 'lab.png'}")
         # What a learner sees when a cell takes more than there is.
-        kernels = hub.server(USERS[2], "GET", "kernels")
-        if kernels:
-            greedy = Kernel.__new__(Kernel)
-            greedy.hub, greedy.name, greedy.id, greedy.session = hub, USERS[2], kernels[0]["id"], uuid.uuid4().hex
-            assert greedy.run("import numpy; taken = numpy.ones(3 * 2**30, 'uint8')") == "dead"
-            window.wait(lambda: window.visible(".jp-Dialog"), "JupyterLab says nothing of the dead kernel")
-            print(f"\nJupyterLab says: {window.text('.jp-Dialog')!r}")
-            window.picture().save(hub.log.parent / "dead.png")
+        sessions = wait(lambda: hub.server(USERS[2], "GET", "sessions"), "the notebook has no kernel")
+        greedy = Kernel(hub, USERS[2], sessions[0]["kernel"]["id"])
+        assert greedy.run("import numpy; taken = numpy.ones(3 * 2**30, 'uint8')") == "dead"
+        window.wait(lambda: window.visible(".jp-Dialog"), "JupyterLab says nothing of the dead kernel")
+        assert "appears to have died" in window.text(".jp-Dialog")
+        print(f"\nJupyterLab says: {window.text('.jp-Dialog')!r}")
+        window.picture().save(hub.log.parent / "dead.png")
 
 
 def login(hub, name, password):
