@@ -3,6 +3,7 @@
     python tools/environment.py                 # create .venv, or update it if the lock file changed
     python tools/environment.py --backends      # also JAX and PyTorch
     python tools/environment.py --site          # also what builds the web site; give it a folder of its own: VENV
+    python tools/environment.py --nbgrader      # also nbgrader; a folder of its own as well
     python tools/environment.py lab             # ... and open the course in JupyterLab
     python tools/environment.py test [...]      # ... and run all tests
     python tools/environment.py remove          # delete the environment
@@ -29,7 +30,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST, NEWEST = (3, 11), (3, 13)
-LOCKS = {"core": "requirements.txt", "backends": "requirements-backends.txt", "site": "requirements-site.txt"}
+LOCKS = {
+    "core": "requirements.txt",
+    "backends": "requirements-backends.txt",
+    "site": "requirements-site.txt",
+    "nbgrader": "requirements-nbgrader.txt",
+}
 STAMP = "course.stamp"
 # What an environment consists of. Whatever else lies in its folder is not ours to delete.
 PARTS = (
@@ -220,12 +226,12 @@ def remove() -> int:
     return 0
 
 
-def installed(env: Path, backends: bool, site: bool = False) -> bool:
+def installed(env: Path, backends: bool, site: bool = False, nbgrader: bool = False) -> bool:
     stamp = env / STAMP
     if not (interpreter(env).exists() and stamp.exists()):
         return False
     kind, _, made_from = stamp.read_text(encoding="utf-8").partition(" ")
-    if (backends and kind != "backends") or (site and kind != "site"):
+    if (backends and kind != "backends") or (site and kind != "site") or (nbgrader and kind != "nbgrader"):
         return False
     return kind in LOCKS and made_from == fingerprint(kind)
 
@@ -268,17 +274,17 @@ def create(env: Path, kind: str) -> None:
         fail(f"no environment could be made in {env}: {meaning} ({error})")
 
 
-def ensure(backends: bool = False, site: bool = False) -> Path:
+def ensure(backends: bool = False, site: bool = False, nbgrader: bool = False) -> Path:
     """Return the environment's Python; create or update the environment if it is missing or out of date."""
     env = folder()
     stamp = env / STAMP
-    if installed(env, backends, site):
+    if installed(env, backends, site, nbgrader):
         return interpreter(env)
     check_python()
     check_folder(env)
     if stamp.exists() and stamp.read_text(encoding="utf-8").startswith("backends"):
         backends = True
-    kind = "site" if site else "backends" if backends else "core"
+    kind = "site" if site else "nbgrader" if nbgrader else "backends" if backends else "core"
     print(f"Setting up {env.name} from {LOCKS[kind]}: some minutes, once.", flush=True)
     create(env, kind)
     pip(env, "--require-hashes", "--only-binary", ":all:", "-r", LOCKS[kind])
@@ -349,13 +355,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backends", action="store_true", help="install JAX and PyTorch as well")
     parser.add_argument("--site", action="store_true", help="install what builds the web site as well")
+    parser.add_argument("--nbgrader", action="store_true", help="install nbgrader as well")
     parser.add_argument("command", nargs="?", choices=["lab", "test", "progress", "remove"])
     options, arguments = parser.parse_known_args()
     if options.command == "remove":
         return remove()
-    if options.site and options.backends:
-        parser.error("--site and --backends: choose one")
-    python = ensure(site=True) if options.site else ensure(options.backends)
+    if options.site + options.backends + options.nbgrader > 1:
+        parser.error("--site, --backends and --nbgrader: choose one")
+    python = ensure(options.backends, options.site, options.nbgrader)
     if options.command == "lab":
         return lab(python, arguments)
     if options.command == "test":
