@@ -39,8 +39,7 @@ def configure(
         SaveAutoGrades, SaveCells,
     )  # fmt: skip
 
-    from .steps import Judge, Mend, Run
-
+    # The steps are named, not imported: they bring Keras, which only `autograde` needs.
     folder = Path(folder).resolve()
     # nbgrader starts the program alembic by its name, when it makes a gradebook.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -51,14 +50,16 @@ def configure(
         ClearMarkScheme, ComputeChecksums, CheckCellMetadata,
     ]  # fmt: skip
     c.Autograde.sanitize_preprocessors = [
-        ClearOutput, Mend, DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata,
+        ClearOutput, "assignments.steps.Mend", DeduplicateIds, OverwriteKernelspec, OverwriteCells, CheckCellMetadata,
     ]  # fmt: skip
     c.Autograde.autograde_preprocessors = [
-        Run, IgnorePattern, Judge, LimitOutput, SaveAutoGrades, AssignLatePenalties, CheckCellMetadata,
+        "assignments.steps.Run", IgnorePattern, "assignments.steps.Judge", LimitOutput, SaveAutoGrades,
+        AssignLatePenalties, CheckCellMetadata,
     ]  # fmt: skip
     c.Mend.folder = c.Judge.folder = str(folder)
     c.Judge.seconds, c.Judge.memory = seconds, memory
     c.Run.timeout = int(cell_seconds)
+    c.Run.startup_timeout = 300  # the sandbox on a busy machine
     c.Run.fence = c.Judge.fence = fence = sandbox and not jail.works()
     if fence:
         write_kernel(folder, seconds, memory)

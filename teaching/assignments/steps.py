@@ -59,8 +59,17 @@ class Run(Execute):
     """nbgrader's own step, with sockets in a folder of its own, and without an end to the grading if the kernel ends."""
 
     fence = Bool(True, help="in the sandbox").tag(config=True)
+    _late = 0  # cells in a row that did not come to their end
+
+    def on_cell_executed(self, **kwargs: Any) -> None:
+        super().on_cell_executed(**kwargs)
+        reply = kwargs["execute_reply"]["content"]
+        self._late = self._late + 1 if reply.get("ename") == "CellTimeoutError" else 0
+        if self._late == 2:
+            raise RuntimeError("a cell could not be interrupted; what stands behind it was not run")
 
     def preprocess(self, nb: NotebookNode, resources: Any = None, km: Any = None) -> tuple[NotebookNode, dict]:
+        self._late = 0
         place = Path(tempfile.mkdtemp(prefix="kernel-"))
         if self.fence:
             manager = {"transport": "ipc", "ip": str(place / "k"), "connection_file": str(place / "connection.json")}

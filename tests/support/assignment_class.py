@@ -20,7 +20,7 @@ import nbformat  # noqa: E402
 from _lessons import choose  # noqa: E402
 from nbformat import NotebookNode  # noqa: E402
 
-from cnnlib.exercises import source  # noqa: E402
+from cnnlib.exercises import replay, source  # noqa: E402
 
 LOST = "def lost(size, kernel, stride=1):\n    return (size - kernel) % stride"
 PATCH = """
@@ -80,6 +80,15 @@ class Hand:
     def before(self, number: str, text: str) -> None:
         place = self.book.cells.index(self.cell(f"answer-01-{number}"))
         self.book.cells.insert(place, nbformat.v4.new_code_cell(text))
+
+    def shorten(self) -> None:
+        """Leave out the cells that no answer needs, so that a notebook runs in seconds."""
+        cells = [source.Cell("code", each.source, 0) for each in self.book.cells if each.cell_type == "code"]
+        texts = [source.without_markers(each) for each in self.answers.values() if source.has_answer(each)]
+        checks = [each.source for each in cells if source.checked_in(each.source)]
+        needed = {cells[each].source for each in replay.needed_cells("\n".join(texts + checks), cells, set())}
+        kept = [each for each in self.book.cells if each.source in needed or "nbgrader" in each.metadata]
+        self.book.cells = kept
 
     def drop(self, grade_id: str) -> None:
         self.book.cells.remove(self.cell(grade_id))
@@ -145,6 +154,12 @@ def oscar(hand: Hand) -> None:
     hand.before("1", SNOOP % (str(hand.course), hand.variants, hand.port))
 
 
+def lars(hand: Hand) -> None:
+    """A loop without an end in the middle; all answers are right."""
+    hand.answer()
+    hand.before("4", "while True:\n    pass")
+
+
 def lena(hand: Hand) -> None:
     """A loop without an end in the middle, of the kind that cannot be interrupted; all answers are right."""
     hand.answer()
@@ -166,7 +181,7 @@ def nora(hand: Hand) -> None:
 
 
 CLASS: dict[str, Callable[[Hand], None]] = {
-    each.__name__: each for each in (ada, bob, carol, dora, emil, mallory, steve, oscar, lena, kurt, nora)
+    each.__name__: each for each in (ada, bob, carol, dora, emil, mallory, steve, oscar, lars, lena, kurt, nora)
 }
 
 
@@ -175,6 +190,7 @@ def hand_in(course: Path, names: list[str], variants: str = "", port: int = 9) -
     released = nbformat.read(course / "release/lesson01/01_convolution_arithmetic.ipynb", 4)
     for name in names:
         hand = Hand(released, course, variants, port)
+        hand.shorten()
         CLASS[name](hand)
         path = course / "submitted" / name / "lesson01" / "01_convolution_arithmetic.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -136,14 +136,17 @@ def test_a_set_up_that_broke_off_is_known_as_ours_and_goes_on(env, monkeypatch):
     assert environment.installed(env, backends=True), "what was asked for first is kept"
 
 
-def test_the_site_has_a_lock_of_its_own(env, monkeypatch):
+@pytest.mark.parametrize("kind", ["site", "nbgrader"])
+def test_the_site_and_nbgrader_have_locks_of_their_own(kind, env, monkeypatch):
     installed = []
     monkeypatch.setattr(venv.EnvBuilder, "create", quick)
     monkeypatch.setattr(environment, "pip", lambda env, *arguments: installed.append(arguments[-1]))
-    environment.ensure(site=True)
-    assert installed == ["requirements-site.txt", "."]
-    assert environment.installed(env, backends=False, site=True)
+    environment.ensure(**{kind: True})
+    assert installed == [f"requirements-{kind}.txt", "."]
+    assert environment.installed(env, backends=False, **{kind: True})
     assert not environment.installed(env, backends=True)
+    (other,) = {"site", "nbgrader"} - {kind}
+    assert not environment.installed(env, backends=False, **{other: True})
 
 
 def test_removing_takes_the_environment_and_nothing_else(env, monkeypatch, capsys):
