@@ -31,7 +31,7 @@ import nbformat  # noqa: E402
 from _lessons import choose  # noqa: E402
 from assignments import convert  # noqa: E402
 
-CONFIG = '''# nbgrader's configuration for this course, made by teaching/make_assignment.py. Yours from now on.
+CONFIG = """# nbgrader's configuration for this course, made by teaching/make_assignment.py. Yours from now on.
 import sys
 
 sys.path[:0] = {paths!r}
@@ -46,7 +46,7 @@ configure(
     seconds=1200,  # that a whole notebook may run, and its answers once more outside of it
     memory=4,  # GB that a notebook may take
 )
-'''
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,8 +105,8 @@ def make(options: argparse.Namespace) -> None:
         config.write_text(text, encoding="utf-8")
     elif "assignments.settings" not in config.read_text(encoding="utf-8"):
         print(
-            f"{config} is yours and was left as it is. Grading needs what teaching/make_assignment.py would have written "
-            "into it: without, a wrong answer can get points. See 'Traps' in teaching/nbgrader.md."
+            f"{config} is yours and was left as it is. Grading needs what teaching/make_assignment.py would have "
+            "written into it: without, a wrong answer can get points. See 'Traps' in teaching/nbgrader.md."
         )
 
 
@@ -147,7 +147,8 @@ def write(path: Path, text: str, folder: Path, force: bool) -> None:
                 f"{path} is there and differs: you changed it, or the lesson, or asked for other points. With --force "
                 "it is replaced, and the old one kept in replaced/."
             )
-        old = folder / "replaced" / f"{path.parent.name}-{path.stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.ipynb"
+        when = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        old = folder / "replaced" / f"{path.parent.name}-{path.stem}-{when}.ipynb"
         old.parent.mkdir(parents=True, exist_ok=True)
         path.rename(old)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -83,19 +83,20 @@ def convert(
     worth = _worth(lesson, list(known), points)
     if hidden:
         worth.update({id: 0.0 for id, each in known.items() if unit.way(each) == unit.INSIDE})
-    book = lesson.notebook(answered=False)
+    book = lesson.notebook(answered=True)
     pending: list[NotebookNode] = []
-    for stub, answered in zip(book.cells, lesson.notebook(answered=True).cells):
-        if stub.cell_type == "markdown":
-            stub.source = _LINK.sub(r"\1", stub.source)
-        elif source.has_answer(answered.source):
-            pending.append(stub)
-        elif source.checked_in(stub.source):
-            id = _checked(stub.source, lesson)
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _LINK.sub(r"\1", cell.source)
+        elif source.has_answer(cell.source):
+            cell.source = source.make_stub(cell.source)  # as in the notebooks that the course hands out
+            pending.append(cell)
+        elif source.checked_in(cell.source):
+            id = _checked(cell.source, lesson)
             _mark_answers(pending, id)
             pending = []
-            stub.source = tested(stub.source)
-            stub.metadata["nbgrader"] = metadata(f"check-{_key(id)}", points=worth[id])
+            cell.source = tested(cell.source)
+            cell.metadata["nbgrader"] = metadata(f"check-{_key(id)}", points=worth[id])
     if pending:
         raise ValueError(f"{lesson.name}: {len(pending)} cells with an answer have no check behind them")
     for id, each in added.items():
@@ -124,7 +125,7 @@ def checked_exercise(cell: NotebookNode) -> str:
 def tested(visible: str) -> str:
     """The text of a check with its hidden tests; `released` takes them away."""
     if '"""' in visible or "\\" in visible:
-        raise ValueError(f'a check with three quotes or a backslash cannot be converted: {visible!r}')
+        raise ValueError(f"a check with three quotes or a backslash cannot be converted: {visible!r}")
     return _HIDDEN.format(begin=BEGIN, end=END, check="_" + visible, visible=visible)
 
 

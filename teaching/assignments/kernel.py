@@ -2,8 +2,9 @@
 
     python kernel.py CONNECTION_FILE [--seconds S] [--memory GB]
 
-The notebook runs where it sees Python, the course with its checks, a copy of what the learner handed in, and no network,
-no other submission, no gradebook. It is reached by sockets in the folder of the connection file, which nothing else uses.
+The notebook runs where it sees Python, the course with its checks, a copy of what the learner handed in, and no
+network, no other submission, no gradebook. It is reached by sockets in the folder of the connection file, which nothing
+else uses.
 """
 
 from __future__ import annotations

@@ -34,9 +34,21 @@ def configure(
         sandbox: False runs submissions with your own rights.
     """
     from nbgrader.preprocessors import (
-        AssignLatePenalties, CheckCellMetadata, ClearHiddenTests, ClearMarkScheme, ClearOutput, ComputeChecksums,
-        DeduplicateIds, IgnorePattern, IncludeHeaderFooter, LimitOutput, LockCells, OverwriteCells, OverwriteKernelspec,
-        SaveAutoGrades, SaveCells,
+        AssignLatePenalties,
+        CheckCellMetadata,
+        ClearHiddenTests,
+        ClearMarkScheme,
+        ClearOutput,
+        ComputeChecksums,
+        DeduplicateIds,
+        IgnorePattern,
+        IncludeHeaderFooter,
+        LimitOutput,
+        LockCells,
+        OverwriteCells,
+        OverwriteKernelspec,
+        SaveAutoGrades,
+        SaveCells,
     )  # fmt: skip
 
     # The steps are named, not imported: they bring Keras, which only `autograde` needs.
@@ -73,8 +85,8 @@ def configure(
         why = jail.works() if sandbox else "sandbox=False stands in nbgrader_config.py"
         if any(each.get("hidden") for each in assignments(folder).values()):
             raise SystemExit(
-                f"An assignment of {folder} was made with --hidden, and the sandbox does not work: {why}. Without it an "
-                "answer can be read, and a mark forged. Linux: apt install bubblewrap; teaching/nbgrader.md says more."
+                f"An assignment of {folder} was made with --hidden, and the sandbox does not work: {why}. Without it "
+                "an answer can be read, and a mark forged. Linux: apt install bubblewrap."
             )
         print(jail.WARNING.format(why=why), file=sys.stderr)
 

@@ -56,7 +56,7 @@ class Mend(NbGraderPreprocessor):
 
 
 class Run(Execute):
-    """nbgrader's own step, with sockets in a folder of its own, and without an end to the grading if the kernel ends."""
+    """nbgrader's own step, with sockets in a folder of its own; the grading goes on if the kernel ends."""
 
     fence = Bool(True, help="in the sandbox").tag(config=True)
     _late = 0  # cells in a row that did not come to their end

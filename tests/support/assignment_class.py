@@ -1,6 +1,6 @@
 """A class that hands in an assignment of lesson 01 to nbgrader: honest, careless and hostile.
 
-    python tests/support/assignment_class.py COURSE NAME [NAME ...]      # NAME: a learner of CLASS; all if none is named
+    python tests/support/assignment_class.py COURSE NAME [NAME ...]      # NAME: of CLASS; all if none is named
 
 COURSE has the released assignment; its submissions are written to COURSE/submitted/.
 """
@@ -44,7 +44,8 @@ tries("other", lambda: open(COURSE + "/submitted/ada/lesson01/01_convolution_ari
 tries("graded", lambda: open(COURSE + "/autograded/ada/lesson01/01_convolution_arithmetic.ipynb").read()[:20])
 tries("secret", lambda: open(COURSE + "/secret").read())
 tries("variants", lambda: open(%r).read()[:20])
-tries("gradebook", lambda: sqlite3.connect(COURSE + "/gradebook.db").execute("update grade set manual_score = 99").rowcount)
+book = COURSE + "/gradebook.db"
+tries("gradebook", lambda: sqlite3.connect(book).execute("update grade set manual_score = 99").rowcount)
 tries("network", lambda: socket.create_connection(("127.0.0.1", %d), 3))
 tries("network out", lambda: socket.create_connection(("192.0.2.1", 80), 3))
 tries("write", lambda: open("/course/cnnlib/x.py", "w"))
@@ -87,6 +88,7 @@ class Hand:
         texts = [source.without_markers(each) for each in self.answers.values() if source.has_answer(each)]
         checks = [each.source for each in cells if source.checked_in(each.source)]
         needed = {cells[each].source for each in replay.needed_cells("\n".join(texts + checks), cells, set())}
+        needed |= {each.source for each in cells if "import " in each.source}
         kept = [each for each in self.book.cells if each.source in needed or "nbgrader" in each.metadata]
         self.book.cells = kept
 
@@ -113,7 +115,7 @@ def carol(hand: Hand) -> None:
 
 
 def dora(hand: Hand) -> None:
-    """Marks altered: a check renamed, another pointed at an easier exercise and worth 1000, one twice; 01.4 is wrong."""
+    """Marks altered: a check renamed, another emptied and worth 1000, one twice; 01.4 is wrong."""
     hand.answer("4")
     hand.put("4", "def conv2d(*args, **kwargs):\n    return 0")
     hand.cell("check-01-4").source = "True"

@@ -67,7 +67,8 @@ def test_every_lesson_converts_and_learners_get_no_answer(number, monkeypatch):
         assert convert.released(cell.source) == plain.source
         if source.has_answer(full.source):
             assert cell.metadata.nbgrader.solution
-            hidden = [line for each in source.blocks(full.source) for line in full.source.split("\n")[each.begin : each.end]]
+            lines = full.source.split("\n")
+            hidden = [line for each in source.blocks(full.source) for line in lines[each.begin : each.end]]
             kept = set(plain.source.split("\n"))
             assert not set(cell.source.split("\n")) & (set(hidden) - kept)
     assert not any("SOLUTION" in cell.source for cell in made.notebook.cells)

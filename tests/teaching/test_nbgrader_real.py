@@ -32,9 +32,8 @@ EXPECTED = {
 
 def nbgrader(course, *words):
     begun = time.monotonic()
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "nbgrader"), *words], cwd=course, capture_output=True, text=True, timeout=3000
-    )
+    program = str(Path(sys.executable).parent / "nbgrader")
+    done = subprocess.run([program, *words], cwd=course, capture_output=True, text=True, timeout=3000)
     said = done.stdout + done.stderr
     print(f"nbgrader {' '.join(words)}: {time.monotonic() - begun:.0f} s by the clock")
     assert done.returncode == 0, said[-6000:]

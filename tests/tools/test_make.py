@@ -112,7 +112,9 @@ def test_every_target_works_in_a_folder_with_a_space(course, monkeypatch, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not found" not in done.stderr
     called = calls()
-    assert called or target in ("help", "env", "backends", "siteenv", "nbgraderenv"), "the environment's Python was not called"
+    assert called or target in ("help", "env", "backends", "siteenv", "nbgraderenv"), (
+        "the environment's Python was not called"
+    )
     if target not in ("lock", "oldest"):
         assert all(call[0] == "" for call in called), "another environment reached this one"
     assert untouched(course)
