@@ -362,7 +362,8 @@ def main() -> int:
         return remove()
     if options.site + options.backends + options.nbgrader > 1:
         parser.error("--site, --backends and --nbgrader: choose one")
-    python = ensure(options.backends, options.site, options.nbgrader)
+    own = {name: True for name in ("site", "nbgrader") if getattr(options, name)}
+    python = ensure(**own) if own else ensure(options.backends)
     if options.command == "lab":
         return lab(python, arguments)
     if options.command == "test":
