@@ -15,7 +15,7 @@ import environment
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = re.findall(r"[a-z]+", re.search(r"^\.PHONY:(.*)$", (ROOT / "Makefile").read_text(), re.M)[1])
+TARGETS = re.findall(r"[a-z]+", re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.M)[1])
 CALLED = """#!/bin/sh
 printf '%s|' "$PYTHONPATH$VIRTUAL_ENV" "$@" >> "$CALLS"
 echo >> "$CALLS"
