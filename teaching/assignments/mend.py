@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 from cnnlib.exercises.outcome import Outcome, Result
 
-from .convert import released
+from .convert import checked_exercise, released
 
 _GONE = "# This cell was missing from what was handed in."
 
@@ -99,6 +99,12 @@ def as_learners_see(book: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code" and _id(cell):
             cell.source = released(cell.source)
     return plain
+
+
+def positions(book: NotebookNode) -> dict[str, int]:
+    """Exercise -> its check among the cells of code, from 0: the marked one, whatever copies of it stand elsewhere."""
+    code = [each for each in book.cells if each.cell_type == "code"]
+    return {id: number for number, each in enumerate(code) if (id := checked_exercise(each))}
 
 
 def says_right(cell: NotebookNode, id: str) -> bool:

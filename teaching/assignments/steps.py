@@ -125,4 +125,5 @@ class Judge(NbGraderPreprocessor):
             except submissions.NotReadable as error:
                 return {id: {"outcome": "CRASHED", "says": f"This notebook cannot be judged: {error}"} for id in ids}
         submission.lesson = lesson
+        submission.checks = mend.positions(nb)
         return unit.grade(submission, Place(ROOT), rules, only=ids)["exercises"]

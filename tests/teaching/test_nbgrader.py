@@ -262,6 +262,13 @@ def test_hidden_tests_are_not_taken_for_the_learners_code(source_book):
     assert "HIDDEN" in source_book.cells[2].source
 
 
+def test_a_copy_of_a_check_does_not_count(source_book):
+    got = copy.deepcopy(source_book)
+    got.cells.insert(0, copy.deepcopy(source_book.cells[4]))
+    assert mend.mend(got, source_book)
+    assert mend.positions(got) == {"07.1": 3, "07.2": 5, "07.3": 7}
+
+
 RIGHT = new_output("display_data", {"text/plain": "✔ Right · Exercise 07.1 · Fence posts"})
 ERROR = new_output("error", ename="AssertionError", evalue="no", traceback=[])
 WARNING = new_output("stream", name="stderr", text="a warning")
