@@ -33,7 +33,8 @@ export KERAS_BACKEND := $(BACKEND)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
 .PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
-        siteenv site sitetest hubenv hub hubplan hubtest backends lock oldest env clean distclean
+        assignment nbgraderenv nbgradertest siteenv site sitetest hubenv hub hubplan hubtest \
+        backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -53,6 +54,9 @@ help:
 	@echo "make cards      cards to learn with, for Anki and to print, in build/cards  (LESSON=06: of one lesson)"
 	@echo "make guide      the instructor's guide, in build/guide              (LESSON=06: of one lesson)"
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
+	@echo "make assignment make an assignment of nbgrader: LESSON=01 FOLDER=../course-2027   (teaching/nbgrader.md)"
+	@echo "make nbgraderenv   an environment with nbgrader, build/nbgrader-env"
+	@echo "make nbgradertest  hand in, grade and export an assignment with the real nbgrader"
 	@echo "make site       build the web site in build/site  (ADDRESS=https://github.com/me/course; teaching/site.md)"
 	@echo "make sitetest   look at the built site in a browser without a network"
 	@echo "make hub        start a JupyterHub for a class: ARGS=\"--users class.txt\"   (as root; teaching/server.md)"
@@ -122,6 +126,16 @@ review: env
 grade: env
 	@$(PY) teaching/grade.py "$$FOLDER" $(ARGS)
 
+assignment: env
+	@$(PY) teaching/make_assignment.py $(if $(LESSON),"$(LESSON)") "$$FOLDER" $(ARGS)
+
+# nbgrader and what it brings stay out of the learners' environment.
+nbgraderenv:
+	@VENV="$(CURDIR)/build/nbgrader-env" $(ENVIRONMENT) --nbgrader
+
+nbgradertest: nbgraderenv
+	@build/nbgrader-env/bin/python -m pytest -n 0 tests/teaching/test_nbgrader_real.py $(ARGS)
+
 # The site has an environment of its own, so that Sphinx does not come between the lessons and their packages.
 siteenv:
 	@VENV="$(CURDIR)/build/site-env" $(ENVIRONMENT) --site
@@ -154,6 +168,8 @@ lock:
 	  --constraint requirements.txt --output-file requirements-site.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra hub \
 	  --constraint requirements.txt --output-file requirements-hub.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra nbgrader \
+	  --constraint requirements.txt --output-file requirements-nbgrader.txt pyproject.toml
 
 # The lower bounds of pyproject.toml, in an environment of their own.
 oldest:

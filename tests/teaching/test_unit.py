@@ -37,6 +37,14 @@ def test_what_is_said_is_what_the_check_says(place, hand_in, fence):
     assert [found[f"07.{n}"]["way"] for n in (1, 2, 3, 4)] == ["outside"] * 3 + ["inside"]
 
 
+def test_some_exercises_alone(place, hand_in):
+    found = grade(hand_in(notebook(nails="nails = 144")), place)
+    assert list(found) == ["07.1", "07.2", "07.3", "07.4"]
+    rules = unit.Rules(secret="s", fence=False, limits=LIMITS)
+    some = unit.grade(hand_in(notebook(nails="nails = 144")), place, rules, only={"07.3"})["exercises"]
+    assert some == {"07.3": found["07.3"]}
+
+
 @FENCED
 def test_a_check_of_objects_runs_inside(place, hand_in):
     wrong = "class Gate:\n    def width(self):\n        return 3\n\ngate = Gate()"
