@@ -258,7 +258,6 @@ found = splits.duplicate_groups(splits.near_duplicates(codes, 10), len(shots))
 by_print = neighbour_accuracy(shots, kinds, splits.grouped_split(found, test=0.25))
 measured("split by single pictures", by_picture)
 measured("split by groups of near-duplicates", by_print)
-measured("split by true scenes", by_scene)
 claim("grouping by fingerprint takes away at least 20 points of the leak", by_print < by_picture - 0.2)
 claim("but not all of it", by_print > by_scene + 0.1)
 
@@ -557,9 +556,10 @@ claim("no mean recall is higher, on the mean of the runs", shifted["mean recall"
 
 # %% [markdown]
 # Class weights find 8 to 31 points more shirts. Focal loss by itself finds nothing: 4 points more in one run, none in
-# the next, 6 fewer in the third. What finds the most is the shift of a network that was trained as if nothing were
-# rare: 22 to 42 points, and its mean recall is higher than without the shift in each run. No way of training beats it.
-# The distances in mean recall are small, a point or two, and runs differ by as much.
+# the next, 6 fewer in the third. By itself, the shift of a network that was trained as if nothing were rare finds the
+# most: 22 to 42 points, and its mean recall is higher than without the shift in each run. No way of training, shifted
+# or not, has a higher mean recall on the mean of the runs. (The distances are small, a point or two, and runs differ by
+# as much.)
 #
 # So a remedy has to beat the shift, not the untouched network. What is gained in shirts is paid by classes that look
 # like them. Which error is worse, no loss function knows. (One rarity, one small network; the higher of the two rates
@@ -941,9 +941,9 @@ claim("in each stored run, at each size, augmentation gains at least 3 points", 
 claim("as they are, 500 pictures are learnt by heart: 99 % or more", runs["as they are 500 train"].min() > 0.99)
 claim("with 100, the augmented ones are as well", runs["augmented 100 train"].min() > 0.99)
 claim("augmented, 500 are not: below 95 %", runs["augmented 500 train"].max() < 0.95)
-claim("nor in this run", gain.live["augmented 500 train"] < 0.95)
 claim(
-    "which is ahead on the test pictures", gain.live["augmented 500 test"] > runs["as they are 500 test"].mean() + 0.01
+    "in this run they are ahead on the test pictures",
+    gain.live["augmented 500 test"] > runs["as they are 500 test"].mean() + 0.01,
 )
 
 # %% [markdown]
@@ -965,8 +965,7 @@ claim(
 # is not: the collection has one fault of each of three kinds that this page had.
 
 # %%
-given_to_you = audit.collection()
-x_train, y_train, x_test, y_test = given_to_you
+x_train, y_train, x_test, y_test = audit.collection()
 plotting.images(
     x_train[:10],
     titles=[audit.CLASSES[label] for label in y_train[:10]],
@@ -980,37 +979,38 @@ measured("accuracy of the nearest neighbour on the test pictures", np.mean(neare
 #
 # ●●● · 20 min
 #
-# Find all three, and hand in three lists of numbers:
+# Look around in cells of your own first. Then write `find`, which returns three lists of numbers by name:
 #
 # - `faulty`: the training pictures whose values are not from 0 to 1, as all others are.
 # - `leaked`: the *test* pictures that show the very picture that a training picture shows, perhaps brighter or darker.
 # - `wrong`: the training pictures whose label you would have somebody look at. At least ten of the twelve wrong ones
 #   should be among them, and at most twenty in all: somebody has to look at each.
 #
-# `x_train`, `y_train`, `x_test` and `y_test` are yours to look at. In which order do you look?
+# In which order do you look?
+
 
 # %%
-### BEGIN SOLUTION
-faulty = np.flatnonzero(x_train.max(axis=(1, 2, 3)) < 0.1)  # divided by 255 twice
-mended = x_train.copy()
-mended[faulty] *= 255
+def find(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray) -> dict[str, np.ndarray]:
+    """The numbers of the pictures with a fault: `{"faulty": ..., "leaked": ..., "wrong": ...}`."""
+    ### BEGIN SOLUTION
+    faulty = np.flatnonzero(x_train.max(axis=(1, 2, 3)) < 0.1)  # divided by 255 twice
+    mended = x_train.copy()
+    mended[faulty] *= 255
 
+    def shapes(pictures):  # without brightness and contrast: each picture a row of mean 0 and length 1
+        rows = pictures.reshape(len(pictures), -1)
+        rows = rows - rows.mean(axis=1, keepdims=True)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-def shapes(pictures):
-    """Without brightness and contrast: each picture a row of mean 0 and length 1."""
-    rows = pictures.reshape(len(pictures), -1)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    leaked = np.flatnonzero((shapes(x_test) @ shapes(mended).T).max(axis=1) > 0.999)
+    alike = shapes(mended) @ shapes(mended).T - 2 * np.eye(len(mended))
+    votes = [np.bincount(y_train[row], minlength=3).argmax() for row in np.argsort(-alike, axis=1)[:, :5]]
+    return {"faulty": faulty, "leaked": leaked, "wrong": np.flatnonzero(votes != y_train)}
+    ### END SOLUTION
 
-
-leaked = np.flatnonzero((shapes(x_test) @ shapes(mended).T).max(axis=1) > 0.999)
-alike = shapes(mended) @ shapes(mended).T - 2 * np.eye(len(mended))
-votes = [np.bincount(y_train[row], minlength=3).argmax() for row in np.argsort(-alike, axis=1)[:, :5]]
-wrong = np.flatnonzero(votes != y_train)
-### END SOLUTION
 
 # %%
-exercise("08.7").check({"faulty": faulty, "leaked": leaked, "wrong": wrong})
+exercise("08.7").check(find)
 
 # %% [markdown]
 # **So far**: look at ranges first, since what is out of range is compared wrongly; then at doubles; then at labels.

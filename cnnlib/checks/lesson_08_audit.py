@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from cnnlib import audit
@@ -30,9 +32,15 @@ def _numbers(came: object, name: str, count: int) -> set[int]:
     return set(values.astype(int).tolist())
 
 
-def _check_audit(answer: object, rng: np.random.Generator) -> None:
+def _check_audit(find: Callable, rng: np.random.Generator) -> None:
+    if not callable(find):
+        raise Wrong("The check needs the function itself, without parentheses behind its name.", came=describe(find))
+    given = audit.collection()
+    answer = find(given.x_train, given.y_train, given.x_test)
+    if answer is None:
+        raise Wrong("`find` returns nothing. Is a `return` missing?")
     if not isinstance(answer, dict) or set(answer) != set(_KEYS):
-        raise Wrong("The check needs three lists by name: faulty, leaked, wrong.", came=describe(answer))
+        raise Wrong("The result should be three lists by name: faulty, leaked, wrong.", came=describe(answer))
     sizes = {"faulty": audit.TRAIN, "leaked": audit.TEST, "wrong": audit.TRAIN}
     found = {name: _numbers(answer[name], name, sizes[name]) for name in _KEYS}
     truth = audit.faults()

@@ -121,25 +121,26 @@ def audited(
     faulty: str = "np.flatnonzero(out)",
     neighbours: int = 5,
     alike: str = "rows(m) @ rows(m).T",
+    result: str = '{"faulty": faulty, "leaked": leaked, "wrong": wrong}',
 ) -> cell:
     """An answer to 08.7 from its parts."""
     return cell(f"""
-def rows(pictures):
-    flat = pictures.reshape(len(pictures), -1) - pictures.reshape(len(pictures), -1).mean(axis=1, keepdims=True)
-    return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+def find(x_train, y_train, x_test):
+    def rows(pictures):
+        flat = pictures.reshape(len(pictures), -1)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
+    def apart(p, q):
+        return ((p.reshape(len(p), 1, -1) - q.reshape(1, len(q), -1)) ** 2).mean(axis=-1) ** 0.5
 
-def apart(p, q):
-    return ((p.reshape(len(p), 1, -1) - q.reshape(1, len(q), -1)) ** 2).mean(axis=-1) ** 0.5
-
-
-out = {top}
-m = {mended}
-alike = {alike} {own}
-vote = np.array([np.bincount(y_train[n], minlength=3).argmax() for n in np.argsort(-alike)[:, :{neighbours}]])
-faulty = {faulty}
-leaked = {leaked}
-wrong = {wrong}
+    out = {top}
+    m = {mended}
+    alike = {alike} {own}
+    vote = np.array([np.bincount(y_train[n], minlength=3).argmax() for n in np.argsort(-alike)[:, :{neighbours}]])
+    faulty, leaked = {faulty}, {leaked}
+    wrong = {wrong}
+    return {result}
 """)
 
 
@@ -384,7 +385,7 @@ def mixup(images, labels, partner, share):
         (audited(top="x_train.max(axis=(1, 2, 3)) > 1"), "A range has two ends"),
         (audited(faulty="out"), "truth value for each picture"),
         (audited(faulty="np.flatnonzero(~out)"), "as they should be"),
-        (audited(faulty="np.flatnonzero(x_train.max(axis=(1, 2, 3)) < 0.9)"), "are in order"),
+        (audited(faulty="np.flatnonzero(x_train.max(axis=(1, 2, 3)) < 1)"), "are in order"),
         (audited(faulty="np.flatnonzero(out)[:9]"), "are not in"),
         (audited(leaked="np.flatnonzero((rows(x_test) @ rows(m).T).max(axis=0) > 0.999)"), "numbers of test pictures"),
         (audited(leaked="np.flatnonzero(apart(x_test, m).min(axis=1) == 0)"), "You found no leaked picture"),
@@ -403,7 +404,9 @@ def mixup(images, labels, partner, share):
         (audited(wrong="np.flatnonzero((vote != y_train) & ~out)"), "those of pictures whose range is wrong"),
         (audited(wrong="leaked[:12]"), "leaked test pictures"),
         (audited(wrong="np.array([0.5])"), "not whole"),
-        ({"faulty": [1], "leaked": [2]}, "three lists by name"),
+        (audited(result="faulty, leaked, wrong"), "three lists by name"),
+        (audited(result="None"), "Is a `return` missing?"),
+        ({"faulty": [1]}, "needs the function itself"),
     ],
 }
 
