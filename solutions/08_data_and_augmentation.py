@@ -1027,6 +1027,9 @@ exercise("08.7").check(find)
 # while the network learns from this one. In Keras, `keras.utils.PyDataset(workers=4)` draws with four threads, and
 # `tf.data` and PyTorch's `DataLoader`, which `fit` takes as well, have their own.
 #
+# A training step computes about three times what a forward pass does, since the gradients of inputs and of weights
+# each cost as much again.
+#
 # When a GPU is at 30 %, measure both sides before you buy another one. Then decode less (store pictures at the size
 # that you train at), decode on more cores, or move the augmentation into the model, where it runs on the device.
 #
@@ -1042,8 +1045,8 @@ exercise("08.7").check(find)
 #   anything: focal loss by itself brought nothing here, and no remedy beat the shift.
 # - The input of a network is part of the network: size, range, order of channels. Most faults raise no error, and the
 #   mild ones are easily overlooked.
-# - Augmentation keeps the label or it is wrong, and the task decides. Moved and mirrored, few pictures
-#   gained at three sizes; its strength was not chosen.
+# - Augmentation keeps the label or it is wrong, and the task decides. Moving and mirroring gained at three sizes; its
+#   strength was not chosen.
 # - In an audit, ranges come first, then doubles, then labels.
 #
 # ## Explain it
