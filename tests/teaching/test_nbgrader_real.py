@@ -46,7 +46,7 @@ def course(tmp_path_factory):
     words = ["01", str(folder), "--points", "1", "--variants", str(VARIANTS)]
     assert make_assignment.main(words) == 0
     config = folder / "nbgrader_config.py"
-    config.write_text(config.read_text().replace("cell_seconds=300", "cell_seconds=45"))
+    config.write_text(config.read_text().replace("cell_seconds=300", "cell_seconds=120"))
     nbgrader(folder, "generate_assignment", "lesson01")
     return folder
 
