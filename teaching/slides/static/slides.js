@@ -1,0 +1,36 @@
+// Formulas are set and fonts loaded first, then each slide is made to fit, then the show begins.
+(async () => {
+  const SMALLEST = 0.72; // of the full size: text of 28 points at 20, code of 22 at 18 (slides.css)
+  const STEP = 0.02;
+  await MathJax.startup.promise;
+  await document.fonts.ready;
+
+  const reveal = document.querySelector(".reveal");
+  const over = (sheet) => sheet.scrollHeight > sheet.clientHeight + 1 || sheet.scrollWidth > sheet.clientWidth + 1;
+  // Hidden slides have no size: all are laid out, unseen, while they are measured.
+  reveal.classList.add("measuring");
+  for (const sheet of reveal.querySelectorAll(".sheet")) {
+    let size = 1;
+    while (over(sheet) && size > SMALLEST) {
+      size = Math.max(SMALLEST, size - STEP);
+      sheet.style.setProperty("--size", size);
+    }
+  }
+  reveal.classList.remove("measuring");
+
+  await Reveal.initialize({
+    width: 1280,
+    height: 720,
+    margin: 0,
+    center: false,
+    hash: true,
+    slideNumber: "c/t",
+    transition: "none",
+    backgroundTransition: "none",
+    controlsTutorial: false,
+    pdfSeparateFragments: false,
+    pdfMaxPagesPerSlide: 1,
+    plugins: [RevealNotes],
+  });
+  document.documentElement.dataset.ready = "yes";
+})();
