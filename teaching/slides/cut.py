@@ -152,12 +152,14 @@ class Cutter:
         self.open: Slide | None = None
         self.above = self.heading = ""
         self.waiting: list[str] = []  # prose that no slide has yet
+        self.shown: set[str] = set()  # paragraphs of which something stands on a slide
         self.fresh = False  # whether the section has no slide yet
         self.concludes = False  # whether the next prose says what follows from what was shown
         self.exercise = ""  # whose text is being read
         self.tasks: list[list[str]] = []  # exercises that no slide names yet: id, title, text ...
         self.left_out = 0  # level of the heading whose section is left out
         self.asked: dict[str, str] = {}
+        self.aside: list[str] = []  # what the notes say of the cell at hand
 
     def slides(self) -> list[Slide]:
         for number, cell in enumerate(self.cells, start=1):
@@ -264,30 +266,36 @@ class Cutter:
         self._exercises()
 
     def _predict(self, block: Block) -> None:
-        context = self._context()
         question = block.text.removeprefix("**Predict**").lstrip(": ").strip()
-        self._close()
-        notes = ["**Ask**: everybody commits to an answer, by hand or on paper, before the next slide.", *self.waiting]
+        parts, notes = [], []
+        # A slide that only tells what the question is about becomes the slide of the question.
+        told = self.open is not None and self.open.kind == "plain" and self.open.lines <= 6
+        if told and all(part.kind in ("text", "lead") for part in self.open.parts):
+            parts, notes = self.open.parts, self.open.notes
+            self.done.remove(self.open)
+        context = self._context(420 - sum(len(part.text) for part in parts))
+        parts += [Part("text", context)] if context else []
+        notes += ["**Ask**: everybody commits to an answer, by hand or on paper, before the next slide.", *self.waiting]
         self.waiting = []
-        parts = [Part("text", context)] if context else []
-        self._begin("predict", self.heading or self.above, [*parts, Part("ask", question)], notes)
-        self.fresh = False
-        self.concludes = False
+        parts.append(Part("ask", question[:1].upper() + question[1:]))
+        self._begin("predict", self.heading or self.above, parts, notes)
+        self.fresh = self.concludes = False
 
     def _context(self, most: int = 420) -> str:
         """The prose right before a question, as much as fits."""
         found: list[str] = []
-        for text in reversed(self.waiting):
+        unseen = [text for text in self.waiting if text not in self.shown]
+        for text in reversed(unseen):
             if sum(map(len, found)) + len(text) > most:
                 break
             found.insert(0, text)
-        return "\n\n".join(found) or (opening_of(self.waiting[0], most) if self.waiting else "")
+        return "\n\n".join(found) or (opening_of(unseen[-1], max(most, 0)) if unseen else "")
 
     def _formula(self, block: Block) -> None:
         before = sentences(self.waiting[-1])[-1] if self.waiting else ""
-        if before and len(before) < 220:
-            self._add(Part("text", before), keep=True)
-        self._add(Part("formula", block.text), keep=True)
+        if before and len(before) < 220 and not self._stands(before):
+            self._add(Part("text", before))
+        self._add(Part("formula", block.text))
         self.concludes = True
 
     def _term(self, block: Block) -> None:
@@ -298,16 +306,17 @@ class Cutter:
                 if at and re.match(r"(That|This|These|So|It|They|Its)\b", sentence) and found[at - 1] not in shown:
                     shown.append(found[at - 1])
                 shown.append(sentence)
-        self._add(Part("text", " ".join(shown)), keep=True)
+        self._add(Part("text", " ".join(shown)))
         if len(shown) < len(found):
             self.waiting.append(block.text)
+            self.shown.add(block.text)
         self.concludes = False
 
     def _list(self, block: Block) -> None:
-        self._add(Part("list", block.text), keep=True)
+        self._add(Part("list", block.text))
 
     def _table(self, block: Block) -> None:
-        self._add(Part("table", block.text), keep=True)
+        self._add(Part("table", block.text))
         self.concludes = True
 
     def _fence(self, block: Block) -> None:
@@ -315,7 +324,7 @@ class Cutter:
         if len(body.splitlines()) <= MOST_CODE:
             self._add(Part("code", body))
         else:
-            self.waiting.append("Code that is too long for a slide stands here on the page.")
+            self.concludes = False
 
     def _prose(self, block: Block) -> None:
         if self.concludes and self.open is not None:
@@ -324,6 +333,7 @@ class Cutter:
             part = Part("text", said)
             if said and self.open.lines + cost(part) <= LINES:
                 self.open.parts.append(part)
+                self.shown.add(block.text)
         self.concludes = False
         self.waiting.append(block.text)
 
@@ -349,6 +359,8 @@ class Cutter:
     # --- code
 
     def _code(self, number: int, cell: Mapping[str, Any], source: str, tags: set[str]) -> None:
+        if re.search(r"^runtime\.setup\(", source, re.MULTILINE):
+            return
         if call := blocks.call_of(source, "predict"):
             self._choices(call)
             return
@@ -370,10 +382,12 @@ class Cutter:
             at = 1 if parts and parts[0].kind == "answer" else 0
             parts.insert(at, listing)
         elif code and parts:
-            self.waiting.append(f"(Code: cell {number} of the page.)")
+            self.aside.append(f"The code is in cell {number} of the page.")
         if parts:
             self._together(parts)
             self.concludes = parts != [listing]
+            self.open.notes += self.aside
+        self.aside = []
 
     def _together(self, parts: list[Part]) -> None:
         """What a cell shows, on one slide where one holds it."""
@@ -437,11 +451,11 @@ class Cutter:
                 room -= cost(text)
                 yield text
             elif not claims and not figures and not answers:
-                self.waiting.append(f"(What cell {number} of the page prints is too long for a slide.)")
+                self.aside.append(f"What cell {number} of the page prints is too long for a slide.")
         if claims and cost(ticked) > room:
             held = [claim for n, claim in enumerate(claims) if cost(Part("claims", "\n".join(claims[: n + 1]))) <= room]
             if rest := claims[len(held) :]:
-                self.waiting.append("Checked, too:\n\n" + "\n".join(rest))
+                self.aside.append("Checked, too:\n\n" + "\n".join(rest))
             ticked = Part("claims", "\n".join(held))
         if ticked.text:
             yield ticked
@@ -454,27 +468,33 @@ class Cutter:
         self.done.append(self.open)
         return self.open
 
-    def _add(self, part: Part, keep: bool = False) -> None:
-        """Put something on the open slide, or on a new one if it does not fit there.
-
-        `keep`: the prose before it is for the notes, and its first sentence is not shown.
-        """
+    def _add(self, part: Part) -> None:
+        """Put something on the open slide, or on a new one, after the first sentence before it, if it does not fit."""
         for piece in pieces(part):
-            full = self.open is None or self.open.kind in ("predict", "title") or self.exercise
+            full = self.open is None or self.open.kind in ("predict", "title", "part") or self.exercise
             two = self.open is not None and piece.kind == "figure" and any(p.kind == "figure" for p in self.open.parts)
             if full or two or self.open.lines + cost(piece) > LINES:
-                lead = "" if keep or not self.waiting else opening_of(self.waiting[0])
-                self._begin("plain", self.heading or self.above, [], self.waiting)
-                self.waiting = []
-                if lead and cost(Part("lead", lead)) + cost(piece) <= LINES:
+                self._begin("plain", self.heading or self.above, [])
+                lead = self._lead()
+                if lead and lead not in part.text and cost(Part("lead", lead)) + cost(piece) <= LINES:
                     self.open.parts.append(Part("lead", lead))
-                self.exercise = self.exercise if piece.kind == "figure" else ""
             self.open.parts.append(piece)
             if piece.kind == "answer":
                 self.open.kind = "answer"
             self.open.notes += self.waiting
             self.waiting = []
             self.fresh = False
+
+    def _lead(self) -> str:
+        unseen = [text for text in self.waiting if text not in self.shown]
+        if not unseen:
+            return ""
+        self.shown.add(unseen[0])
+        return opening_of(unseen[0])
+
+    def _stands(self, sentence: str) -> bool:
+        """Whether the open slide shows this sentence."""
+        return self.open is not None and any(sentence in " ".join(part.text.split()) for part in self.open.parts)
 
     def _close(self) -> None:
         self.open = None

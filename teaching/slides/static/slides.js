@@ -1,6 +1,7 @@
 // Formulas are set and fonts loaded first, then each slide is made to fit, then the show begins.
 (async () => {
   const SMALLEST = 0.72; // of the full size: text of 28 points at 20, code of 22 at 18 (slides.css)
+  const LARGEST = 1.3; // where there is room, and no figure that could use it
   const STEP = 0.02;
   await MathJax.startup.promise;
   await document.fonts.ready;
@@ -10,7 +11,8 @@
   // Hidden slides have no size: all are laid out, unseen, while they are measured.
   reveal.classList.add("measuring");
   for (const sheet of reveal.querySelectorAll(".sheet")) {
-    let size = 1;
+    let size = sheet.querySelector("figure") ? 1 : LARGEST;
+    sheet.style.setProperty("--size", size);
     while (over(sheet) && size > SMALLEST) {
       size = Math.max(SMALLEST, size - STEP);
       sheet.style.setProperty("--size", size);
@@ -24,6 +26,7 @@
     margin: 0,
     center: false,
     hash: true,
+    controls: false,
     slideNumber: "c/t",
     transition: "none",
     backgroundTransition: "none",
