@@ -33,7 +33,7 @@ export KERAS_BACKEND := $(BACKEND)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
 .PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
-        siteenv site sitetest backends lock oldest env clean distclean
+        siteenv site sitetest slides slidestest backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -55,6 +55,8 @@ help:
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
 	@echo "make site       build the web site in build/site  (ADDRESS=https://github.com/me/course; teaching/site.md)"
 	@echo "make sitetest   look at the built site in a browser without a network"
+	@echo "make slides     slides of the lessons, in build/slides  (LESSON=06: of one; ARGS=--pdf: and to print; teaching/slides.md)"
+	@echo "make slidestest  look at every slide in a browser without a network"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -127,6 +129,13 @@ site: siteenv
 
 sitetest: siteenv
 	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_site_sphinx.py tests/teaching/test_site_browser.py $(ARGS)
+
+# The slides are made in the environment of the site: it has reveal.js and MathJax as files.
+slides: siteenv
+	@build/site-env/bin/python teaching/make_slides.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+slidestest: siteenv
+	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_slides_browser.py $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \

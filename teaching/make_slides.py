@@ -36,7 +36,12 @@ from slides import blocks, cut, notes, page  # noqa: E402
 from website import pages  # noqa: E402
 
 STAMP = ".course-slides"  # in a folder that this script made, and may make anew
-NEEDED = {"sphinx_revealjs": "reveal.js", "mathjax": "MathJax", "markdown_it": "Markdown", "pygments": "colours of code"}
+NEEDED = {
+    "sphinx_revealjs": "reveal.js",
+    "mathjax": "MathJax",
+    "markdown_it": "Markdown",
+    "pygments": "colours of code",
+}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 300  # seconds for one PDF, on a busy machine
 
@@ -61,7 +66,9 @@ def make(options: argparse.Namespace) -> None:
     """All of it, from the arguments of the command line."""
     missing = [what for module, what in NEEDED.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise SlidesError(f"{', '.join(missing)} is missing here. `make slides` makes an environment that has all of it.")
+        raise SlidesError(
+            f"{', '.join(missing)} is missing here. `make slides` makes an environment that has all of it."
+        )
     if options.notes and not options.pdf:
         raise SlidesError("--notes is for a PDF: give --pdf as well. On the screen, key s opens the notes.")
     if options.pdf and browser() is None:
@@ -103,7 +110,9 @@ def slides_of(lesson: Lesson) -> list[cut.Slide]:
     cells = pages.learner_notebook(notebook, lesson.path.name)["cells"]
     guide = tomllib.loads(make_guide.NOTES.read_text(encoding="utf-8"))
     if lesson.number not in guide["lessons"]:
-        raise SlidesError(f"{make_guide.NOTES.name} has nothing of lesson {lesson.number}: write [lessons.{lesson.number}]")
+        raise SlidesError(
+            f"{make_guide.NOTES.name} has nothing of lesson {lesson.number}: write [lessons.{lesson.number}]"
+        )
     code = {n: blocks.shown_code("".join(c["source"])) for n, c in enumerate(cells, 1) if c["cell_type"] == "code"}
     code = {number: text for number, text in code.items() if text}
     broken = dict(zip(code, blocks.broken_to(list(code.values()))))

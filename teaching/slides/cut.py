@@ -25,7 +25,12 @@ LINES = 12.5  # of text at full size that a slide holds below its title
 MOST_CODE = 14  # lines of code that are shown unasked
 MOST_OUTPUT = 12  # lines that a cell printed
 WIDEST = 108  # letters of a printed line
-LEFT_OUT = ("What comes next", "References", "Explain it", "More:")  # sections; what is to be explained comes back below
+LEFT_OUT = (
+    "What comes next",
+    "References",
+    "Explain it",
+    "More:",
+)  # sections; what is to be explained comes back below
 _ANSWER = re.compile(r"^((?:\d\d|[A-Z])\.[a-z]) · It is (?P<what>.+?)\.?$")
 _GUESS = re.compile(r"^(?:\d\d|[A-Z])\.[a-z] · No prediction yet")
 

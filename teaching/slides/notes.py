@@ -35,7 +35,9 @@ def told(number: str, path: Path, guide: dict[str, Any], root: Path) -> dict[str
         name = part.title.replace("Part ", "", 1).replace(" · ", " ", 1)
         lines = [f"**Minutes**: {minutes[name]}, for somebody who reads and solves alone."] if name in minutes else []
         if part.exercises:
-            lines.append("**Exercises**: " + ", ".join(f"{id} ({said.get(id, 'no time given')})" for id in part.exercises))
+            lines.append(
+                "**Exercises**: " + ", ".join(f"{id} ({said.get(id, 'no time given')})" for id in part.exercises)
+            )
         if part.predictions:
             lines.append(f"**Ask**: {len(part.predictions)} predictions; nobody sees what came out before they commit.")
         notes[part.title] = lines

@@ -13,6 +13,7 @@ from website import pages
 
 from .cut import Part, Slide
 
+TALL = 1.35  # width over height of a figure; below that text stands beside it
 TOP = "assets"  # of a page: the folder with reveal.js, MathJax, fonts, styles and pictures
 
 
@@ -72,12 +73,23 @@ def _slide(slide: Slide, pictures: Path, name: str) -> str:
     above = f'<p class="above">{_inline(slide.above)}</p>' if slide.above else ""
     label = {"predict": "Predict", "answer": "What came out", "discuss": ""}.get(slide.kind, "")
     tag = f'<p class="label">{label}</p>' if label else ""
-    parts = "".join(_part(part, pictures, name) for part in slide.parts)
     notes = "".join(f"<div>{_markdown()(note)}</div>" for note in slide.notes if note.strip())
+    figures = [_part(part, pictures, name) for part in slide.parts if part.kind == "figure"]
+    beside = any(_tall(figure) for figure in figures)
+    body = "".join(_part(part, pictures, name) for part in slide.parts if not (beside and part.kind == "figure"))
+    body = f"{tag}<{level}>{_inline(slide.title)}</{level}>{body}"
+    if beside:  # a high figure gets the whole height, and the text stands at its left
+        body = f'<div class="left">{body}</div>{"".join(figures)}'
     return (
-        f'<section class="{slide.kind}"><div class="sheet">{tag}<{level}>{_inline(slide.title)}</{level}>{parts}</div>'
+        f'<section class="{slide.kind}"><div class="sheet{" beside" if beside else ""}">{body}</div>'
         f'{above}<aside class="notes">{notes}</aside></section>'
     )
+
+
+def _tall(figure: str) -> bool:
+    """Whether a figure would become small in the width of a slide."""
+    size = re.search(r'width="(\d+)" height="(\d+)"', figure)
+    return bool(size) and int(size[1]) / int(size[2]) < TALL
 
 
 def _part(part: Part, pictures: Path, name: str) -> str:

@@ -7,7 +7,8 @@
   await document.fonts.ready;
 
   const reveal = document.querySelector(".reveal");
-  const over = (sheet) => sheet.scrollHeight > sheet.clientHeight + 1 || sheet.scrollWidth > sheet.clientWidth + 1;
+  const beyond = (box) => box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1;
+  const over = (sheet) => [sheet, ...sheet.querySelectorAll(":scope > .left")].some(beyond);
   // Hidden slides have no size: all are laid out, unseen, while they are measured.
   reveal.classList.add("measuring");
   for (const sheet of reveal.querySelectorAll(".sheet")) {
