@@ -5,8 +5,8 @@
     python teaching/make_slides.py --pdf              # and each lesson as a PDF, by Chromium
     python teaching/make_slides.py --pdf --notes      # the notes of each slide on a page behind it
 
-From the stored notebooks, which are built from `solutions/`; nothing is run. Needs the extra `site`; `make slides` makes
-an environment with it. Neither building nor showing needs a network. `teaching/slides.md` says more.
+From the stored notebooks, which are built from `solutions/`; nothing is run. Needs the extra `site`; `make slides`
+makes an environment with it. Neither building nor showing needs a network. `teaching/slides.md` says more.
 """
 
 from __future__ import annotations
@@ -91,9 +91,8 @@ def make(options: argparse.Namespace) -> None:
             print(printed(out / name, options.notes).relative_to(out), flush=True)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     count = sum(count for *_, count in decks)
-    print(
-        f"{len(decks)} lessons, {count} slides, {size / 1e6:.0f} MB, {time.monotonic() - begun:.0f} s: {out / 'index.html'}"
-    )
+    spent = time.monotonic() - begun
+    print(f"{len(decks)} lessons, {count} slides, {size / 1e6:.0f} MB, {spent:.0f} s: {out / 'index.html'}")
 
 
 def slides_of(lesson: Lesson) -> list[cut.Slide]:

@@ -86,8 +86,8 @@ def retext(lesson: Lesson) -> Path:
     """Put the text of a lesson into its stored notebook and keep the outputs, as a whole build would store them.
 
     Refused unless the notebook is as it was built and holds the same code cells, in the same order and with the same
-    tags, those of slides left aside: their outputs would not be those of this lesson. Code in the text is not changed either, since it may run
-    (the listings of appendix A).
+    tags, those of slides left aside: their outputs would not be those of this lesson. Code in the text is not changed
+    either, since it may run (the listings of appendix A).
     """
     name = lesson.path.relative_to(lesson.root).as_posix()
     whole = f"build it whole: python tools/build.py --lesson {lesson.number}"

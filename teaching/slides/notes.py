@@ -1,4 +1,4 @@
-"""What the speaker is told: minutes, what to ask, the common mistakes. From the lessons, their checks and `guide.toml`."""
+"""What the speaker is told: minutes, what to ask, the common mistakes; from lessons, checks and `guide.toml`."""
 
 from __future__ import annotations
 

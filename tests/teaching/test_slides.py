@@ -92,10 +92,11 @@ def test_prose_is_in_the_notes_and_its_first_sentence_leads():
 
 def test_a_section_of_prose_only_shows_the_first_sentence_of_each_paragraph():
     (slide,) = slides(
-        text("### Why\n\nWood rots where it is wet, and posts are. More.\n\nIron does not rot, but it rusts. More.")
+        text("### Why\n\nWood rots where it is wet, and posts are. More."),
+        text("Iron does not rot, but it rusts where it was cut. More."),
     )
     assert slide.parts == [
-        Part("list", "- Wood rots where it is wet, and posts are.\n- Iron does not rot, but it rusts.")
+        Part("list", "- Wood rots where it is wet, and posts are.\n- Iron does not rot, but it rusts where it was cut.")
     ]
     assert len(slide.notes) == 2
 
@@ -125,7 +126,8 @@ def test_code_is_shown_if_it_is_short_and_the_tags_decide_otherwise():
 def test_exercises_are_named_on_the_slide_that_closes_the_part():
     stub, check = code("posts = ..."), code('exercise("01.1").check(posts)', "○ Not attempted yet")
     _, slide = slides(
-        text("## Part 1 · Posts\n\n**How many?**\n\n### Exercise 01.1 · Count\n\n●○○ · 10 min\n\nCount the posts of the fence in front of the house."),
+        text("## Part 1 · Posts\n\n**How many?**"),
+        text("### Exercise 01.1 · Count\n\n●○○ · 10 min\n\nCount the posts of the fence in front of the house."),
         stub, check, text("**So far**: posts stand. Rails lie."),
         **{"01.1": ["**Common mistakes**: one too few"]},
     )  # fmt: skip

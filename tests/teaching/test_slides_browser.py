@@ -36,11 +36,13 @@ for (const each of section.querySelectorAll('.sheet *, .above')) {
 for (const each of section.querySelectorAll('img')) {
   if (!each.naturalWidth) say('does not load', each.parentNode);
   if (!each.alt.trim()) say('has no alternative text', each.parentNode);
-  const frame = each.parentNode.getBoundingClientRect();
-  if (frame.height < 240 || frame.width < 400) say(`is a picture of ${frame.width} by ${frame.height}`, each.parentNode);
+  const {width, height} = each.parentNode.getBoundingClientRect();
+  if (height < 240 || width < 400) say(`is a picture of ${width} by ${height}`, each.parentNode);
 }
 if (!section.querySelector('h1, h2').textContent.trim()) say('has no title', section);
 return said"""
+
+LOADED = "return [...Reveal.getCurrentSlide().querySelectorAll('img')].every(e => e.complete)"
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,8 +72,7 @@ def test_every_slide(page, name):
     faults = []
     for number in range(count):
         page.run("Reveal.slide(arguments[0])", number)
-        loaded = "return [...Reveal.getCurrentSlide().querySelectorAll('img')].every(e => e.complete)"
-        page.wait(lambda: page.run(loaded), f"{name}, slide {number + 1}: pictures are missing")
+        page.wait(lambda: page.run(LOADED), f"{name}, slide {number + 1}: pictures are missing")
         faults += [f"slide {number + 1}: {each}" for each in page.run(FAULTS, SMALLEST)]
     assert faults == []
     asked, failed = page.requests()
