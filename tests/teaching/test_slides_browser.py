@@ -20,7 +20,8 @@ await new Promise(requestAnimationFrame);
 const section = Reveal.getCurrentSlide(), sheet = section.querySelector('.sheet');
 const box = section.getBoundingClientRect();
 await Promise.all([...section.querySelectorAll('img')].map(e => e.decode().catch(() => {})));
-const say = (what, e) => said.push(`slide ${number + 1} ${what}: ${e.className || e.tagName} ${e.textContent.trim().slice(0, 60)}`);
+const say = (what, e) =>
+  said.push(`slide ${number + 1} ${what}: ${e.className || e.tagName} ${e.textContent.trim().slice(0, 60)}`);
 if (Math.abs(box.width - 1280) > 1 || Math.abs(box.height - 720) > 1) say(`is ${box.width} by ${box.height}`, section);
 for (const each of [sheet, ...sheet.querySelectorAll('.left, pre, figure')])
   if (each.scrollHeight > each.clientHeight + 1 || each.scrollWidth > each.clientWidth + 1) say('runs over', each);
