@@ -76,7 +76,7 @@ def cost(part: Part) -> float:
     if part.kind == "table":
         return 1.25 * sum(_row_lines(row) for row in text.splitlines() if not re.match(r"^\|[-:| ]+\|?$", row))
     if part.kind == "rows":
-        return 0.95 * text.count("<tr") + 0.8
+        return 1.3 * text.count("<tr") + 0.8
     if part.kind == "formula":
         shown = re.findall(r"\$\$.+?\$\$", text, re.DOTALL)
         rest = re.sub(r"\$\$.+?\$\$", "", text, flags=re.DOTALL).strip()
