@@ -33,7 +33,7 @@ export KERAS_BACKEND := $(BACKEND)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
 .PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
-        assignment nbgraderenv nbgradertest siteenv site sitetest hubenv hub hubplan hubtest \
+        assignment nbgraderenv nbgradertest siteenv site sitetest slides slidestest hubenv hub hubplan hubtest \
         backends lock oldest env clean distclean
 
 help:
@@ -62,6 +62,8 @@ help:
 	@echo "make hub        start a JupyterHub for a class: ARGS=\"--users class.txt\"   (as root; teaching/server.md)"
 	@echo "make hubplan    what 10, 50 and 500 learners need on it"
 	@echo "make hubtest    start it with three learners, and look (as root, some minutes)"
+	@echo "make slides     slides of the lessons, in build/slides  (LESSON=06: of one; ARGS=--pdf: and to print; teaching/slides.md)"
+	@echo "make slidestest  look at every slide in a browser without a network"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -158,6 +160,13 @@ hubplan: env
 
 hubtest: hubenv
 	@build/hub-env/bin/python -m pytest -n 0 -s tests/teaching/test_server_real.py $(ARGS)
+
+# The slides are made in the environment of the site: it has reveal.js and MathJax as files.
+slides: siteenv
+	@build/site-env/bin/python teaching/make_slides.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+slidestest: siteenv
+	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_slides_browser.py $(ARGS)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
