@@ -33,7 +33,8 @@ export KERAS_BACKEND := $(BACKEND)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONUSERBASE
 
 .PHONY: help lab test check build glossary experiments solutions lint timings claims bench progress review cards guide grade \
-        siteenv site sitetest backends lock oldest env clean distclean
+        assignment nbgraderenv nbgradertest siteenv site sitetest slides slidestest hubenv hub hubplan hubtest \
+        backends lock oldest env clean distclean
 
 help:
 	@echo "make lab        open the course in JupyterLab (sets everything up the first time)"
@@ -53,8 +54,16 @@ help:
 	@echo "make cards      cards to learn with, for Anki and to print, in build/cards  (LESSON=06: of one lesson)"
 	@echo "make guide      the instructor's guide, in build/guide              (LESSON=06: of one lesson)"
 	@echo "make grade      grade a folder of notebooks: FOLDER=handed-in   (ARGS=--hidden: marks that count; teaching/grading.md)"
+	@echo "make assignment make an assignment of nbgrader: LESSON=01 FOLDER=../course-2027   (teaching/nbgrader.md)"
+	@echo "make nbgraderenv   an environment with nbgrader, build/nbgrader-env"
+	@echo "make nbgradertest  hand in, grade and export an assignment with the real nbgrader"
 	@echo "make site       build the web site in build/site  (ADDRESS=https://github.com/me/course; teaching/site.md)"
 	@echo "make sitetest   look at the built site in a browser without a network"
+	@echo "make hub        start a JupyterHub for a class: ARGS=\"--users class.txt\"   (as root; teaching/server.md)"
+	@echo "make hubplan    what 10, 50 and 500 learners need on it"
+	@echo "make hubtest    start it with three learners, and look (as root, some minutes)"
+	@echo "make slides     slides of the lessons, in build/slides  (LESSON=06: of one; ARGS=--pdf: and to print; teaching/slides.md)"
+	@echo "make slidestest  look at every slide in a browser without a network"
 	@echo "make backends   install JAX and PyTorch as well; then: make test BACKEND=jax"
 	@echo "make lock       pin the newest versions again (needs uv)"
 	@echo "make oldest     test the oldest versions that pyproject.toml allows (needs uv)"
@@ -96,6 +105,7 @@ lint: env
 
 timings: env
 	$(PY) tools/timings.py $(ARGS)
+	$(PY) teaching/server/plan.py --page
 
 claims: env
 	$(PY) tools/check_claims.py $(ARGS)
@@ -118,6 +128,16 @@ review: env
 grade: env
 	@$(PY) teaching/grade.py "$$FOLDER" $(ARGS)
 
+assignment: env
+	@$(PY) teaching/make_assignment.py $(if $(LESSON),"$(LESSON)") "$$FOLDER" $(ARGS)
+
+# nbgrader and what it brings stay out of the learners' environment.
+nbgraderenv:
+	@VENV="$(CURDIR)/build/nbgrader-env" $(ENVIRONMENT) --nbgrader
+
+nbgradertest: nbgraderenv
+	@build/nbgrader-env/bin/python -m pytest -n 0 tests/teaching/test_nbgrader_real.py $(ARGS)
+
 # The site has an environment of its own, so that Sphinx does not come between the lessons and their packages.
 siteenv:
 	@VENV="$(CURDIR)/build/site-env" $(ENVIRONMENT) --site
@@ -128,6 +148,26 @@ site: siteenv
 sitetest: siteenv
 	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_site_sphinx.py tests/teaching/test_site_browser.py $(ARGS)
 
+# The class server, too: what serves it must not come between the lessons and their packages.
+hubenv:
+	@VENV="$(CURDIR)/build/hub-env" $(ENVIRONMENT) --hub
+
+hub: hubenv
+	@build/hub-env/bin/python teaching/server/launch.py $(ARGS)
+
+hubplan: env
+	@$(PY) teaching/server/plan.py $(ARGS)
+
+hubtest: hubenv
+	@build/hub-env/bin/python -m pytest -n 0 -s tests/teaching/test_server_real.py $(ARGS)
+
+# The slides are made in the environment of the site: it has reveal.js and MathJax as files.
+slides: siteenv
+	@build/site-env/bin/python teaching/make_slides.py $(if $(LESSON),--lesson "$(LESSON)") $(ARGS)
+
+slidestest: siteenv
+	@build/site-env/bin/python -m pytest -n 0 tests/teaching/test_slides_browser.py $(ARGS)
+
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra dev \
 	  --output-file requirements.txt pyproject.toml
@@ -135,6 +175,10 @@ lock:
 	  --constraint requirements.txt --output-file requirements-backends.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra site \
 	  --constraint requirements.txt --output-file requirements-site.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra hub \
+	  --constraint requirements.txt --output-file requirements-hub.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --extra nbgrader \
+	  --constraint requirements.txt --output-file requirements-nbgrader.txt pyproject.toml
 
 # The lower bounds of pyproject.toml, in an environment of their own.
 oldest:

@@ -27,6 +27,7 @@ ORDER = [
         "beyond",
         "explain",
         "suspects",
+        "audit",
         "detection",
         "segmentation",
         "pipeline",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 from _execute import CHECK
-from _lessons import KERNELSPEC, ROOT, is_hidden, read_opening
+from _lessons import KERNELSPEC, ROOT, SLIDES, is_hidden, read_opening
 from _terms import bold_complaints, formula_complaints, page_of
 from nbformat import NotebookNode
 
@@ -608,7 +608,7 @@ def only_times_are_ignored(notebook: NotebookNode) -> list[str]:
     """Outputs are left uncompared only where time is measured, and nothing else of nbval is switched off."""
     complaints = []
     for number, cell in enumerate(notebook.cells, start=1):
-        tags = set(cell.metadata.get("tags", []))
+        tags = {tag for tag in cell.metadata.get("tags", []) if tag not in SLIDES}
         if tags - {IGNORED}:
             complaints.append(f"cell {number} has the tags {sorted(tags - {IGNORED})}")
         if cell.cell_type != "code":

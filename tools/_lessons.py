@@ -15,6 +15,8 @@ from cnnlib.exercises import source as answers
 from cnnlib.exercises.course import NUMBER, number, numbered
 
 ROOT = Path(__file__).resolve().parents[1]
+# Tags that say what of a cell is on a slide (teaching/slides.md); they change nothing else.
+SLIDES = ("slide-skip", "slide-code", "slide-no-code")
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import nbformat
 from _checks import STORED
 from _execute import Run, run_lesson
-from _lessons import ROOT, Lesson, choose, is_hidden, kept_metadata, lessons
+from _lessons import ROOT, SLIDES, Lesson, choose, is_hidden, kept_metadata, lessons
 from nbformat import NotebookNode
 
 TIMEOUT = 300.0  # seconds for one cell
@@ -86,8 +86,8 @@ def retext(lesson: Lesson) -> Path:
     """Put the text of a lesson into its stored notebook and keep the outputs, as a whole build would store them.
 
     Refused unless the notebook is as it was built and holds the same code cells, in the same order and with the same
-    tags: their outputs would not be those of this lesson. Code in the text is not changed either, since it may run
-    (the listings of appendix A).
+    tags, those of slides left aside: their outputs would not be those of this lesson. Code in the text is not changed
+    either, since it may run (the listings of appendix A).
     """
     name = lesson.path.relative_to(lesson.root).as_posix()
     whole = f"build it whole: python tools/build.py --lesson {lesson.number}"
@@ -103,7 +103,7 @@ def retext(lesson: Lesson) -> Path:
     kept = [(position, cell) for position, cell in enumerate(old.cells, 1) if cell.cell_type == "code"]
     code = [(position, cell) for position, cell in enumerate(new.cells, 1) if cell.cell_type == "code"]
     for (number, there), (position, cell) in zip(kept, code, strict=False):
-        if (there.source, there.metadata) != (cell.source, cell.metadata):
+        if (there.source, _runs(there)) != (cell.source, _runs(cell)):
             place = f"{lesson.source.relative_to(lesson.root).as_posix()}:{lesson.line(position)}"
             raise Refused(
                 f"{name}: cell {number} is not the code cell of {place}, so its output may be another; {whole}"
@@ -118,6 +118,12 @@ def retext(lesson: Lesson) -> Path:
         raise Refused(f"{lesson.name} is not stored:\n" + "\n".join(f"    {line}" for line in complaints))
     write(new, lesson.path)
     return lesson.path
+
+
+def _runs(cell: NotebookNode) -> dict:
+    """The metadata of a cell without the tags that only say what of it is on a slide."""
+    tags = [tag for tag in cell.metadata.get("tags", ()) if tag not in SLIDES]
+    return {**{name: value for name, value in cell.metadata.items() if name != "tags"}, "tags": tags}
 
 
 def _fenced(notebook: NotebookNode) -> list[str]:

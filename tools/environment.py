@@ -3,6 +3,8 @@
     python tools/environment.py                 # create .venv, or update it if the lock file changed
     python tools/environment.py --backends      # also JAX and PyTorch
     python tools/environment.py --site          # also what builds the web site; give it a folder of its own: VENV
+    python tools/environment.py --hub           # also what serves a class; likewise
+    python tools/environment.py --nbgrader      # also nbgrader; likewise
     python tools/environment.py lab             # ... and open the course in JupyterLab
     python tools/environment.py test [...]      # ... and run all tests
     python tools/environment.py remove          # delete the environment
@@ -29,7 +31,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST, NEWEST = (3, 11), (3, 13)
-LOCKS = {"core": "requirements.txt", "backends": "requirements-backends.txt", "site": "requirements-site.txt"}
+# Kinds of environments. Each but the first holds what that one holds, and more.
+LOCKS = {
+    "core": "requirements.txt",
+    "backends": "requirements-backends.txt",
+    "site": "requirements-site.txt",
+    "hub": "requirements-hub.txt",
+    "nbgrader": "requirements-nbgrader.txt",
+}
 STAMP = "course.stamp"
 # What an environment consists of. Whatever else lies in its folder is not ours to delete.
 PARTS = (
@@ -220,14 +229,13 @@ def remove() -> int:
     return 0
 
 
-def installed(env: Path, backends: bool, site: bool = False) -> bool:
+def installed(env: Path, wanted: str = "core") -> bool:
+    """Whether an environment is there that holds what this kind does, as its lock says."""
     stamp = env / STAMP
     if not (interpreter(env).exists() and stamp.exists()):
         return False
     kind, _, made_from = stamp.read_text(encoding="utf-8").partition(" ")
-    if (backends and kind != "backends") or (site and kind != "site"):
-        return False
-    return kind in LOCKS and made_from == fingerprint(kind)
+    return kind in LOCKS and wanted in ("core", kind) and made_from == fingerprint(kind)
 
 
 def pip(env: Path, *arguments: str) -> None:
@@ -268,17 +276,19 @@ def create(env: Path, kind: str) -> None:
         fail(f"no environment could be made in {env}: {meaning} ({error})")
 
 
-def ensure(backends: bool = False, site: bool = False) -> Path:
-    """Return the environment's Python; create or update the environment if it is missing or out of date."""
+def ensure(kind: str = "core") -> Path:
+    """Return the environment's Python; create or update the environment if it is missing or out of date.
+
+    The backends stay where they are once asked for.
+    """
     env = folder()
     stamp = env / STAMP
-    if installed(env, backends, site):
+    if installed(env, kind):
         return interpreter(env)
     check_python()
     check_folder(env)
-    if stamp.exists() and stamp.read_text(encoding="utf-8").startswith("backends"):
-        backends = True
-    kind = "site" if site else "backends" if backends else "core"
+    if kind == "core" and stamp.exists() and stamp.read_text(encoding="utf-8").startswith("backends"):
+        kind = "backends"
     print(f"Setting up {env.name} from {LOCKS[kind]}: some minutes, once.", flush=True)
     create(env, kind)
     pip(env, "--require-hashes", "--only-binary", ":all:", "-r", LOCKS[kind])
@@ -347,15 +357,17 @@ def run(command: list, **variables: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backends", action="store_true", help="install JAX and PyTorch as well")
-    parser.add_argument("--site", action="store_true", help="install what builds the web site as well")
+    kinds = {"backends": "JAX and PyTorch", "site": "what builds the web site", "hub": "what serves a class"}
+    group = parser.add_mutually_exclusive_group()
+    for kind, what in (kinds | {"nbgrader": "nbgrader"}).items():
+        group.add_argument(
+            f"--{kind}", dest="kind", action="store_const", const=kind, default="core", help=f"install {what} as well"
+        )
     parser.add_argument("command", nargs="?", choices=["lab", "test", "progress", "remove"])
     options, arguments = parser.parse_known_args()
     if options.command == "remove":
         return remove()
-    if options.site and options.backends:
-        parser.error("--site and --backends: choose one")
-    python = ensure(site=True) if options.site else ensure(options.backends)
+    python = ensure(options.kind)
     if options.command == "lab":
         return lab(python, arguments)
     if options.command == "test":

@@ -19,7 +19,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,22 @@ def _fence(bwrap: str) -> list[str]:
     return [*words, "--size", str(_DISK), "--tmpfs", "/tmp"]
 
 
-def command(place: Place, with_key: bool) -> list[str]:
-    """The words that start a process inside: bubblewrap and what it shows."""
+def command(
+    place: Place,
+    with_key: bool,
+    program: Sequence[str] = (sys.executable, "/grading/child.py"),
+    more: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> list[str]:
+    """The words that start a process inside: bubblewrap, what it shows, and the program.
+
+    Args:
+        place: what of the course is there.
+        with_key: the answers are there as well.
+        program: what runs, by its path inside.
+        more: further words to bubblewrap: what else is there.
+        settings: environment variables beside those of `environment`.
+    """
     words = _fence(shutil.which("bwrap") or "bwrap")
     prefixes = dict.fromkeys(str(Path(each)) for each in (sys.base_prefix, sys.prefix, *place.more))
     for prefix in prefixes:
@@ -119,10 +133,10 @@ def command(place: Place, with_key: bool) -> list[str]:
             words += ["--size", "4096", "--tmpfs", f"/course/{name}"]
     for name in ("child.py", "wire.py"):
         words += ["--ro-bind", str(INSIDE / name), f"/grading/{name}"]
-    words += ["--remount-ro", "/"]
-    for name, value in environment("/course", "/grading").items():
+    words += [*more, "--remount-ro", "/"]
+    for name, value in environment("/course", "/grading", **(settings or {})).items():
         words += ["--setenv", name, value]
-    return [*words, "--chdir", "/tmp", sys.executable, "/grading/child.py"]
+    return [*words, "--chdir", "/tmp", *program]
 
 
 def environment(course: str, inside: str, **more: str) -> dict[str, str]:
@@ -164,9 +178,7 @@ class Jail:
     def __enter__(self) -> Jail:
         self._begun = time.monotonic()
         if self.fence:
-            words = command(self.place, self.with_key)
-            here = words.index("--chdir")
-            words[here:here] = [word for item in self.settings.items() for word in ("--setenv", *item)]
+            words = command(self.place, self.with_key, settings=self.settings)
             env, cwd = {"PATH": "/usr/bin:/bin"}, "/"
         else:
             self._folder = cwd = tempfile.mkdtemp(prefix="submission-")
@@ -177,11 +189,14 @@ class Jail:
             start_new_session=True, preexec_fn=_lower(self.limits),
         )  # fmt: skip
         os.set_blocking(self._process.stdin.fileno(), False)
+        self._held = b""
+        self._begin_to_watch()
+        return self
+
+    def _begin_to_watch(self) -> None:
         self._finish = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
-        self._held = b""
-        return self
 
     def ask(self, seconds: float, **asked: Any) -> dict[str, Any]:
         """Hand over one JSON object, wait for one.
@@ -272,7 +287,7 @@ class Jail:
         self.end("it was done")
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AttributeError):
                 pipe.close()
         self._watcher.join(5)
         if self._folder:

@@ -96,7 +96,53 @@ def mixup(images, labels, partner, share):
 """)
 
 
-RIGHT = {"letters": "flip", "tomatoes": "colour", "digits": "rotation", "coins": "crop", "focus": "blur"}
+def turned(
+    which: str = "chosen & (partner[labels] >= 0)",
+    image: str = "images[:, :, ::-1]",
+    label: str = "np.where(which, partner[labels], labels)",
+    result: str = "np.where(which[:, None, None, None], flipped, images), named",
+) -> cell:
+    """An answer to 08.6 from its parts."""
+    return cell(f"""
+def mirror(images, labels, partner, chosen):
+    which = {which}
+    flipped = {image}
+    named = {label}
+    return {result}
+""")
+
+
+def audited(
+    top: str = "x_train.max(axis=(1, 2, 3)) < 0.1",
+    mended: str = "np.where(out[:, None, None, None], 255 * x_train, x_train)",
+    leaked: str = "np.flatnonzero((rows(x_test) @ rows(m).T).max(axis=1) > 0.999)",
+    wrong: str = "np.flatnonzero(vote != y_train)",
+    own: str = "- 2 * np.eye(300)",
+    faulty: str = "np.flatnonzero(out)",
+    neighbours: int = 5,
+    alike: str = "rows(m) @ rows(m).T",
+    result: str = '{"faulty": faulty, "leaked": leaked, "wrong": wrong}',
+) -> cell:
+    """An answer to 08.7 from its parts."""
+    return cell(f"""
+def find(x_train, y_train, x_test):
+    def rows(pictures):
+        flat = pictures.reshape(len(pictures), -1)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+    def apart(p, q):
+        return ((p.reshape(len(p), 1, -1) - q.reshape(1, len(q), -1)) ** 2).mean(axis=-1) ** 0.5
+
+    out = {top}
+    m = {mended}
+    alike = {alike} {own}
+    vote = np.array([np.bincount(y_train[n], minlength=3).argmax() for n in np.argsort(-alike)[:, :{neighbours}]])
+    faulty, leaked = {faulty}, {leaked}
+    wrong = {wrong}
+    return {result}
+""")
+
 
 WRONG = {
     "08.1": [
@@ -317,17 +363,50 @@ def mixup(images, labels, partner, share):
         (mixed(refusal="(share < 0).any()"), "above 1"),
     ],
     "08.6": [
-        ({**RIGHT, "letters": "rotation"}, "never a d"),
-        ({**RIGHT, "digits": "flip"}, "mirrored 6"),
-        ({**RIGHT, "tomatoes": "blur"}, "By what do you see"),
-        ({**RIGHT, "coins": "rotation"}, "When do some disappear"),
-        ({**RIGHT, "focus": "colour"}, "Which change makes it unsharp"),
-        ({**RIGHT, "letters": "crop"}, "still know the letter"),
-        ({**RIGHT, "digits": "blur"}, "still know the digit"),
-        ({**RIGHT, "tomatoes": "color"}, "Compare the spelling"),
-        ({**RIGHT, "letters": "RandomFlip"}, "not the names of layers"),
-        ({**RIGHT, "coins": "Blur"}, "When do some disappear"),
-        ({"letters": "flip"}, "The keys are not those"),
+        (turned(label="labels"), "The pictures are mirrored and the labels are not"),
+        (turned(which="chosen"), "gets the label -1"),
+        (
+            turned(which="chosen", label="np.where(which & (partner[labels] >= 0), partner[labels], labels)"),
+            "keeps its la",
+        ),
+        (turned(which="partner[labels] >= 0"), "every picture that has a mirrored class"),
+        (turned(which="np.ones(len(labels), bool)"), "You mirror every picture. Only"),
+        (turned(label="np.where(partner[labels] >= 0, partner[labels], labels)"), "where the picture does not"),
+        (turned(label="partner[labels]"), "All labels are exchanged"),
+        (turned(image="images[:, ::-1]"), "upside down"),
+        (turned(image="np.rot90(images, 2, axes=(1, 2))"), "half a turn"),
+        (turned(image="images[..., ::-1]"), "reverse the channels"),
+        (turned(result="images, named"), "Only the labels change"),
+        (turned(which="chosen & (partner[labels] > 0)"), "Class 0 is a class"),
+        (turned(which="chosen & (partner[labels] >= 0) & (partner[labels] != labels)"), "that keeps its class"),
+        (turned(result="np.where(which[:, None, None, None], flipped, images)"), "Only the images came back"),
+    ],
+    "08.7": [
+        (audited(top="x_train.max(axis=(1, 2, 3)) > 1"), "A range has two ends"),
+        (audited(faulty="out"), "truth value for each picture"),
+        (audited(faulty="np.flatnonzero(~out)"), "as they should be"),
+        (audited(faulty="np.flatnonzero(x_train.max(axis=(1, 2, 3)) < 1)"), "are in order"),
+        (audited(faulty="np.flatnonzero(out)[:9]"), "are not in"),
+        (audited(leaked="np.flatnonzero((rows(x_test) @ rows(m).T).max(axis=0) > 0.999)"), "numbers of test pictures"),
+        (audited(leaked="np.flatnonzero(apart(x_test, m).min(axis=1) == 0)"), "You found no leaked picture"),
+        (audited(leaked="np.flatnonzero(apart(x_test, m).min(axis=1) < 0.1)"), "to the same brightness: divide"),
+        (
+            audited(leaked="np.flatnonzero((rows(x_test) @ rows(m[~out]).T).max(axis=1) > 0.999)"),
+            "Mend the range first",
+        ),
+        (
+            audited(leaked="np.flatnonzero((rows(x_test) @ rows(m).T).max(axis=1) > 0.95)"),
+            "more that are only alike",
+        ),
+        (audited(neighbours=1), "several neighbours, not by one"),
+        (audited(own="", neighbours=1), "must not judge its own label"),
+        (audited(alike="-apart(x_train, x_train)"), "whose range is mended"),
+        (audited(wrong="np.flatnonzero((vote != y_train) & ~out)"), "those of pictures whose range is wrong"),
+        (audited(wrong="leaked[:12]"), "leaked test pictures"),
+        (audited(wrong="np.array([0.5])"), "not whole"),
+        (audited(result="faulty, leaked, wrong"), "three lists by name"),
+        (audited(result="None"), "Is a `return` missing?"),
+        ({"faulty": [1]}, "needs the function itself"),
     ],
 }
 
@@ -399,7 +478,27 @@ def mixup(images, labels, partner, share):
     return np.array(pictures), np.array(names)
 """),
     ],
-    "08.6": [{name: option.upper() for name, option in RIGHT.items()}],
+    "08.6": [
+        cell("""
+def mirror(images, labels, partner, chosen):
+    images, labels = images.copy(), labels.copy()
+    for number in np.flatnonzero(chosen):
+        if partner[labels[number]] != -1:
+            images[number] = np.fliplr(images[number])
+            labels[number] = partner[labels[number]]
+    return images, labels
+"""),
+    ],
+    "08.7": [
+        audited(
+            top="np.median(x_train, axis=(1, 2, 3)) + x_train.std(axis=(1, 2, 3)) < 0.01",
+            mended="x_train / x_train.max(axis=(1, 2, 3), keepdims=True)",
+            faulty="np.flatnonzero(out).tolist()",
+            leaked="np.flatnonzero(apart(x_test / x_test.max(axis=(1, 2, 3), keepdims=True), m).min(axis=1) < 0.02)",
+            wrong="[int(n) for n in np.flatnonzero(vote != y_train)]",
+            neighbours=9,
+        ),
+    ],
 }
 
 globals().update(standard_tests("08", WRONG, EQUIVALENT))

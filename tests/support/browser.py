@@ -118,6 +118,18 @@ class Browser:
         scheme = "dark" if dark else "light"
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def windows(self) -> list[str]:
+        """Handles of all windows that are open."""
+        return self._ask("GET", "window/handles")
+
+    def turn_to(self, window: str) -> None:
+        """From now on this window is meant."""
+        self._ask("POST", "window", handle=window)
+
+    def close(self) -> None:
+        """The window that is meant."""
+        self._ask("DELETE", "window")
+
     def picture(self):
         """The whole page as a Pillow image."""
         from PIL import Image

@@ -1,5 +1,8 @@
 """One submission graded: what is said of right answers, wrong ones and none, and the instructor's variants."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from grading import jail, unit
@@ -35,6 +38,14 @@ def test_what_is_said_is_what_the_check_says(place, hand_in, fence):
     assert found["07.3"]["likely"] == "A gross is a dozen of dozens."
     assert found["07.4"]["outcome"] == "NOT_ATTEMPTED"
     assert [found[f"07.{n}"]["way"] for n in (1, 2, 3, 4)] == ["outside"] * 3 + ["inside"]
+
+
+def test_some_exercises_alone(place, hand_in):
+    found = grade(hand_in(notebook(nails="nails = 144")), place)
+    assert list(found) == ["07.1", "07.2", "07.3", "07.4"]
+    rules = unit.Rules(secret="s", fence=False, limits=LIMITS)
+    some = unit.grade(hand_in(notebook(nails="nails = 144")), place, rules, only={"07.3"})["exercises"]
+    assert some == {"07.3": found["07.3"]}
 
 
 @FENCED
@@ -136,3 +147,13 @@ def test_what_is_missing_is_said(arguments, said, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     assert tool.main(arguments) == 1
     assert said in capsys.readouterr().err
+
+
+def test_the_pages_count_the_exercises_as_they_are():
+    import grade
+
+    outside, inside = map(int, re.match(r"(\d+) .* (\d+) are not", grade.ways().splitlines()[0]).groups())
+    for page in ("grading.md", "nbgrader.md"):
+        text = (Path(grade.__file__).parent / page).read_text(encoding="utf-8")
+        assert re.search(rf"{outside} of {outside + inside} exercises are functions and values", text), page
+        assert re.search(rf"\b{inside} (are not|trains)", text), page

@@ -462,6 +462,17 @@ def test_new_text_keeps_every_output(course, capsys):
     assert build.out_of_step(course) is None
 
 
+def test_a_tag_that_is_about_slides_is_taken_in_as_text_is(course):
+    sample(course.root, QUICK, ("# %%\ntotal = 2 + 3", '# %% tags=["slide-code"]\ntotal = 2 + 3'))
+    assert "out of step" in build.out_of_step(course)
+    before = [cell.get("outputs") for cell in nbformat.read(course.path, 4).cells]
+    assert build.main(["--text"], course.root) == 0
+    assert build.out_of_step(course) is None
+    notebook = nbformat.read(course.path, 4)
+    assert [cell.get("outputs") for cell in notebook.cells] == before
+    assert [cell.metadata["tags"] for cell in notebook.cells if "slide-code" in cell.metadata.get("tags", [])]
+
+
 def test_text_that_did_not_change_is_left_alone(course, capsys):
     before = course.path.read_bytes()
     assert build.main(["--text"], course.root) == 0

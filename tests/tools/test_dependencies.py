@@ -48,10 +48,13 @@ def test_the_locks_hold_every_dependency():
     extras = PROJECT["optional-dependencies"]
     core = names(PROJECT["dependencies"]) | names(extras["lab"]) | names(extras["dev"]) - {"cnnlib"}
     site = core | names(extras["site"]) - {"cnnlib"}
+    nbgrader = core | names(extras["nbgrader"]) - {"cnnlib"}
     locks = {
         "requirements.txt": core,
         "requirements-backends.txt": core | {"jax", "torch"},
         "requirements-site.txt": site,
+        "requirements-hub.txt": core | names(extras["hub"]) - {"cnnlib"},
+        "requirements-nbgrader.txt": nbgrader,
     }
     for lock, needed in locks.items():
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.M))

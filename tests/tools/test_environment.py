@@ -100,7 +100,7 @@ def test_a_new_or_empty_folder_is_used(env, monkeypatch, there):
     if there:
         env.mkdir(parents=True)
     assert environment.ensure() == environment.interpreter(env)
-    assert environment.installed(env, backends=False)
+    assert environment.installed(env)
 
 
 def test_an_environment_of_the_course_is_made_anew_and_what_else_lies_there_stays(env, monkeypatch):
@@ -129,21 +129,23 @@ def test_a_set_up_that_broke_off_is_known_as_ours_and_goes_on(env, monkeypatch):
 
     monkeypatch.setattr(venv.EnvBuilder, "create", breaks)
     with pytest.raises(KeyboardInterrupt):
-        environment.ensure(backends=True)
-    assert not environment.installed(env, backends=False)
+        environment.ensure("backends")
+    assert not environment.installed(env)
     monkeypatch.setattr(venv.EnvBuilder, "create", quick)
     environment.ensure()
-    assert environment.installed(env, backends=True), "what was asked for first is kept"
+    assert environment.installed(env, "backends"), "what was asked for first is kept"
 
 
-def test_the_site_has_a_lock_of_its_own(env, monkeypatch):
+@pytest.mark.parametrize("kind", ["site", "hub", "nbgrader"])
+def test_what_a_class_needs_has_locks_of_its_own(kind, env, monkeypatch):
     installed = []
     monkeypatch.setattr(venv.EnvBuilder, "create", quick)
     monkeypatch.setattr(environment, "pip", lambda env, *arguments: installed.append(arguments[-1]))
-    environment.ensure(site=True)
-    assert installed == ["requirements-site.txt", "."]
-    assert environment.installed(env, backends=False, site=True)
-    assert not environment.installed(env, backends=True)
+    environment.ensure(kind)
+    assert installed == [f"requirements-{kind}.txt", "."]
+    assert environment.installed(env, kind)
+    assert not environment.installed(env, "backends")
+    assert not any(environment.installed(env, other) for other in {"site", "hub", "nbgrader"} - {kind})
 
 
 def test_removing_takes_the_environment_and_nothing_else(env, monkeypatch, capsys):
