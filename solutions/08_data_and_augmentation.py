@@ -547,19 +547,19 @@ alone, shifted = rare.stored["as trained"], rare.stored["shifted"]["nothing"]
 found = {"focal loss alone": alone["focal loss"]["shirts"], "nothing, its scores shifted": shifted["shirts"]}
 reveal("08.e", max(found, key=lambda name: found[name].mean()))
 more = {name: 100 * (alone[name]["shirts"] - alone["nothing"]["shirts"]) for name in RIVALS}
-claim("focal loss: at most 5 points more in any run", more["focal loss"].max() < 5)
-claim("and not more on the mean", more["focal loss"].mean() < 0)
-claim("class weights: at least 8 points more in each run", more["class weights"].min() > 8)
+claim("focal loss: within 5 points of nothing in each run", np.abs(more["focal loss"]).max() < 5)
+claim("class weights: at least 4 points more in each run", more["class weights"].min() > 4)
 claim("the shift: at least 20", (shifted["shirts"] - alone["nothing"]["shirts"]).min() > 0.2)
-recalls = [runs[name]["mean recall"].mean() for runs in (alone, rare.stored["shifted"]) for name in RIVALS]
-claim("no mean recall is higher, on the mean of the runs", shifted["mean recall"].mean() == max(recalls))
+ahead = {name: rare.stored["shifted"][name]["mean recall"].mean() for name in RIVALS}
+claim(
+    "if all are shifted, no remedy's mean recall is half a point ahead", max(ahead.values()) - ahead["nothing"] < 0.005
+)
 
 # %% [markdown]
-# Class weights find 8 to 31 points more shirts. Focal loss by itself finds nothing: 4 points more in one run, none in
-# the next, 6 fewer in the third. By itself, the shift of a network that was trained as if nothing were rare finds the
-# most: 22 to 42 points, and its mean recall is higher than without the shift in each run. No way of training, shifted
-# or not, has a higher mean recall on the mean of the runs. (The distances are small, a point or two, and runs differ by
-# as much.)
+# Class weights find 4 to 19 points more shirts. Focal loss by itself finds nothing: 2 points more in two runs, 4 or 5
+# fewer in the third. By itself, the shift of a network that was trained as if nothing were rare finds the most: 21 to
+# 36 points, and its mean recall is higher than without the shift in each run. Shifted as well, no way of training is
+# ahead of it by more than a quarter of a point on the mean. (Runs differ by a point or two.)
 #
 # So a remedy has to beat the shift, not the untouched network. What is gained in shirts is paid by classes that look
 # like them. Which error is worse, no loss function knows. (One rarity, one small network; the higher of the two rates
@@ -1042,7 +1042,7 @@ exercise("08.7").check(find)
 # - A perceptual hash finds near-duplicates, not all of them. CIFAR-10 has some between training and test set.
 # - Let a network that has not seen them judge the labels. Its list is an order in which to look.
 # - Accuracy hides rare classes. Look at the recall of each, choose who pays, and shift the scores before you train
-#   anything: focal loss by itself brought nothing here, and no remedy beat the shift.
+#   anything: focal loss by itself brought nothing here, and no remedy was clearly ahead of the shift.
 # - The input of a network is part of the network: size, range, order of channels. Most faults raise no error, and the
 #   mild ones are easily overlooked.
 # - Augmentation keeps the label or it is wrong, and the task decides. Moving and mirroring gained at three sizes; its

@@ -440,7 +440,8 @@ claim("behind a fresh head at 0.01, features that learn at 0.0001 lose at most 1
 # %% [markdown]
 # The rate does the damage. At 0.01 no head saves anything; at 0.001 a trained head loses too, less than a fresh one in
 # two of three runs. At 0.0003 and below a fresh head does no harm. But a fresh head itself wants a high rate: at 0.0001
-# for all, some points are missing after six epochs, and at its own rate they are not. So give each depth the rate that it needs. Two recipes do:
+# for all, some points are missing after six epochs, and at its own rate they are not. So give each depth the rate that
+# it needs. Two recipes do:
 #
 # - **progressive unfreezing** (*gradual* in Howard and Ruder 2018): first the head alone, until it is sensible; then
 #   the last stage with it; then the one before;
