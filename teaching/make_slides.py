@@ -92,7 +92,8 @@ def make(options: argparse.Namespace) -> None:
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     count = sum(count for *_, count in decks)
     spent = time.monotonic() - begun
-    print(f"{len(decks)} lessons, {count} slides, {size / 1e6:.0f} MB, {spent:.0f} s: {out / 'index.html'}")
+    lessons = "1 lesson" if len(decks) == 1 else f"{len(decks)} lessons"
+    print(f"{lessons}, {count} slides, {size / 1e6:.0f} MB, {spent:.0f} s: {out / 'index.html'}")
 
 
 def slides_of(lesson: Lesson) -> list[cut.Slide]:
