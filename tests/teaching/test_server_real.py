@@ -37,6 +37,7 @@ c.JupyterHub.load_roles.append({{
 # Lets in by name, without a password: in this test only, at 127.0.0.1.
 BY_NAME = 'c.JupyterHub.authenticator_class = "dummy"'
 
+pytest.importorskip("jupyterhub", reason="make hubtest installs JupyterHub")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="makes accounts: sudo make hubtest"),
