@@ -175,7 +175,7 @@ def test_every_link_of_a_notebook_leads_somewhere_in_the_learners_folder(mine):
 
 
 def test_kernels_are_reached_by_sockets_where_the_path_is_short_enough():
-    assert begin.arguments("/home/ada/.local/share/jupyter/runtime") == ["--KernelManager.transport=ipc"]
+    assert begin.arguments("/" + "x" * 30) == ["--KernelManager.transport=ipc"]
     assert begin.arguments("/" + "x" * 90) == []
     longest = "/" + "x" * (begin.LONGEST - 1)
     name = f"{longest}/kernel-12345678-1234-1234-1234-123456789012-ipc-5"
