@@ -28,6 +28,7 @@ for each in (ROOT / "teaching", ROOT / "tools", ROOT):
     if str(each) not in sys.path:
         sys.path.insert(0, str(each))
 
+import folders  # noqa: E402
 from website import check, explorers, pages  # noqa: E402
 
 STAMP = ".course-site"  # in a folder that this script made, and may make anew
@@ -63,14 +64,14 @@ def build(options: argparse.Namespace) -> None:
     begun = time.monotonic()
     out, work = options.out.resolve(), options.work.resolve()
     for folder in (out, work / "pages"):
-        clear(folder)
+        folders.make_empty(folder, STAMP, "the site")
     made = pages.write(ROOT, work / "pages", lambda lesson: drawn(lesson, work / "explorers"), address, options.branch)
     mathjax(work / "pages" / "_static" / "mathjax")
     settings = {"SITE_ADDRESS": address, "SITE_HUB": hub, "SITE_BRANCH": options.branch}
     settings |= {"SITE_STATIC": str(work / "pages" / "_static"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = ["-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-c", str(ROOT / "teaching" / "website")]
     command += ["-d", str(work / "doctrees"), str(work / "pages"), str(out)]
-    clear(work / "doctrees")
+    folders.make_empty(work / "doctrees", STAMP, "the site")
     if subprocess.run([sys.executable, *command], env=os.environ | settings, cwd=ROOT).returncode:
         raise SiteError("Sphinx complains above; the site is not finished")
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):  # what is downloaded is the notebook itself
@@ -93,24 +94,6 @@ def checked(value: str, what: str, form: re.Pattern) -> str:
     if value and not form.fullmatch(value):
         raise SiteError(f"{what} is {value!r}; expected something like https://github.com/name/course")
     return value
-
-
-def clear(folder: Path) -> None:
-    """An empty folder with the stamp of this script in it.
-
-    Raises:
-        SiteError: the folder has something in it that this script did not put there.
-    """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / STAMP).exists())):
-        raise SiteError(f"{folder} holds something that is not of the site; name a new or empty folder (--out)")
-    if folder.exists():
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / STAMP).touch()
 
 
 def drawn(lesson: str, store: Path) -> list[dict]:

@@ -30,6 +30,7 @@ for each in (ROOT / "teaching", ROOT / "tools", ROOT):
 
 import build  # noqa: E402
 import build_site  # noqa: E402
+import folders  # noqa: E402
 import make_guide  # noqa: E402
 from _lessons import Lesson, choose  # noqa: E402
 from slides import blocks, cut, notes, page  # noqa: E402
@@ -76,7 +77,7 @@ def make(options: argparse.Namespace) -> None:
     begun = time.monotonic()
     lessons = choose(options.lesson)
     out = options.out.resolve()
-    clear(out)
+    folders.make_empty(out, STAMP, "the slides")
     assets(out / page.TOP)
     decks = []
     for lesson in lessons:
@@ -119,20 +120,6 @@ def slides_of(lesson: Lesson) -> list[cut.Slide]:
     told = notes.told(lesson.number, lesson.source, guide, ROOT)
     slides = cut.Cutter(lesson.number, cells, told, make_guide.expected(lesson.source), broken).slides()
     return slides + cut.discussed(notes.asked(lesson.number, lesson.source, guide))
-
-
-def clear(folder: Path) -> None:
-    """An empty folder with the stamp of this script in it.
-
-    Raises:
-        SlidesError: the folder has something in it that this script did not put there.
-    """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / STAMP).exists())):
-        raise SlidesError(f"{folder} holds something that is not of the slides; name a new or empty folder (--out)")
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / STAMP).touch()
 
 
 def assets(folder: Path) -> None:

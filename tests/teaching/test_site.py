@@ -267,19 +267,6 @@ def test_an_address_loses_its_ending():
     assert checked == ["", "https://github.com/me/c", ""]
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, capsys, monkeypatch):
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(build_site.SiteError, match="not of the site"):
-        build_site.clear(tmp_path)
-    with pytest.raises(build_site.SiteError, match="not of the site"):
-        build_site.clear(tmp_path / "thesis.txt")
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
-    build_site.clear(tmp_path / "new")
-    (tmp_path / "new" / "old.html").write_text("")
-    build_site.clear(tmp_path / "new")
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [build_site.STAMP]
-
-
 def test_where_sphinx_is_missing_the_command_says_so(capsys, monkeypatch):
     monkeypatch.setattr(build_site, "NEEDED", ("sphinx_that_is_not_there",))
     assert build_site.main([]) == 1
