@@ -1,4 +1,4 @@
-"""Figures of lesson 08: fingerprints, suspect labels, rare classes, faulty inputs, learning curves, throughput."""
+"""Figures of lesson 08: fingerprints, suspect labels, rare classes, faulty inputs, learning curves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from cnnlib.claims import approx
 from cnnlib.plotting import core
 
-__all__ = ["fingerprints", "input_faults", "learning_curves", "recall_table", "suspects", "throughput"]
+__all__ = ["fingerprints", "input_faults", "learning_curves", "recall_table", "suspects"]
 
 
 def fingerprints(pictures: Mapping[str, np.ndarray], hashes: np.ndarray) -> None:
@@ -167,23 +167,4 @@ def input_faults(table: np.ndarray, *, ways: Sequence[str], pictures: Sequence[s
         limits=(0, 1),
         title="Probability of the true class",
         alt=f"Probability of the true class for {len(pictures)} photographs, by how they are fed. On average: {means}.",
-    )
-
-
-def throughput(pipeline: Mapping[str, float], network: Mapping[str, float]) -> None:
-    """Images a second that an input pipeline delivers, and that a network takes, in two colours on one axis.
-
-    Args:
-        pipeline: name -> images a second.
-        network: name -> images a second.
-    """
-    speed = {**pipeline, **network}
-    core.bars(
-        speed,
-        title="Blue: the input pipeline. Orange: the network.",
-        xlabel="images a second on this machine (logarithmic)",
-        log=True,
-        form=lambda value: approx(value, 2),
-        colours={name: core.COLOURS["kernel" if name in network else "input"] for name in speed},
-        alt="Images a second: " + ", ".join(f"{name} {approx(value, 2)}" for name, value in speed.items()) + ".",
     )

@@ -79,12 +79,3 @@ def test_input_faults_tell_the_mean_of_each_row(shown):
     figure, alt = shown[0]
     assert "as trained ≈ 0.80, negative ≈ 0.20." in alt
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.90", "0.10", "0.70", "0.30"]
-
-
-def test_throughput_tells_the_two_sides_apart(shown):
-    plotting.throughput({"read": 100, "move": 2000.0}, {"step": 500})
-    figure, alt = shown[0]
-    assert "read ≈ 100, move ≈ 2,000, step ≈ 500." in alt
-    read, move, step = (bar.get_facecolor() for bar in figure.axes[0].patches)
-    assert read == move != step
-    assert figure.axes[0].get_xscale() == "log"
