@@ -286,8 +286,8 @@ class Jail:
         self._finish.set()
         self.end("it was done")
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError, AttributeError):
+        for pipe in filter(None, (self._process.stdin, self._process.stdout)):  # a kernel is reached without
+            with contextlib.suppress(OSError):
                 pipe.close()
         self._watcher.join(5)
         if self._folder:
