@@ -232,21 +232,35 @@ def _within(node: ast.AST, spans: list[tuple[int, int]]) -> bool:
 
 def _with(tree: ast.Module, path: tuple, replacement: Any) -> ast.Module:
     """A copy of the tree in which the node at the path is replaced, or left out (a statement, if None)."""
-    result = copy.deepcopy(tree)
-    owner: Any = result
-    for name, position in path[:-1]:
-        owner = getattr(owner, name) if position is None else getattr(owner, name)[position]
+    result = owner = copy.copy(tree)
+    for name, position in path[:-1]:  # only what leads there is copied; the branches beside it are shared
+        owner = _own(owner, name, position)
     name, position = path[-1]
     if position is None:
         setattr(owner, name, replacement)
-    elif replacement is None:
-        body = getattr(owner, name)
-        del body[position]
-        if not body and name == "body":
-            body.append(ast.Pass())
+        return result
+    children = list(getattr(owner, name))
+    if replacement is None:
+        del children[position]
+        if not children and name == "body":
+            children.append(ast.Pass())
     else:
-        getattr(owner, name)[position] = replacement
+        children[position] = replacement
+    setattr(owner, name, children)
     return result
+
+
+def _own(node: ast.AST, name: str, position: int | None) -> Any:
+    """The child of a node, made a copy that the node alone has."""
+    value = getattr(node, name)
+    if position is None:
+        child = copy.copy(value)
+        setattr(node, name, child)
+        return child
+    children = list(value)
+    children[position] = child = copy.copy(children[position])
+    setattr(node, name, children)
+    return child
 
 
 def _replacements(place: _Place) -> Iterator[Any]:
@@ -619,6 +633,7 @@ def attack(
     cells = source.answer_cells(exercise.id, lesson.path)
     texts = [cell.source for cell in cells]
     names = []
+    lesson.before(exercise.id)  # once, and without a limit: a mutant is not killed by what the lesson takes
     with _quick(exercise):
         for position, text in enumerate(texts):
             for number, mutant in enumerate(mutants(text)):

@@ -84,7 +84,7 @@ def needed_cells(text: str, earlier: list[source.Cell], known: set[str]) -> set[
         if position is None or position in found:
             continue
         found.add(position)
-        more = _used(earlier[position].source) - known - set(dir(builtins))
+        more = _looked_up_from_outside(earlier[position].source) - known - set(dir(builtins))
         queue += [(other, position) for other in more]
     return found
 
@@ -100,6 +100,45 @@ def _used(text: str) -> frozenset[str]:
         names |= {each.get_name() for each in table.get_symbols() if each.is_referenced() and (top or each.is_global())}
         tables += table.get_children()
     return frozenset(names)
+
+
+@functools.cache
+def _looked_up_from_outside(text: str) -> frozenset[str]:
+    """The global names that a cell looks up before it gives them a value itself: another cell has to define them."""
+    found: set[str] = set()
+    bound: set[str] = set()
+
+    def look_up(*nodes: ast.AST | None) -> None:
+        for node in nodes:
+            if node is not None:
+                found.update(_used(ast.unparse(node)) - bound)
+
+    def bind(node: ast.AST | None) -> None:
+        if node is not None:
+            bound.update(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+
+    def follow(statements: list[ast.stmt]) -> None:
+        for each in statements:
+            if isinstance(each, (ast.For, ast.AsyncFor)):
+                look_up(each.iter)
+                bind(each.target)
+            elif isinstance(each, (ast.With, ast.AsyncWith)):
+                for item in each.items:
+                    look_up(item.context_expr)
+                    bind(item.optional_vars)
+            elif isinstance(each, (ast.If, ast.While)):
+                look_up(each.test)
+            elif not isinstance(each, ast.Try):
+                look_up(each, each.target if isinstance(each, ast.AugAssign) else None)
+                bound.update(_bound(ast.unparse(each)))
+                continue
+            look_up(*(handler.type for handler in getattr(each, "handlers", [])))
+            for part in ("body", "handlers", "orelse", "finalbody"):
+                inner = getattr(each, part, [])
+                follow([line for one in inner for line in (one.body if part == "handlers" else [one])])
+
+    follow(ast.parse(text).body)
+    return frozenset(found)
 
 
 @functools.cache
