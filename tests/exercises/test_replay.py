@@ -1,5 +1,6 @@
 """Answers in the place of their cells."""
 
+import pytest
 from engine_case import (
     write_lesson,
 )
@@ -29,3 +30,20 @@ def test_an_answer_runs_in_the_place_of_its_cell(tmp_path):
     assert lesson.answers("01.3", "first = 1\nsecond = first + 1") == (1, 2)
     assert lesson.reference("01.3") == (3, [4])
     assert "unused" not in lesson.before("01.2")
+
+
+@pytest.mark.parametrize(
+    ("cell", "others"),
+    [
+        ("for rate in rates:\n    print(rate)", {"print", "rates"}),
+        ("x = 1\ny = x + z", {"z"}),
+        ("y = x\nx = 1", {"x"}),
+        ("total += 1", {"total"}),
+        ("with opened as file:\n    text = file.read()\nuse(text)", {"opened", "use"}),
+        ("if ready:\n    a = b\nelse:\n    a = c\nprint(a)", {"ready", "b", "c", "print"}),
+        ("try:\n    a = b\nexcept Missing:\n    a = c", {"b", "Missing", "c"}),
+        ("def f(n):\n    return n * factor\nf(2)", {"factor"}),
+    ],
+)
+def test_what_a_cell_gives_a_value_itself_is_not_looked_for_elsewhere(cell, others):
+    assert replay._looked_up_from_outside(cell) == others
