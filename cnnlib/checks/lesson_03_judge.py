@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -156,6 +157,12 @@ def _judge_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def _slopes(function: Function, x: np.ndarray, step: float = 1e-5, behind: float = 1.0) -> np.ndarray:
     """Slopes by differences: central ones, or with `behind=0` the loss ahead minus the loss here."""
+    return _slopes_at(function, x.shape, x.astype(float).tobytes(), step, behind).copy()
+
+
+@functools.lru_cache(maxsize=512)  # a wrong answer is compared with thirty wrong judges, most of which ask for the same
+def _slopes_at(function: Function, shape: tuple[int, ...], numbers: bytes, step: float, behind: float) -> np.ndarray:
+    x = np.frombuffer(numbers).reshape(shape)
     slopes = np.zeros(x.shape)
     for place in np.ndindex(x.shape):
         move = np.zeros(x.shape)

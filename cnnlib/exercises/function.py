@@ -212,8 +212,8 @@ class FunctionExercise(Exercise):
         """The misconception that explains the first fault and most others; else what the results themselves suggest."""
         best, score = "", 0
         for misconception in self.misconceptions:
-            explained = self._explained(misconception, cases, attempts, expected, faults)
-            if first in explained and len(explained) > score:
+            explained = self._explained(misconception, cases, attempts, expected, faults, first)
+            if len(explained) > score:
                 best, score = misconception.message, len(explained)
         if best:
             return best
@@ -232,10 +232,17 @@ class FunctionExercise(Exercise):
         attempts: list[Attempt],
         expected: list[_Reaction],
         faults: list[list[tuple[str, str]]],
+        first: int,
     ) -> set[int]:
-        """The cases in which the wrong idea gives a wrong result, if the learner's are equal in all of them."""
+        """The cases in which the wrong idea gives a wrong result, if the learner's are equal in all of them.
+
+        Empty if the first fault is not among them; it is asked about first, since most ideas end there.
+        """
         explained = set()
-        for number, attempt in enumerate(attempts):
+        for number in (first, *(number for number in range(len(attempts)) if number != first)):
+            attempt = attempts[number]
+            if number != first and first not in explained:
+                return set()
             if cases[number].raises is not None and not faults[number]:
                 continue  # whoever refuses bad input may still have the wrong idea of good input
             if misconception.predicate:
