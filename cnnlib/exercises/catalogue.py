@@ -4,6 +4,7 @@ import ast
 import functools
 import importlib
 import re
+from pathlib import Path
 
 from . import course as _course
 from .kinds import Exercise
@@ -58,16 +59,24 @@ def listed() -> dict[str, str]:
     """All exercises, id to title, in order; read from the source of the lessons' checks, which are not imported."""
     found: dict[str, str] = {}
     for path in _course.numbered(_course.current().checks_folder(), before="lesson_"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        kinds = {*_KINDS, *_own_kinds(tree)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _called(node) in kinds:
-                given = {keyword.arg: keyword.value for keyword in node.keywords}
-                given.update(zip(("id", "title"), node.args))
-                texts = [given.get(name) for name in ("id", "title")]
-                if all(isinstance(text, ast.Constant) for text in texts):
-                    found[texts[0].value] = texts[1].value
+        found |= _listed_in(path, path.stat().st_mtime_ns)
     return dict(sorted(found.items(), key=lambda item: _order(item[0])))
+
+
+@functools.cache
+def _listed_in(path: Path, changed: int) -> dict[str, str]:
+    """The exercises of a file as it was at that time of its last change, id to title."""
+    found: dict[str, str] = {}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = {*_KINDS, *_own_kinds(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) in kinds:
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            given.update(zip(("id", "title"), node.args))
+            texts = [given.get(name) for name in ("id", "title")]
+            if all(isinstance(text, ast.Constant) for text in texts):
+                found[texts[0].value] = texts[1].value
+    return found
 
 
 def _own_kinds(tree: ast.Module) -> set[str]:
