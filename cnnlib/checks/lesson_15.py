@@ -212,7 +212,7 @@ def _coolest(
     high: float = HIGHEST,
     best: Callable = np.argmin,
     spread: Callable = np.geomspace,
-    count: int = 2001,
+    count: int = 801,  # a step of 0.6 %, where 2 % are allowed
 ) -> float:
     """The temperature with one part of the search exchanged."""
     candidates = spread(low, high, count)

@@ -429,7 +429,7 @@ def my_network():
     ],
 }
 
-globals().update(standard_tests("04", WRONG, EQUIVALENT))
+globals().update(standard_tests("04", WRONG, EQUIVALENT, trains=("04.6",)))
 
 
 def test_weights_of_an_earlier_training_are_noticed():

@@ -399,4 +399,4 @@ def alarm_limit(distances, rate):
     "15.10": [plans()],
 }
 
-globals().update(standard_tests("15", WRONG, EQUIVALENT))
+globals().update(standard_tests("15", WRONG, EQUIVALENT, trains=("15.1", "15.2", "15.3", "15.4", "15.5")))
