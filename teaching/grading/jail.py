@@ -171,6 +171,7 @@ class Jail:
         self.place, self.limits, self.with_key, self.fence = place, limits, with_key, fence
         self.settings = dict(settings or {})
         self.why = ""  # it was ended
+        self.asked = 0  # so many things
         self.peak = 0
         self._process: subprocess.Popen | None = None
         self._folder: str | None = None
@@ -207,12 +208,15 @@ class Jail:
         if self.why:
             raise Ended(self.why)
         end = min(time.monotonic() + seconds, self._begun + self.limits.all)
+        number, self.asked = self.asked, self.asked + 1
         try:
             self._send(json.dumps(asked).encode() + b"\n", end)
             reply = json.loads(self._receive(end))
             if not isinstance(reply, dict):
                 raise ValueError
-            return reply
+            if reply.pop("number", None) == number:
+                return reply
+            self.end("it answered another question than the one asked, as a process does that has copied itself")
         except TimeoutError:
             self.end(f"it did not come to an end in {seconds:.0f} s")
         except (OSError, EOFError):

@@ -250,9 +250,18 @@ class _Sandboxes:
         self.place, self.rules = place, rules
         self.peak = 0
         self._open: dict[bool, Jail] = {}
+        self._used: list[Jail] = []
 
     def __enter__(self) -> _Sandboxes:
         return self
+
+    def begin(self) -> None:
+        """Another exercise begins: what is open has run answers of earlier ones."""
+        self._used = list(self._open.values())
+
+    def ended_one_that_was_used(self) -> bool:
+        """Whether a process has ended that earlier answers ran in as well: it may be they who ended it."""
+        return any(jail.why for jail in self._used)
 
     def get(self, with_key: bool) -> Jail:
         jail = self._open.get(with_key)
@@ -295,16 +304,27 @@ def _row(
     }
     if cells is None:
         return {**row, "outcome": "NOT_ATTEMPTED", "says": "", "likely": ""}
+    sandboxes.begin()
+    judged = _judged(exercise, names, cells, rules, sandboxes)
+    if judged["outcome"] != "RIGHT" and sandboxes.ended_one_that_was_used():
+        sandboxes.begin()
+        judged = _judged(exercise, names, cells, rules, sandboxes)  # by itself, in a process of its own
+    return {**row, **judged}
+
+
+def _judged(
+    exercise: Exercise, names: list[str], cells: list[str], rules: Rules, sandboxes: _Sandboxes
+) -> dict[str, Any]:
     try:
-        if where == INSIDE:
-            return {**row, **_inside(exercise, names, cells, rules, sandboxes)}
+        if way(exercise) == INSIDE:
+            return _inside(exercise, names, cells, rules, sandboxes)
         for draw in range(rules.draws):
             judged = _outside(exercise, names, cells, rules, draw, sandboxes)
             if judged["outcome"] != "RIGHT":
                 break
-        return {**row, **judged}
+        return judged
     except Ended as error:
-        return {**row, "outcome": "CRASHED", "says": f"Stopped in the sandbox: {error}.", "likely": ""}
+        return {"outcome": "CRASHED", "says": f"Stopped in the sandbox: {error}.", "likely": ""}
 
 
 def _run(jail: Jail, cells: list[str], place: Place, rules: Rules) -> list:

@@ -112,6 +112,9 @@ HARM = {
     "takes all memory in its cell": "held = [np.ones(3_000_000) for _ in range(100_000)]\n"
     "def posts(panels):\n    return 1",
     "starts processes without end": "import os\nfor _ in range(9):\n    os.fork()\ndef posts(panels):\n    return 1",
+    "goes on twice": "import os\nos.fork()\ndef posts(panels):\n    return 1",
+    "leaves another to answer": "import os\nif os.fork():\n    import time\n    time.sleep(1e9)\n"
+    "def posts(panels):\n    return 1",
     "ends its process": "import os\ndef posts(panels):\n    os.kill(os.getpid(), 9)",
     "ends its process in its cell": "import os\nos._exit(0)\ndef posts(panels):\n    return 1",
     "ends every process it can see": "import os\nos.kill(-1, 9)\ndef posts(panels):\n    return 1",
