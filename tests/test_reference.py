@@ -19,7 +19,7 @@ from cnnlib import arithmetic, gradients, reference
 
 BACKEND = keras.config.backend()
 # JAX compiles an operation for every new shape, some 0.05 to 0.4 s each: fewer shapes there.
-EXAMPLES = 40 if BACKEND == "jax" else 200
+EXAMPLES = 40 if BACKEND == "jax" else 100
 on_keras = settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
 on_numpy = settings(max_examples=200, deadline=None, derandomize=True)
 
